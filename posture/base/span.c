@@ -1,0 +1,220 @@
+#include "posture/base/span.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct span span_of(const char *text)
+{
+    return text == NULL ? SPAN_NONE : (struct span){ text, strlen(text) };
+}
+
+struct span span_make(const void *at, size_t bytes)
+{
+    return (struct span){ at, bytes };
+}
+
+bool span_empty(struct span s)
+{
+    return s.bytes == 0;
+}
+
+/* memcmp may not be given NULL, not even with a length of 0. */
+static bool same_bytes(const char *a, const char *b, size_t bytes)
+{
+    return bytes == 0 || memcmp(a, b, bytes) == 0;
+}
+
+bool span_equal(struct span a, struct span b)
+{
+    return a.bytes == b.bytes && same_bytes(a.at, b.at, a.bytes);
+}
+
+bool span_equal_text(struct span a, const char *text)
+{
+    return span_equal(a, span_of(text));
+}
+
+static char fold(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+bool span_equal_fold(struct span a, struct span b)
+{
+    if (a.bytes != b.bytes)
+        return false;
+    for (size_t i = 0; i < a.bytes; i++)
+        if (fold(a.at[i]) != fold(b.at[i]))
+            return false;
+    return true;
+}
+
+bool span_equal_ct(struct span a, struct span b)
+{
+    if (a.bytes != b.bytes)
+        return false;
+    /* volatile: a compiler may otherwise leave the loop at the first difference */
+    volatile unsigned char different = 0;
+    for (size_t i = 0; i < a.bytes; i++)
+        different = (unsigned char)(different | (a.at[i] ^ b.at[i]));
+    return different == 0;
+}
+
+int span_compare(struct span a, struct span b)
+{
+    size_t shared = a.bytes < b.bytes ? a.bytes : b.bytes;
+    int order = shared == 0 ? 0 : memcmp(a.at, b.at, shared);
+    if (order != 0)
+        return order;
+    return (a.bytes > b.bytes) - (a.bytes < b.bytes);
+}
+
+bool span_starts(struct span s, struct span prefix)
+{
+    return s.bytes >= prefix.bytes && same_bytes(s.at, prefix.at, prefix.bytes);
+}
+
+bool span_ends(struct span s, struct span suffix)
+{
+    return s.bytes >= suffix.bytes && span_equal(span_slice(s, s.bytes - suffix.bytes, suffix.bytes), suffix);
+}
+
+size_t span_find(struct span s, char byte)
+{
+    const char *found = s.bytes == 0 ? NULL : memchr(s.at, byte, s.bytes);
+    return found == NULL ? s.bytes : (size_t)(found - s.at);
+}
+
+size_t span_search(struct span s, struct span needle)
+{
+    if (needle.bytes == 0)
+        return 0;
+    const char *found = s.bytes < needle.bytes ? NULL : memmem(s.at, s.bytes, needle.at, needle.bytes);
+    return found == NULL ? s.bytes : (size_t)(found - s.at);
+}
+
+struct span span_slice(struct span s, size_t start, size_t bytes)
+{
+    if (s.at == NULL)
+        return SPAN_NONE;
+    if (start > s.bytes)
+        start = s.bytes;
+    size_t left = s.bytes - start;
+    return (struct span){ s.at + start, bytes < left ? bytes : left };
+}
+
+bool span_cut(struct span *rest, char separator, struct span *part)
+{
+    if (rest->at == NULL)
+        return false;
+    size_t end = span_find(*rest, separator);
+    *part = span_slice(*rest, 0, end);
+    bool last = end == rest->bytes;
+    *rest = last ? SPAN_NONE : span_slice(*rest, end + 1, rest->bytes);
+    return true;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct span span_trim(struct span s)
+{
+    size_t start = 0, end = s.bytes;
+    while (start < end && is_blank(s.at[start]))
+        start++;
+    while (end > start && is_blank(s.at[end - 1]))
+        end--;
+    return span_slice(s, start, end - start);
+}
+
+bool span_to_u64(struct span s, uint64_t *out)
+{
+    if (s.bytes == 0)
+        return false;
+    uint64_t n = 0;
+    for (size_t i = 0; i < s.bytes; i++) {
+        if (s.at[i] < '0' || s.at[i] > '9')
+            return false;
+        if (__builtin_mul_overflow(n, 10u, &n) || __builtin_add_overflow(n, (uint64_t)(s.at[i] - '0'), &n))
+            return false;
+    }
+    *out = n;
+    return true;
+}
+
+bool span_to_i64(struct span s, int64_t *out)
+{
+    bool negative = s.bytes > 0 && s.at[0] == '-';
+    uint64_t size;
+    if (!span_to_u64(span_slice(s, negative ? 1 : 0, s.bytes), &size))
+        return false;
+    /* -2^63 has no positive counterpart, so the limits differ by one */
+    if (size > (uint64_t)INT64_MAX + (negative ? 1 : 0))
+        return false;
+    *out = negative ? (int64_t)(0 - size) : (int64_t)size;
+    return true;
+}
+
+/* RFC 3629 section 4: which lead bytes exist, and the narrowed range of the byte after some of them, which is what rules
+ * out overlong forms (E0, F0), surrogates (ED) and anything above U+10FFFF (F4). */
+static const struct utf8_form {
+    unsigned char first, last, second_least, second_most, bytes;
+} utf8_forms[] = {
+    { 0x00, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+    { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
+    { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+};
+
+static const struct utf8_form *form_of(unsigned char lead)
+{
+    for (size_t i = 0; i < sizeof utf8_forms / sizeof utf8_forms[0]; i++)
+        if (lead >= utf8_forms[i].first && lead <= utf8_forms[i].last)
+            return &utf8_forms[i];
+    return NULL;
+}
+
+/* Length of the character at the front of `left` bytes; 0 when it is not one. */
+static size_t utf8_character(const unsigned char *at, size_t left)
+{
+    const struct utf8_form *form = form_of(at[0]);
+    if (form == NULL || form->bytes > left)
+        return 0;
+    if (form->bytes > 1 && (at[1] < form->second_least || at[1] > form->second_most))
+        return 0;
+    for (size_t i = 2; i < form->bytes; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    return form->bytes;
+}
+
+bool span_is_utf8(struct span s)
+{
+    for (size_t at = 0; at < s.bytes;) {
+        size_t bytes = utf8_character((const unsigned char *)s.at + at, s.bytes - at);
+        if (bytes == 0)
+            return false;
+        at += bytes;
+    }
+    return true;
+}
+
+uint64_t span_hash(struct span s, uint64_t seed)
+{
+    uint64_t hash = UINT64_C(14695981039346656037) ^ seed;
+    for (size_t i = 0; i < s.bytes; i++)
+        hash = (hash ^ (unsigned char)s.at[i]) * UINT64_C(1099511628211);
+    return hash;
+}
+
+char *span_dup(struct span s)
+{
+    char *copy = s.bytes == SIZE_MAX ? NULL : malloc(s.bytes + 1);
+    if (copy == NULL)
+        return NULL;
+    if (s.bytes > 0)
+        memcpy(copy, s.at, s.bytes);
+    copy[s.bytes] = '\0';
+    return copy;
+}

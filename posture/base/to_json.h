@@ -1,0 +1,38 @@
+/* to_json: a streaming JSON writer into a buf. It places commas and escapes text; invalid UTF-8 becomes U+FFFD.
+ * Mistakes of ours (a value where a key must be, too deep) are asserted. Whether everything fitted is asked of the buf.
+ * Also usable for canonical JSON when the caller writes keys in order (RFC 8785 number and string forms for integers and text). */
+#ifndef POSTURE_BASE_TO_JSON_H
+#define POSTURE_BASE_TO_JSON_H
+#include "posture/base/buf.h"
+
+enum { TO_JSON_DEPTH = 32 };
+struct to_json {
+    struct buf *out; /* borrowed */
+    unsigned depth;
+    char kinds[TO_JSON_DEPTH]; /* '{' or '[' */
+    bool first, after_key;
+};
+
+void to_json_init(struct to_json *w, struct buf *out);
+void to_json_object(struct to_json *w); /* opens; close with to_json_end */
+void to_json_array(struct to_json *w);
+void to_json_end(struct to_json *w);
+void to_json_key(struct to_json *w, const char *key);
+void to_json_key_span(struct to_json *w, struct span key);
+void to_json_text(struct to_json *w, struct span value);
+void to_json_int(struct to_json *w, int64_t value);
+void to_json_bool(struct to_json *w, bool value);
+void to_json_null(struct to_json *w);
+/* RFC 3339 UTC text of wall seconds. */
+void to_json_time(struct to_json *w, int64_t wall_s);
+/* Already valid JSON, copied as it is (a stored record). */
+void to_json_raw(struct to_json *w, struct span json);
+/* Key and value in one. `_if` variants leave the member out when empty or zero. */
+void to_json_member_text(struct to_json *w, const char *key, struct span value);
+void to_json_member_text_if(struct to_json *w, const char *key, struct span value);
+void to_json_member_int(struct to_json *w, const char *key, int64_t value);
+void to_json_member_int_if(struct to_json *w, const char *key, int64_t value);
+void to_json_member_bool(struct to_json *w, const char *key, bool value);
+void to_json_member_time_if(struct to_json *w, const char *key, int64_t wall_s);
+
+#endif

@@ -1,0 +1,78 @@
+/* Any bytes: parsed or refused; what is parsed can be walked, read by every type, written, and parsed again. */
+#include "posture/base/buf.h"
+#include "posture/base/from_json.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    json_object_seed(1); /* the same input takes the same way each time */
+    return 0;
+}
+
+static const struct from_json_limits limits = { 64 * 1024, 16 };
+
+static void require(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static void read_every_type(const struct from_json_value *v)
+{
+    struct err err;
+    struct span text = SPAN_NONE;
+    int64_t number = 5;
+    bool yes;
+    if (from_json_text(v, 10, &text, &err) == OK)
+        require(text.bytes <= 10 && span_is_utf8(text) && span_find(text, '\0') == text.bytes);
+    if (from_json_int(v, -10, 10, &number, &err) == OK)
+        require(number >= -10 && number <= 10);
+    require(from_json_bool(v, &yes, &err) != OK || from_json_kind(v) == FROM_JSON_BOOL);
+    require(from_json_int_lenient(v, &number, &err) == OK || err.code == ERR_INPUT);
+    require(from_json_only(v, (const char *const[]){ "subject", "a", NULL }, &err) == OK || err.code == ERR_INPUT);
+}
+
+static void walk(const struct from_json_value *v)
+{
+    read_every_type(v);
+    void *iterator = NULL;
+    const char *key;
+    struct from_json_value member;
+    while (from_json_each(v, &iterator, &key, &member))
+        walk(&member);
+    for (size_t i = 0; from_json_kind(v) == FROM_JSON_ARRAY && i < from_json_count(v); i++) {
+        struct from_json_value item = from_json_item(v, i);
+        walk(&item);
+    }
+}
+
+static void write_and_parse_again(const struct from_json_value *root)
+{
+    CLEANUP(buf_done) struct buf text;
+    CLEANUP(from_json_freep) struct from_json *again = NULL;
+    buf_init(&text, 16 * limits.max_bytes);
+    require(from_json_write(root, &text));
+    struct from_json_limits wide = { text.limit_bytes, limits.max_depth };
+    require(from_json_parse(buf_span(&text), wide, "again", &again, NULL) == OK);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    struct err err = { 0 };
+    if (from_json_parse(span_make(data, bytes), limits, "body", &doc, &err) != OK) {
+        require(doc == NULL && err.text[0] != '\0');
+        return 0;
+    }
+    struct from_json_value root = from_json_root(doc);
+    walk(&root);
+    write_and_parse_again(&root);
+    return 0;
+}
