@@ -1,0 +1,406 @@
+#include "posture/device.h"
+
+#include "posture/record_body.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(list) (sizeof(list) / sizeof(list)[0])
+#define DEVICE_FIELD(key, kind, member, most) { key, kind, offsetof(struct device, member), most }
+
+/* A record that was written must be readable, so texts have room to spare here; whoever takes them from outside has narrower bounds. */
+enum { ARENA_BLOCK_BYTES = 4096, ARENA_LIMIT_BYTES = 16 * 1024 * 1024, TEXT_BYTES = 4096, VALUE_BYTES = 2 * FACT_VALUE_BYTES };
+
+static const struct record_body_field device_fields[] = {
+    DEVICE_FIELD("id", RECORD_TEXT, id, TEXT_BYTES),
+    DEVICE_FIELD("name", RECORD_TEXT, name, TEXT_BYTES),
+    DEVICE_FIELD("model", RECORD_TEXT, model, TEXT_BYTES),
+    DEVICE_FIELD("vendor", RECORD_TEXT, vendor, TEXT_BYTES),
+    DEVICE_FIELD("os_name", RECORD_TEXT, os_name, TEXT_BYTES),
+    DEVICE_FIELD("os_version", RECORD_TEXT, os_version, TEXT_BYTES),
+    DEVICE_FIELD("agent_version", RECORD_TEXT, agent_version, TEXT_BYTES),
+    DEVICE_FIELD("serial", RECORD_TEXT, serial, TEXT_BYTES),
+    DEVICE_FIELD("virtual", RECORD_FLAG, virtual_hardware, 0),
+    DEVICE_FIELD("owner", RECORD_TEXT, owner, TEXT_BYTES),
+    DEVICE_FIELD("owner_source", RECORD_TEXT, owner_source, TEXT_BYTES),
+    DEVICE_FIELD("owner_since_s", RECORD_TIME, owner_since_s, 0),
+    DEVICE_FIELD("group", RECORD_TEXT, group, TEXT_BYTES),
+    DEVICE_FIELD("enrolled_s", RECORD_TIME, enrolled_s, 0),
+    DEVICE_FIELD("first_seen_s", RECORD_TIME, first_seen_s, 0),
+    DEVICE_FIELD("node_key", RECORD_COUNT, node_key_generation, UINT_MAX),
+    DEVICE_FIELD("duplicate_of", RECORD_TEXT, duplicate_of, TEXT_BYTES),
+    DEVICE_FIELD("removed", RECORD_FLAG, removed, 0),
+    DEVICE_FIELD("recheck_s", RECORD_TIME, recheck_s, 0),
+    DEVICE_FIELD("seen_s", RECORD_TIME, seen_s, 0),
+    DEVICE_FIELD("rung", RECORD_TEXT, rung, TEXT_BYTES),
+    DEVICE_FIELD("rung_s", RECORD_TIME, rung_s, 0),
+};
+/* What a device has many of is stored as rows, not as objects: member names would be most of the record. */
+static const struct record_body_field identifier_row[] = {
+    { "kind", RECORD_TEXT, offsetof(struct identifier, kind), TEXT_BYTES },
+    { "value", RECORD_TEXT, offsetof(struct identifier, value), TEXT_BYTES },
+    { "source", RECORD_TEXT, offsetof(struct identifier, source), TEXT_BYTES },
+    { "since_s", RECORD_TIME, offsetof(struct identifier, since_s), 0 },
+};
+struct stored_result { struct result result; struct span verdict; };
+static const struct record_body_field result_row[] = {
+    { "check", RECORD_TEXT, offsetof(struct stored_result, result.check), TEXT_BYTES },
+    { "verdict", RECORD_BORROWED, offsetof(struct stored_result, verdict), TEXT_BYTES },
+    { "evaluated_s", RECORD_TIME, offsetof(struct stored_result, result.evaluated_s), 0 },
+    { "changed_s", RECORD_TIME, offsetof(struct stored_result, result.changed_s), 0 },
+    { "check_version", RECORD_TEXT, offsetof(struct stored_result, result.check_version), TEXT_BYTES },
+    { "policy", RECORD_TEXT, offsetof(struct stored_result, result.policy), TEXT_BYTES },
+    { "last_passed_s", RECORD_TIME, offsetof(struct stored_result, result.last_passed_s), 0 },
+    { "first_failed_s", RECORD_TIME, offsetof(struct stored_result, result.first_failed_s), 0 },
+    { "visible_s", RECORD_TIME, offsetof(struct stored_result, result.visible_s), 0 },
+    { "valid_until_s", RECORD_TIME, offsetof(struct stored_result, result.valid_until_s), 0 },
+    { "fail_reads", RECORD_COUNT, offsetof(struct stored_result, result.fail_reads), UINT_MAX },
+    { "saw", RECORD_TEXT, offsetof(struct stored_result, result.saw), TEXT_BYTES },
+    { "why", RECORD_TEXT, offsetof(struct stored_result, result.why), TEXT_BYTES },
+};
+static const struct record_body_field fact_row[] = {
+    { "name", RECORD_TEXT, offsetof(struct fact, name), TEXT_BYTES },
+    { "value", RECORD_TEXT, offsetof(struct fact, value), VALUE_BYTES },
+    { "source", RECORD_TEXT, offsetof(struct fact, source), TEXT_BYTES },
+    { "version", RECORD_TEXT, offsetof(struct fact, version), TEXT_BYTES },
+    { "observed_s", RECORD_TIME, offsetof(struct fact, observed_s), 0 },
+    { "expires_s", RECORD_TIME, offsetof(struct fact, expires_s), 0 },
+};
+static const struct record_body_field on_row[] = {
+    { "from_s", RECORD_TIME, offsetof(struct interval, from_s), 0 },
+    { "to_s", RECORD_TIME, offsetof(struct interval, to_s), 0 },
+};
+
+/* ---- names ---- */
+
+static const char *const platform_names[PLATFORM_COUNT] = { "unknown", "macos", "windows", "linux" };
+static const char *const verdict_names[] = { "unknown", "pass", "fail", "not_applicable", "in_progress" };
+
+const char *platform_name(enum platform p) { return platform_names[p < PLATFORM_COUNT ? p : PLATFORM_UNKNOWN]; }
+
+enum platform platform_from(struct span name)
+{
+    if (span_equal_text(name, "darwin"))
+        return PLATFORM_MACOS;
+    for (int i = PLATFORM_MACOS; i < PLATFORM_COUNT; i++)
+        if (span_equal_text(name, platform_names[i]))
+            return (enum platform)i;
+    return PLATFORM_UNKNOWN;
+}
+
+const char *verdict_name(enum verdict v) { return verdict_names[v < COUNT(verdict_names) ? v : VERDICT_UNKNOWN]; }
+
+bool verdict_from(struct span name, enum verdict *v)
+{
+    for (size_t i = 0; i < COUNT(verdict_names); i++) {
+        if (!span_equal_text(name, verdict_names[i]))
+            continue;
+        *v = (enum verdict)i;
+        return true;
+    }
+    return false;
+}
+
+/* ---- life ---- */
+
+struct device *device_new(void)
+{
+    struct device *d = calloc(1, sizeof *d);
+    if (d != NULL)
+        arena_init(&d->arena, ARENA_BLOCK_BYTES, ARENA_LIMIT_BYTES);
+    return d;
+}
+
+void device_free(struct device *d)
+{
+    if (d == NULL)
+        return;
+    arena_done(&d->arena);
+    free(d);
+}
+
+void device_freep(struct device **d)
+{
+    device_free(*d);
+    *d = NULL;
+}
+
+static const struct result *own_results(struct record_body *b, const struct device *d)
+{
+    struct result *all = d->result_count == 0 ? NULL : record_body_array(b, d->result_count, sizeof *all);
+    for (size_t i = 0; all != NULL && i < d->result_count; i++) {
+        struct stored_result stored = { .result = d->results[i] };
+        record_body_own(b, result_row, COUNT(result_row), &stored);
+        all[i] = stored.result;
+    }
+    return all;
+}
+
+struct device *device_copy(const struct device *d)
+{
+    CLEANUP(device_freep) struct device *copy = calloc(1, sizeof *copy);
+    if (copy == NULL)
+        return NULL;
+    *copy = *d;
+    /* the first block holds all there is, so that a published device wastes little */
+    arena_init(&copy->arena, d->arena.used_bytes > 0 ? d->arena.used_bytes : ARENA_BLOCK_BYTES, ARENA_LIMIT_BYTES);
+    struct record_body b = { .arena = &copy->arena };
+    record_body_own(&b, device_fields, COUNT(device_fields), copy);
+    copy->identifiers = record_body_own_list(&b, d->identifiers, d->identifier_count, sizeof *d->identifiers, identifier_row, COUNT(identifier_row));
+    copy->recheck_checks = record_body_own_texts(&b, d->recheck_checks, d->recheck_count);
+    copy->results = own_results(&b, d);
+    copy->facts = record_body_own_list(&b, d->facts, d->fact_count, sizeof *d->facts, fact_row, COUNT(fact_row));
+    copy->on = record_body_own_list(&b, d->on, d->on_count, sizeof *d->on, on_row, COUNT(on_row));
+    return b.code == OK ? TAKE(copy) : NULL;
+}
+
+/* ---- writing ---- */
+
+static void write_rows(struct to_json *w, const char *key, const void *all, size_t count, size_t each_bytes, const struct record_body_field *fields, size_t field_count)
+{
+    if (count == 0)
+        return;
+    to_json_key(w, key);
+    to_json_array(w);
+    for (size_t i = 0; i < count; i++) {
+        to_json_array(w);
+        record_body_write_row(w, fields, field_count, (const char *)all + i * each_bytes);
+        to_json_end(w);
+    }
+    to_json_end(w);
+}
+
+static void write_results(struct to_json *w, const struct device *d)
+{
+    if (d->result_count == 0)
+        return;
+    to_json_key(w, "results");
+    to_json_array(w);
+    for (size_t i = 0; i < d->result_count; i++) {
+        struct stored_result stored = { d->results[i], span_of(verdict_name(d->results[i].verdict)) };
+        to_json_array(w);
+        record_body_write_row(w, result_row, COUNT(result_row), &stored);
+        to_json_end(w);
+    }
+    to_json_end(w);
+}
+
+void device_to_json(const struct device *d, struct to_json *w)
+{
+    to_json_object(w);
+    to_json_member_text(w, "platform", span_of(platform_name(d->platform)));
+    record_body_write(w, device_fields, COUNT(device_fields), d);
+    write_rows(w, "identifiers", d->identifiers, d->identifier_count, sizeof *d->identifiers, identifier_row, COUNT(identifier_row));
+    record_body_write_texts(w, "recheck_checks", d->recheck_checks, d->recheck_count);
+    write_results(w, d);
+    write_rows(w, "facts", d->facts, d->fact_count, sizeof *d->facts, fact_row, COUNT(fact_row));
+    write_rows(w, "on", d->on, d->on_count, sizeof *d->on, on_row, COUNT(on_row));
+    to_json_end(w);
+}
+
+/* ---- reading ---- */
+
+static size_t read_rows(struct record_body *b, const struct from_json_value *root, const char *key, size_t most, size_t each_bytes,
+                        const struct record_body_field *fields, size_t field_count, void **out)
+{
+    struct from_json_value list;
+    size_t count = record_body_list(b, root, key, most, each_bytes, &list, out);
+    for (size_t i = 0; i < count; i++) {
+        struct from_json_value row = from_json_item(&list, i);
+        record_body_read_row(b, &row, fields, field_count, (char *)*out + i * each_bytes);
+    }
+    return count;
+}
+
+/* device_result() searches by halving, so their order is part of the format. */
+static void read_result(struct record_body *b, const struct from_json_value *row, const struct result *before, struct result *out)
+{
+    struct stored_result stored = { 0 };
+    record_body_read_row(b, row, result_row, COUNT(result_row), &stored);
+    if (b->code == OK && !verdict_from(stored.verdict, &stored.result.verdict))
+        b->code = from_json_refuse(row, b->err, "its verdict is not known");
+    if (b->code == OK && (span_empty(stored.result.check) || (before != NULL && span_compare(before->check, stored.result.check) >= 0)))
+        b->code = from_json_refuse(row, b->err, "results must ascend by check");
+    *out = stored.result;
+}
+
+static void read_results(struct record_body *b, const struct from_json_value *root, struct device *d)
+{
+    struct from_json_value list;
+    void *room;
+    size_t count = record_body_list(b, root, "results", DEVICE_MAX_RESULTS, sizeof(struct result), &list, &room);
+    struct result *all = room;
+    for (size_t i = 0; i < count && b->code == OK; i++) {
+        struct from_json_value row = from_json_item(&list, i);
+        read_result(b, &row, i > 0 ? &all[i - 1] : NULL, &all[i]);
+    }
+    d->results = all;
+    d->result_count = count;
+}
+
+/* Ascending, apart, and only the last may be open: sums over them rely on it. */
+static void read_on(struct record_body *b, const struct from_json_value *root, struct device *d)
+{
+    void *room;
+    size_t count = read_rows(b, root, "on", DEVICE_MAX_ON, sizeof *d->on, on_row, COUNT(on_row), &room);
+    struct from_json_value list = from_json_member(root, "on");
+    const struct interval *all = room;
+    for (size_t i = 0; i < count && b->code == OK; i++) {
+        bool ends = all[i].to_s != 0, apart = i == 0 || all[i - 1].to_s <= all[i].from_s;
+        if (!apart || (ends ? all[i].to_s < all[i].from_s : i + 1 < count))
+            b->code = from_json_refuse(&list, b->err, "must ascend, and only the last may be open");
+    }
+    d->on = all;
+    d->on_count = count;
+    if (count > 0 && all[count - 1].from_s > d->seen_s)
+        d->seen_s = all[count - 1].from_s; /* it spoke when the stretch began */
+}
+
+static void read_device(struct record_body *b, const struct from_json_value *root, bool with_facts, struct device *d)
+{
+    void *list;
+    struct span platform = SPAN_NONE;
+    struct from_json_value name = from_json_member(root, "platform");
+    record_body_read(b, root, device_fields, COUNT(device_fields), d);
+    if (b->code == OK)
+        b->code = from_json_text_opt(&name, TEXT_BYTES, &platform, b->err);
+    d->platform = platform_from(platform);
+    d->identifier_count = read_rows(b, root, "identifiers", DEVICE_MAX_IDENTIFIERS, sizeof *d->identifiers, identifier_row, COUNT(identifier_row), &list);
+    d->identifiers = list;
+    d->recheck_count = record_body_texts(b, root, "recheck_checks", DEVICE_MAX_RESULTS, TEXT_BYTES, &d->recheck_checks);
+    read_results(b, root, d);
+    if (with_facts) {
+        d->fact_count = read_rows(b, root, "facts", DEVICE_MAX_FACTS, sizeof *d->facts, fact_row, COUNT(fact_row), &list);
+        d->facts = list;
+    }
+    read_on(b, root, d);
+}
+
+enum err_code device_from_json(struct span body, int64_t version, bool with_facts, struct device **out, struct err *err)
+{
+    CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    CLEANUP(device_freep) struct device *d = NULL;
+    enum err_code code = from_json_parse(body, (struct from_json_limits){ DEVICE_BODY_BYTES, RECORD_BODY_DEPTH }, "device record", &doc, err);
+    if (code != OK)
+        return code;
+    d = device_new();
+    if (d == NULL)
+        return err_set(err, ERR_MEMORY, "device record: memory is short");
+    struct record_body b = { .arena = &d->arena, .err = err };
+    struct from_json_value root = from_json_root(doc);
+    read_device(&b, &root, with_facts, d);
+    if (b.code == OK && span_empty(d->id))
+        b.code = err_set(err, ERR_INPUT, "device record: id is missing");
+    if (b.code != OK)
+        return b.code;
+    d->version = version;
+    *out = device_copy(d);
+    return *out != NULL ? OK : err_set(err, ERR_MEMORY, "device record: memory is short");
+}
+
+/* ---- questions ---- */
+
+static int compare_check(const void *key, const void *item)
+{
+    const struct result *result = item;
+    return span_compare(*(const struct span *)key, result->check);
+}
+
+const struct result *device_result(const struct device *d, struct span check)
+{
+    if (d->result_count == 0)
+        return NULL;
+    return bsearch(&check, d->results, d->result_count, sizeof d->results[0], compare_check);
+}
+
+const struct fact *device_fact(const struct device *d, struct span name)
+{
+    for (size_t i = 0; i < d->fact_count; i++)
+        if (span_equal(d->facts[i].name, name))
+            return &d->facts[i];
+    return NULL;
+}
+
+const struct identifier *device_identifier(const struct device *d, struct span kind)
+{
+    for (size_t i = 0; i < d->identifier_count; i++)
+        if (span_equal(d->identifiers[i].kind, kind))
+            return &d->identifiers[i];
+    return NULL;
+}
+
+/* ---- on and off ---- */
+
+static bool is_failing(const struct device *d, int64_t *since_s)
+{
+    *since_s = 0;
+    for (size_t i = 0; i < d->result_count; i++) {
+        int64_t failed_s = d->results[i].first_failed_s;
+        if (failed_s != 0 && (*since_s == 0 || failed_s < *since_s))
+            *since_s = failed_s;
+    }
+    return *since_s != 0;
+}
+
+/* The two stretches with the shortest gap between them become one: the least wrong way to stay within the bound. */
+static size_t close_shortest_gap(struct interval *all, size_t count)
+{
+    size_t at = 1;
+    for (size_t i = 2; i < count; i++)
+        if (all[i].from_s - all[i - 1].to_s < all[at].from_s - all[at - 1].to_s)
+            at = i;
+    all[at - 1].to_s = all[at].to_s;
+    memmove(&all[at], &all[at + 1], (count - at - 1) * sizeof *all);
+    return count - 1;
+}
+
+/* No stretch at all means: on without a gap since the failure began. So the first gap writes down the stretch before it. */
+static bool open_stretch(struct device *d, int64_t failing_since_s, int64_t now_s)
+{
+    struct interval *all = arena_array(&d->arena, d->on_count + 2, sizeof *all);
+    size_t count = d->on_count;
+    int64_t off_s = d->seen_s + ON_SLOT_S;
+    if (all == NULL)
+        return false;
+    if (count > 0)
+        memcpy(all, d->on, count * sizeof *all);
+    else
+        all[count++] = (struct interval){ failing_since_s < off_s ? failing_since_s : off_s, 0 };
+    if (all[count - 1].to_s == 0)
+        all[count - 1].to_s = off_s > all[count - 1].from_s ? off_s : all[count - 1].from_s;
+    int64_t before_s = all[count - 1].to_s;
+    all[count++] = (struct interval){ now_s > before_s ? now_s : before_s, 0 };
+    while (count > DEVICE_MAX_ON)
+        count = close_shortest_gap(all, count);
+    d->on = all;
+    d->on_count = count;
+    d->seen_s = now_s;
+    return true;
+}
+
+bool device_spoke(struct device *d, int64_t now_s)
+{
+    int64_t failing_since_s;
+    bool failing = is_failing(d, &failing_since_s);
+    if (!failing) {
+        d->on = NULL;
+        d->on_count = 0;
+    }
+    if (now_s <= d->seen_s)
+        return false;
+    if (failing && d->seen_s != 0 && now_s - d->seen_s > ON_SLOT_S)
+        return open_stretch(d, failing_since_s, now_s);
+    d->seen_s = now_s;
+    return false;
+}
+
+bool device_on_at(const struct device *d, int64_t t_s)
+{
+    if (d->seen_s == 0 || t_s >= d->seen_s + ON_SLOT_S)
+        return false;
+    for (size_t i = 0; i < d->on_count; i++)
+        if (t_s >= d->on[i].from_s && (d->on[i].to_s == 0 || t_s < d->on[i].to_s))
+            return true;
+    return d->on_count == 0;
+}

@@ -1,0 +1,95 @@
+/* device: identifiers, owner, results and on-time of one device (the device record).
+ * Immutable once published; change a device_copy(). Owns one arena. Times are wall seconds since 1970 UTC. Pure. */
+#ifndef POSTURE_DEVICE_H
+#define POSTURE_DEVICE_H
+#include "posture/person.h"
+
+enum platform { PLATFORM_UNKNOWN, PLATFORM_MACOS, PLATFORM_WINDOWS, PLATFORM_LINUX, PLATFORM_COUNT };
+const char *platform_name(enum platform p);               /* "macos", "windows", "linux", "unknown" */
+enum platform platform_from(struct span name);            /* also "darwin"; else PLATFORM_UNKNOWN */
+
+enum verdict { VERDICT_UNKNOWN, VERDICT_PASS, VERDICT_FAIL, VERDICT_NOT_APPLICABLE, VERDICT_IN_PROGRESS };
+const char *verdict_name(enum verdict v);                 /* "unknown", "pass", "fail", "not_applicable", "in_progress" */
+bool verdict_from(struct span name, enum verdict *v);
+
+enum { DEVICE_MAX_IDENTIFIERS = 32, DEVICE_MAX_RESULTS = 512, DEVICE_MAX_FACTS = 1024, DEVICE_MAX_ON = 256,
+       FACT_VALUE_BYTES = 4096, EVIDENCE_BYTES = 300, ON_SLOT_S = 900, DEVICE_BODY_BYTES = 1024 * 1024 };
+
+/* Kinds: "serial", "uuid" (hardware), "instance" (osquery), "certificate" (SHA-256 hex of DER), "name" is NOT an identifier.
+ * Values are trimmed and case-folded where the kind is (serial upper, uuid lower, certificate lower). */
+struct identifier { struct span kind, value, source; int64_t since_s; };
+
+/* One check's result on this device. */
+struct result {
+    struct span check;
+    enum verdict verdict;
+    int64_t evaluated_s;      /* newest observation that gave this verdict */
+    int64_t changed_s;        /* since when this verdict holds */
+    int64_t first_failed_s;   /* 0 unless failing: since when */
+    int64_t last_passed_s;    /* 0: never */
+    int64_t visible_s;        /* 0: failing, but not visible yet (policy visible_after), or not failing */
+    int64_t valid_until_s;    /* from this second on it counts as unknown, because a pushed fact that it rests on has ended; 0: none ends */
+    unsigned fail_reads;      /* reads that failed in a row, saturating at 255 */
+    struct span check_version;/* which form of the check was answered (struct check.version) */
+    struct span policy;       /* version of the policy that judged, first 12 hex digits */
+    struct span saw;          /* evidence in words for the person, from the check's template; may be empty */
+    struct span why;          /* for unknown: what went wrong, for admins */
+};
+
+/* One observation kept: the rows of a check's statement cut to the columns its rules name, or a pushed fact. */
+struct fact {
+    struct span name;         /* "check:<id>" for rows, else the pushed name */
+    struct span value;        /* compact JSON */
+    struct span source;       /* "osquery", "api:<key id>", ... */
+    struct span version;      /* check version for rows */
+    int64_t observed_s, expires_s; /* 0: does not expire */
+};
+
+struct device {
+    struct arena arena;
+    struct span id;           /* d_... */
+    int64_t version;
+    enum platform platform;
+    struct span name, model, vendor, os_name, os_version, agent_version;
+    struct span serial;       /* as shown; also among the identifiers */
+    bool virtual_hardware;
+    const struct identifier *identifiers; size_t identifier_count;
+    struct span owner;        /* p_..., empty: unowned */
+    struct span owner_source; /* "import", "assign", "enroll_secret", "claim" */
+    int64_t owner_since_s;
+    struct span group;        /* given by the enrol secret, may be empty */
+    int64_t enrolled_s, first_seen_s;
+    unsigned node_key_generation; /* only this generation's node key is good */
+    struct span duplicate_of; /* conflict state: answers unknown "duplicate identity" */
+    bool removed;             /* tombstone */
+    int64_t recheck_s;        /* "Check again" was pressed; results evaluated before are asked anew */
+    const struct span *recheck_checks; size_t recheck_count; /* empty: all */
+    const struct result *results; size_t result_count;       /* ascending by check id */
+    const struct fact *facts; size_t fact_count;             /* may be left out in the directory's copy */
+    /* Stretches in which the device was on, kept while a check fails visibly or not; ascending. The last may be open:
+     * then the device is on until seen_s + ON_SLOT_S. A device is on for ON_SLOT_S after it spoke. */
+    const struct interval *on; size_t on_count;
+    int64_t seen_s;           /* it spoke; refreshed between changes */
+    struct span rung;         /* the rung last recorded (worst over its checks), empty: none */
+    int64_t rung_s;
+};
+
+struct device *device_new(void);
+struct device *device_copy(const struct device *d);
+void device_free(struct device *d);
+void device_freep(struct device **d);
+void device_to_json(const struct device *d, struct to_json *w);
+/* `with_facts` false leaves facts out (directory). */
+MUST_CHECK enum err_code device_from_json(struct span body, int64_t version, bool with_facts, struct device **out, struct err *err);
+
+const struct result *device_result(const struct device *d, struct span check); /* binary search */
+const struct fact *device_fact(const struct device *d, struct span name);
+const struct identifier *device_identifier(const struct device *d, struct span kind);
+/* Normalises by kind; false for values that identify nothing (empty, generic serials, placeholder UUIDs: docs/agents.md). */
+bool identifier_normalize(struct span kind, struct span raw, struct arena *a, struct span *value);
+/* It spoke at now: extends or opens an on stretch. True when the record should be committed (a gap while failing). */
+bool device_spoke(struct device *d, int64_t now_s);
+/* Is it on at t, as far as known at that time? */
+bool device_on_at(const struct device *d, int64_t t_s);
+
+#endif

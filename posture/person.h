@@ -1,0 +1,77 @@
+/* person: who somebody is, and everything that was said to or decided for them (the person record).
+ * A `struct person` is immutable once published; change it by building a new one from person_copy().
+ * It owns one arena with all its texts. Times are wall seconds since 1970 UTC. Pure: no I/O, no clock. */
+#ifndef POSTURE_PERSON_H
+#define POSTURE_PERSON_H
+#include "posture/base/arena.h"
+#include "posture/base/to_json.h"
+
+/* A half-open stretch of time. to_s == 0: not ended yet. */
+struct interval { int64_t from_s, to_s; };
+
+enum { PERSON_MAX_EMAILS = 16, PERSON_MAX_ALIASES = 16, PERSON_MAX_GROUPS = 128, PERSON_MAX_ABSENCES = 64,
+       PERSON_MAX_TOLD = 512, PERSON_MAX_DISPUTES = 64, TOLD_TIMES = 8, PERSON_BODY_BYTES = 256 * 1024 };
+
+/* What a person has been told about one failing check of one device: the delivered notices.
+ * Forgotten when the check passes again (a new failure starts from the beginning). */
+struct told {
+    struct span device, check;
+    unsigned count;                /* delivered notices, may exceed TOLD_TIMES */
+    int64_t at_s[TOLD_TIMES];      /* the first TOLD_TIMES deliveries, ascending */
+    int64_t last_s;
+};
+
+enum notice_state { NOTICE_RESERVED, NOTICE_SENDING, NOTICE_DELIVERED, NOTICE_FAILED };
+struct notice_item { struct span device, check; int64_t deadline_s; /* next closing, 0: none */ };
+/* The newest message that we started. Only one is kept: the cap allows one a day. */
+struct notice {
+    struct span id;                /* e_..., also Slack's metadata id */
+    enum notice_state state;
+    int64_t reserved_s, settled_s;
+    int32_t local_day;             /* yyyymmdd in the person's zone: the cap's unit */
+    struct span channel;           /* "slack", "email" */
+    struct span conversation, message; /* Slack: D... and ts; empty until delivered */
+    struct span why;               /* of a failure */
+    const struct notice_item *items;
+    size_t item_count;
+};
+
+/* "This looks wrong": freezes the clock of one check of one device until it ends. */
+struct dispute { struct span id, device, check, text; struct interval time; };
+struct absence { struct interval time; struct span source; /* never a reason */ };
+
+struct person {
+    struct arena arena;
+    struct span id;                /* p_... */
+    int64_t version;               /* of the record; 0: not stored yet */
+    struct span name, slack, zone, region, locale; /* zone: IANA name, empty: the organisation's */
+    const struct span *emails;  size_t email_count;   /* lower case, first is primary */
+    const struct span *aliases; size_t alias_count;   /* IdP ids and other names a door may use */
+    const struct span *groups;  size_t group_count;
+    int64_t created_s;
+    bool removed;
+    const struct absence *absences; size_t absence_count; /* ascending */
+    const struct told *told;        size_t told_count, told_room /* of edits: 0 when the list is not theirs to grow */;
+    const struct dispute *disputes; size_t dispute_count;
+    struct notice notice;           /* id empty: never */
+    int32_t nudge_day;              /* local day of the last nudge reserved, delivered or not (unless it surely failed) */
+    int64_t nudge_s;                /* its time */
+};
+
+/* Owned; NULL when memory is short. person_copy copies deep, so the copy may be edited before it is published. */
+struct person *person_new(void);
+struct person *person_copy(const struct person *p);
+void person_free(struct person *p);
+void person_freep(struct person **p);
+/* The record's body (no version). Reading is lenient to unknown members (a newer version wrote them), strict in types. */
+void person_to_json(const struct person *p, struct to_json *w);
+MUST_CHECK enum err_code person_from_json(struct span body, int64_t version, struct person **out, struct err *err);
+
+bool person_in_group(const struct person *p, struct span group); /* "everyone" is always true */
+const struct told *person_told(const struct person *p, struct span device, struct span check);
+/* Edits on an unpublished person. False when a bound is passed or memory is short. */
+bool person_add_told(struct person *p, struct span device, struct span check, int64_t at_s);
+void person_forget_told(struct person *p, struct span device, struct span check); /* empty check: all of the device */
+bool person_has_email(const struct person *p, struct span email);  /* case folded */
+
+#endif

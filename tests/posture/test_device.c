@@ -1,0 +1,312 @@
+#include "posture/device.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#define COUNT(rows) (sizeof(rows) / sizeof(rows)[0])
+
+static const char FULL[] =
+    "{\"platform\":\"macos\",\"id\":\"d_1\",\"name\":\"dover\",\"model\":\"Mac14,2\",\"vendor\":\"Apple Inc.\",\"os_name\":\"macOS\",\"os_version\":\"15.5\",\"agent_version\":\"5.23.1\","
+    "\"serial\":\"C02X\",\"virtual\":true,\"owner\":\"p_1\",\"owner_source\":\"import\",\"owner_since_s\":3,\"group\":\"staff\",\"enrolled_s\":1,\"first_seen_s\":2,\"node_key\":4,"
+    "\"duplicate_of\":\"d_0\",\"removed\":true,\"recheck_s\":60,\"seen_s\":5000,\"rung\":\"warn\",\"rung_s\":70,"
+    "\"identifiers\":[[\"serial\",\"C02X\",\"osquery\",1],[\"uuid\",\"u\"]],\"recheck_checks\":[\"disk\"],"
+    "\"results\":[[\"disk\",\"fail\",100,90,\"a1b2c3d4\",\"0123456789ab\",0,90,95,800,2,\"/ is open\"],[\"os\",\"pass\",100,50,\"a1b2c3d4\",\"0123456789ab\",100],"
+    "[\"swap\",\"unknown\",100,100,\"\",\"\",0,0,0,0,0,\"\",\"no such table\"]],"
+    "\"facts\":[[\"check:disk\",\"[{\\\"encrypted\\\":\\\"0\\\"}]\",\"osquery\",\"a1b2c3d4\",100],[\"backup_age\",\"1.50\",\"api:k\",\"\",100,900]],"
+    "\"on\":[[90,1000],[4000]]}";
+
+static struct device *read_device(const char *body, bool with_facts)
+{
+    struct device *d = NULL;
+    struct err err = { OK, "" };
+    if (device_from_json(span_of(body), 7, with_facts, &d, &err) != OK)
+        fail_msg("%s", err.text);
+    return d;
+}
+
+static void assert_written(const struct device *d, const char *expected)
+{
+    struct buf out;
+    struct to_json w;
+    buf_init(&out, DEVICE_BODY_BYTES);
+    to_json_init(&w, &out);
+    device_to_json(d, &w);
+    assert_string_equal(buf_text(&out), expected);
+    buf_done(&out);
+}
+
+static void a_record_is_written_as_it_was_read(void **state)
+{
+    (void)state;
+    struct device *d = read_device(FULL, true), *copy = device_copy(d);
+    assert_int_equal(d->version, 7);
+    assert_int_equal(d->platform, PLATFORM_MACOS);
+    assert_written(d, FULL);
+    device_free(d);
+    assert_written(copy, FULL);
+    device_free(copy);
+}
+
+static void the_directory_leaves_facts_out(void **state)
+{
+    (void)state;
+    struct device *d = read_device(FULL, false);
+    assert_int_equal(d->fact_count, 0);
+    assert_int_equal(d->result_count, 3);
+    device_free(d);
+}
+
+static void things_are_found_by_name(void **state)
+{
+    (void)state;
+    struct device *d = read_device(FULL, true);
+    assert_int_equal(device_result(d, SPAN_LITERAL("swap"))->verdict, VERDICT_UNKNOWN);
+    assert_int_equal(device_result(d, SPAN_LITERAL("disk"))->fail_reads, 2);
+    assert_null(device_result(d, SPAN_LITERAL("dis")));
+    assert_int_equal(device_fact(d, SPAN_LITERAL("backup_age"))->expires_s, 900);
+    assert_null(device_fact(d, SPAN_LITERAL("check:os")));
+    assert_true(span_equal_text(device_identifier(d, SPAN_LITERAL("serial"))->value, "C02X"));
+    assert_null(device_identifier(d, SPAN_LITERAL("certificate")));
+    device_free(d);
+}
+
+static void bad_bodies_are_refused(void **state)
+{
+    static const struct { const char *name, *body, *says; } rows[] = {
+        { "empty", "", "is empty" },
+        { "cut short", "{\"id\":\"d_1\",\"results\":[[", "device record: line 1" },
+        { "not an object", "7", "must be an object" },
+        { "without an id", "{}", "id is missing" },
+        { "a row that is an object", "{\"id\":\"d\",\"results\":[{}]}", "results[0]: must be an array" },
+        { "an empty row", "{\"id\":\"d\",\"results\":[[]]}", "results[0]" },
+        { "no verdict", "{\"id\":\"d\",\"results\":[[\"disk\",\"maybe\"]]}", "its verdict is not known" },
+        { "a text for a time in a row", "{\"id\":\"d\",\"results\":[[\"disk\",\"fail\",\"1\"]]}", "results[0][2]: must be a whole number" },
+        { "results that descend", "{\"id\":\"d\",\"results\":[[\"b\",\"fail\"],[\"a\",\"fail\"]]}", "must ascend by check" },
+        { "a result twice", "{\"id\":\"d\",\"results\":[[\"a\",\"fail\"],[\"a\",\"fail\"]]}", "must ascend by check" },
+        { "a stretch that ends before it begins", "{\"id\":\"d\",\"on\":[[10,5]]}", "must ascend" },
+        { "two open stretches", "{\"id\":\"d\",\"on\":[[10],[20]]}", "must ascend" },
+        { "stretches that overlap", "{\"id\":\"d\",\"on\":[[10,30],[20]]}", "must ascend" },
+        { "a negative time", "{\"id\":\"d\",\"seen_s\":-5}", "seen_s: must be between" },
+        { "a real number", "{\"id\":\"d\",\"seen_s\":1.5}", "seen_s: must be a whole number" },
+        { "deep nesting", "{\"id\":\"d\",\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]}", "nested more than" },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct device *d = NULL;
+        struct err err = { OK, "" };
+        enum err_code code = device_from_json(span_of(rows[i].body), 1, true, &d, &err);
+        if (code == OK || d != NULL || strstr(err.text, rows[i].says) == NULL)
+            fail_msg("%s: code %d, \"%s\"", rows[i].name, (int)code, err.text);
+    }
+}
+
+static void lists_have_a_longest(void **state)
+{
+    (void)state;
+    for (size_t count = DEVICE_MAX_IDENTIFIERS; count <= DEVICE_MAX_IDENTIFIERS + 1; count++) {
+        struct buf body;
+        struct err err;
+        struct device *d = NULL;
+        buf_init(&body, DEVICE_BODY_BYTES);
+        buf_append_text(&body, "{\"id\":\"d_1\",\"identifiers\":[");
+        for (size_t i = 0; i < count; i++)
+            buf_format(&body, "%s[\"serial\",\"S%zu\"]", i > 0 ? "," : "", i);
+        buf_append_text(&body, "]}");
+        assert_int_equal(device_from_json(buf_span(&body), 1, true, &d, &err), count <= DEVICE_MAX_IDENTIFIERS ? OK : ERR_INPUT);
+        device_free(d);
+        buf_done(&body);
+    }
+}
+
+static void what_a_newer_version_wrote_is_skipped(void **state)
+{
+    (void)state;
+    struct device *d = read_device("{\"id\":\"d\",\"platform\":\"beos\",\"colour\":[1],\"results\":[[\"a\",\"pass\",1,1,\"\",\"\",1,0,0,0,0,\"\",\"\",\"later\"]]}", true);
+    assert_int_equal(d->platform, PLATFORM_UNKNOWN);
+    assert_written(d, "{\"platform\":\"unknown\",\"id\":\"d\",\"results\":[[\"a\",\"pass\",1,1,\"\",\"\",1]]}");
+    device_free(d);
+}
+
+static void names_are_those_of_the_field(void **state)
+{
+    (void)state;
+    enum verdict v;
+    assert_int_equal(platform_from(SPAN_LITERAL("darwin")), PLATFORM_MACOS);
+    for (int p = 0; p < PLATFORM_COUNT; p++)
+        assert_int_equal(platform_from(span_of(platform_name((enum platform)p))), p);
+    for (int i = VERDICT_UNKNOWN; i <= VERDICT_IN_PROGRESS; i++) {
+        assert_true(verdict_from(span_of(verdict_name((enum verdict)i)), &v));
+        assert_int_equal(v, i);
+    }
+    assert_false(verdict_from(SPAN_LITERAL("passed"), &v));
+}
+
+static void identifiers_are_made_comparable(void **state)
+{
+    static const struct { const char *kind, *raw, *value; } rows[] = {
+        { "serial", " c02xk1 \n", "C02XK1" },
+        { "serial", "VMware-56 4d 0a", "VMWARE-56 4D 0A" },
+        { "serial", "", NULL },
+        { "serial", "0", NULL },
+        { "serial", "000000", NULL },
+        { "serial", "xxxxxxxx", NULL },
+        { "serial", "None", NULL },
+        { "serial", "System Serial Number", NULL },
+        { "serial", "To be filled by O.E.M.", NULL },
+        { "serial", "Default string", NULL },
+        { "serial", "Not Specified", NULL },
+        { "serial", "C02\x01X", NULL },
+        { "serial", "S\xc3\xa9rie", NULL },
+        { "serial", "1234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567X", "1234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567X" },
+        { "serial", "1234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567XY", NULL },
+        { "uuid", "4C4C4544-0044-3010-8052-B4C04F565931", "4c4c4544-0044-3010-8052-b4c04f565931" },
+        { "uuid", "{4C4C4544-0044-3010-8052-B4C04F565931}", "4c4c4544-0044-3010-8052-b4c04f565931" },
+        { "uuid", "4c4c4544004430108052b4c04f565931", "4c4c4544-0044-3010-8052-b4c04f565931" },
+        { "uuid", "4c4c4544-0044-3010-8052-b4c04f56593", NULL },
+        { "uuid", "4c4c4544-0044-3010-8052-b4c04f5659312", NULL },
+        { "uuid", "4c4c4544-0044-3010-8052-b4c04f56593g", NULL },
+        { "uuid", "00000000-0000-0000-0000-000000000000", NULL },
+        { "uuid", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", NULL },
+        { "uuid", "03000200-0400-0500-0006-000700080009", NULL },
+        { "uuid", "03020100-0504-0706-0809-0A0B0C0D0E0F", NULL },
+        { "uuid", "10000000-0000-8000-0040-000000000000", NULL },
+        { "instance", " 9f0e-X ", "9f0e-X" },
+        { "certificate", "AB:CD:0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab", "abcd0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab" },
+        { "certificate", "ABCD0123456789abcdef0123456789abcdef0123456789abcdef0123456789", NULL },
+        { "certificate", "ABCD0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab", "abcd0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab" },
+        { "name", "dover", NULL },
+    };
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1024, 64 * 1024);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct span value = SPAN_NONE;
+        bool good = identifier_normalize(span_of(rows[i].kind), span_of(rows[i].raw), &a, &value);
+        if (good != (rows[i].value != NULL) || (good && !span_equal_text(value, rows[i].value)))
+            fail_msg("%s \"%s\": \"%.*s\"", rows[i].kind, rows[i].raw, SPAN_ARGS(value));
+    }
+    arena_done(&a);
+}
+
+static struct device *speaking(bool failing)
+{
+    return read_device(failing ? "{\"id\":\"d\",\"seen_s\":10000,\"results\":[[\"a\",\"fail\",9000,9000,\"\",\"\",0,9000]]}" : "{\"id\":\"d\",\"seen_s\":10000}", true);
+}
+
+static void silence_while_failing_is_a_gap(void **state)
+{
+    (void)state;
+    struct device *d = speaking(true);
+    assert_true(device_on_at(d, 9500));
+    assert_false(device_spoke(d, 10000 + ON_SLOT_S));
+    assert_int_equal(d->on_count, 0);
+    assert_int_equal(d->seen_s, 10900);
+    assert_true(device_spoke(d, 10900 + ON_SLOT_S + 1));
+    assert_int_equal(d->on_count, 2);
+    assert_int_equal(d->on[0].from_s, 9000);
+    assert_int_equal(d->on[0].to_s, 11800);
+    assert_int_equal(d->on[1].from_s, 11801);
+    assert_int_equal(d->on[1].to_s, 0);
+    assert_true(device_spoke(d, 20000));
+    assert_int_equal(d->on_count, 3);
+    assert_true(device_on_at(d, 11799));
+    assert_false(device_on_at(d, 11800));
+    assert_true(device_on_at(d, 11801));
+    assert_false(device_on_at(d, 15000));
+    assert_true(device_on_at(d, 20000 + ON_SLOT_S - 1));
+    assert_false(device_on_at(d, 20000 + ON_SLOT_S));
+    device_free(d);
+}
+
+static void silence_without_a_failure_is_nothing(void **state)
+{
+    (void)state;
+    struct device *d = speaking(false);
+    assert_false(device_spoke(d, 99999));
+    assert_int_equal(d->on_count, 0);
+    assert_int_equal(d->seen_s, 99999);
+    device_free(d);
+}
+
+static void stretches_end_with_the_failure(void **state)
+{
+    (void)state;
+    struct device *d = speaking(true);
+    assert_true(device_spoke(d, 50000));
+    d->results = NULL;
+    d->result_count = 0;
+    assert_false(device_spoke(d, 90000));
+    assert_int_equal(d->on_count, 0);
+    device_free(d);
+}
+
+static void old_news_of_speaking_changes_nothing(void **state)
+{
+    (void)state;
+    struct device *d = speaking(true);
+    assert_false(device_spoke(d, 9000));
+    assert_int_equal(d->seen_s, 10000);
+    device_free(d);
+}
+
+static void stretches_are_bounded_and_lose_the_shortest_gap(void **state)
+{
+    (void)state;
+    struct device *d = speaking(true);
+    int64_t at_s = 10000;
+    for (int i = 0; i < 3 * DEVICE_MAX_ON; i++) {
+        at_s += i == 5 ? ON_SLOT_S + 1 : 10000;
+        assert_true(device_spoke(d, at_s));
+    }
+    assert_int_equal(d->on_count, DEVICE_MAX_ON);
+    assert_true(device_on_at(d, 10000 + 5 * 10000 + ON_SLOT_S)); /* inside the gap of one second, the first to go */
+    for (size_t i = 1; i < d->on_count; i++)
+        assert_true(d->on[i - 1].to_s < d->on[i].from_s);
+    device_free(d);
+}
+
+/* Found by fuzzing: a record whose stretches and seen_s disagree. */
+static void stretches_ascend_whatever_the_record_says(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"id\":\"d\",\"results\":[[\"a\",\"fail\",1,1,\"\",\"\",0,1]],\"on\":[[90,1000],[4000]]}",
+        "{\"id\":\"d\",\"seen_s\":10,\"results\":[[\"a\",\"fail\",1,1,\"\",\"\",0,1]],\"on\":[[90,9000]]}",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(bodies); i++) {
+        struct device *d = read_device(bodies[i], true);
+        for (int64_t t = 1250; t < 20000; t += 1250)
+            (void)device_spoke(d, t);
+        assert_true(d->on_count >= 3);
+        for (size_t k = 1; k < d->on_count; k++)
+            assert_true(d->on[k - 1].to_s != 0 && d->on[k - 1].to_s <= d->on[k].from_s);
+        device_free(d);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_record_is_written_as_it_was_read),
+        cmocka_unit_test(the_directory_leaves_facts_out),
+        cmocka_unit_test(things_are_found_by_name),
+        cmocka_unit_test(bad_bodies_are_refused),
+        cmocka_unit_test(lists_have_a_longest),
+        cmocka_unit_test(what_a_newer_version_wrote_is_skipped),
+        cmocka_unit_test(names_are_those_of_the_field),
+        cmocka_unit_test(identifiers_are_made_comparable),
+        cmocka_unit_test(silence_while_failing_is_a_gap),
+        cmocka_unit_test(silence_without_a_failure_is_nothing),
+        cmocka_unit_test(stretches_end_with_the_failure),
+        cmocka_unit_test(old_news_of_speaking_changes_nothing),
+        cmocka_unit_test(stretches_are_bounded_and_lose_the_shortest_gap),
+        cmocka_unit_test(stretches_ascend_whatever_the_record_says),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
