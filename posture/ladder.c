@@ -1,0 +1,327 @@
+#include "posture/ladder.h"
+
+#include "posture/ladder_clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HOUR_S = 3600, DAY_S = 86400, URGENT_NOTICE_S = HOUR_S, SETTLE_ROUNDS = 64, RING_PARTS = 100 };
+
+/* One check on its way up: when each rung is reached, worked out from what happened and never from what was reached before. */
+struct climb {
+    const struct ladder_input *in;
+    const struct ladder *ladder;
+    const struct result *result;
+    struct ladder_clock clock;
+    struct span zone;
+    unsigned notices;
+    int64_t first_notice_s, closing_notice_s; /* LADDER_NEVER: not delivered yet */
+    int64_t notice_before_s;
+    unsigned per_day;                         /* 0: no limit */
+    int64_t reached_s[POLICY_MAX_RUNGS];
+};
+
+static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* ---- notices ---- */
+
+/* A notice of an earlier failure, not yet forgotten, says nothing about this one. */
+static void count_notices(struct climb *c)
+{
+    const struct told *told = person_told(c->in->person, c->in->device->id, c->result->check);
+    c->first_notice_s = c->closing_notice_s = LADDER_NEVER;
+    if (told == NULL)
+        return;
+    unsigned kept = told->count < TOLD_TIMES ? told->count : TOLD_TIMES;
+    for (unsigned i = 0; i < kept; i++) {
+        if (told->at_s[i] < c->result->first_failed_s)
+            continue;
+        c->notices++;
+        if (c->notices == 1)
+            c->first_notice_s = told->at_s[i];
+        if (c->notices == c->ladder->notices_before_close)
+            c->closing_notice_s = told->at_s[i];
+    }
+    if (told->count > TOLD_TIMES && told->last_s >= c->result->first_failed_s)
+        c->notices += told->count - TOLD_TIMES;
+    if (c->ladder->notices_before_close == 0)
+        c->closing_notice_s = 0;
+    else if (c->closing_notice_s == LADDER_NEVER && c->notices >= c->ladder->notices_before_close)
+        c->closing_notice_s = told->last_s; /* its own time was not kept */
+}
+
+/* ---- grace ---- */
+
+/* at_s, or the end of the graces that it is in: a new device, a person who is away or just back. */
+static int64_t after_grace(const struct ladder_input *in, int64_t at_s)
+{
+    if (in->device->enrolled_s > 0)
+        at_s = later(at_s, in->device->enrolled_s + in->policy->grace.new_device_s);
+    for (size_t i = 0; i < in->person->absence_count; i++) {
+        const struct interval *away = &in->person->absences[i].time;
+        if (at_s < away->from_s)
+            continue;
+        if (away->to_s == 0)
+            return LADDER_NEVER;
+        at_s = later(at_s, away->to_s + in->policy->grace.after_absence_s);
+    }
+    return at_s;
+}
+
+/* ---- when a rung may be reached ---- */
+
+static unsigned reached_on_day_of(const struct climb *c, size_t rung, int64_t at_s)
+{
+    unsigned count = 0;
+    int32_t day = calendar_local(c->in->calendar, c->zone, at_s).day;
+    for (size_t i = 0; i < rung; i++)
+        count += calendar_local(c->in->calendar, c->zone, c->reached_s[i]).day == day;
+    return count;
+}
+
+/* Nobody can get help in the last working hour before days off: that waits for the next working day. */
+static int64_t out_of_last_hour(const struct climb *c, int64_t at_s)
+{
+    const struct policy *policy = c->in->policy;
+    if (policy->nudges.to_minute - policy->nudges.from_minute <= HOUR_S / 60)
+        return at_s;
+    int64_t next_s = calendar_next_window(c->in->calendar, policy, c->zone, at_s + HOUR_S);
+    int64_t tomorrow_s = calendar_next_day(c->in->calendar, c->zone, at_s);
+    return next_s >= calendar_next_day(c->in->calendar, c->zone, tomorrow_s) ? next_s : at_s;
+}
+
+static int64_t obey_rise(const struct climb *c, size_t rung, int64_t at_s)
+{
+    if (c->per_day > 0 && reached_on_day_of(c, rung, at_s) >= c->per_day)
+        at_s = calendar_next_day(c->in->calendar, c->zone, at_s);
+    if (!c->ladder->rise.working_hours)
+        return at_s;
+    return out_of_last_hour(c, calendar_next_window(c->in->calendar, c->in->policy, c->zone, at_s));
+}
+
+/* Each rule may move the time into what another forbids, so they are asked in turn until none moves it. */
+static int64_t settle(const struct climb *c, size_t rung, bool is_consequence, int64_t at_s)
+{
+    for (int round = 0; round < SETTLE_ROUNDS; round++) {
+        int64_t before_s = at_s;
+        if (is_consequence)
+            at_s = after_grace(c->in, at_s);
+        if (is_consequence || rung > 0)
+            at_s = at_s == LADDER_NEVER ? at_s : ladder_clock_resume(&c->clock, at_s);
+        if (at_s == LADDER_NEVER)
+            return at_s;
+        if (rung > 0)
+            at_s = obey_rise(c, rung, at_s);
+        if (at_s == before_s)
+            return at_s;
+    }
+    return at_s;
+}
+
+/* `expected_s`: when notices that are missing are taken to be delivered; LADDER_NEVER: not. */
+static int64_t time_of(const struct climb *c, size_t rung, int64_t expected_s)
+{
+    const struct rung *r = &c->ladder->rungs[rung];
+    bool is_consequence = r->close != 0 || r->login == LOGIN_WARN;
+    int64_t first_s = c->first_notice_s != LADDER_NEVER ? c->first_notice_s : expected_s;
+    int64_t closing_s = c->closing_notice_s != LADDER_NEVER ? c->closing_notice_s : expected_s;
+    int64_t at_s = c->result->visible_s + r->after_s;
+    if (rung > 0) {
+        if (first_s == LADDER_NEVER)
+            return LADDER_NEVER;
+        at_s = ladder_clock_reach(&c->clock, first_s, r->after_s);
+        at_s = at_s == LADDER_NEVER ? at_s : later(at_s, first_s + c->notice_before_s);
+        at_s = later(at_s, c->reached_s[rung - 1]);
+    }
+    if (r->close != 0)
+        at_s = later(at_s, closing_s);
+    at_s = at_s == LADDER_NEVER ? at_s : settle(c, rung, is_consequence, at_s);
+    return c->in->frozen && at_s > c->in->now_s ? LADDER_NEVER : at_s;
+}
+
+/* ---- one standing ---- */
+
+static void climb_reached(struct climb *c, struct standing *s)
+{
+    for (size_t i = 0; i < c->ladder->rung_count; i++) {
+        c->reached_s[i] = time_of(c, i, LADDER_NEVER);
+        if (c->reached_s[i] > c->in->now_s)
+            return;
+        s->rung = (int)i;
+        s->rung_s = c->reached_s[i];
+        s->closed = c->ladder->rungs[i].close;
+        s->warn = c->ladder->rungs[i].login == LOGIN_WARN;
+    }
+}
+
+/* What comes next if everything stays as it is, and notices that are missing are delivered now: so the date that a notice names is never too late. */
+static void climb_further(struct climb *c, struct standing *s)
+{
+    int64_t now_s = c->in->now_s;
+    for (size_t i = (size_t)(s->rung + 1); i < c->ladder->rung_count; i++) {
+        const struct rung *r = &c->ladder->rungs[i];
+        c->reached_s[i] = time_of(c, i, now_s);
+        if (c->reached_s[i] == LADDER_NEVER)
+            return;
+        int64_t at_s = c->reached_s[i] > now_s ? c->reached_s[i] : 0; /* it waits for a notice alone: no time can be named */
+        if (i == (size_t)(s->rung + 1))
+            s->next_s = at_s;
+        if (r->close & ~s->closed) {
+            s->next_close = (int)i;
+            s->close_s = at_s;
+            return;
+        }
+    }
+}
+
+static bool waits_for_notice(const struct climb *c, const struct standing *s)
+{
+    size_t next = (size_t)(s->rung + 1);
+    if (next >= c->ladder->rung_count)
+        return false;
+    bool needs_first = next > 0 && c->first_notice_s == LADDER_NEVER;
+    return needs_first || (c->ladder->rungs[next].close != 0 && c->closing_notice_s == LADDER_NEVER);
+}
+
+static bool fill_climb(struct climb *c, const struct standing *s, struct arena *arena)
+{
+    bool urgent = s->check->severity == SEVERITY_URGENT;
+    int64_t before_s = s->ladder->rise.notice_before_s;
+    c->notice_before_s = urgent && before_s > URGENT_NOTICE_S ? URGENT_NOTICE_S : before_s;
+    c->per_day = urgent ? 0 : s->ladder->rise.per_day;
+    c->zone = calendar_zone(c->in->policy, c->in->person);
+    count_notices(c);
+    return ladder_clock_make(c->in, s->check, s->result, s->ladder->pauses, arena, &c->clock);
+}
+
+static bool stand(const struct ladder_input *in, struct arena *arena, struct standing *s)
+{
+    struct climb c = { .in = in, .ladder = s->ladder, .result = s->result };
+    if (s->ladder == NULL || s->ladder->rung_count == 0)
+        return true;
+    if (!fill_climb(&c, s, arena))
+        return false;
+    s->notices = c.notices;
+    if (c.first_notice_s != LADDER_NEVER)
+        s->running_s = ladder_clock_running(&c.clock, c.first_notice_s, in->now_s);
+    s->paused = ladder_clock_paused(&c.clock, in->now_s) | (in->frozen ? PAUSE_INCIDENT : 0u);
+    int64_t grace_s = after_grace(in, in->now_s);
+    s->grace_until_s = grace_s > in->now_s && grace_s != LADDER_NEVER ? grace_s : 0;
+    climb_reached(&c, s);
+    climb_further(&c, s);
+    s->waiting_for_notice = waits_for_notice(&c, s);
+    return true;
+}
+
+int64_t ladder_closes_at(const struct ladder_input *in, const struct standing *s, unsigned sensitivity, struct arena *arena)
+{
+    struct climb c = { .in = in, .ladder = s->ladder, .result = s->result };
+    struct standing again = *s;
+    unsigned bit = 1U << sensitivity;
+    if (s->ladder == NULL || (s->closed & bit) != 0 || !fill_climb(&c, s, arena))
+        return 0;
+    climb_reached(&c, &again);
+    for (size_t i = (size_t)(s->rung + 1); i < c.ladder->rung_count; i++) {
+        c.reached_s[i] = time_of(&c, i, in->now_s);
+        if (c.reached_s[i] == LADDER_NEVER)
+            return 0;
+        if (c.ladder->rungs[i].close & bit)
+            return c.reached_s[i] > in->now_s ? c.reached_s[i] : 0;
+    }
+    return 0;
+}
+
+/* ---- all standings of a device ---- */
+
+/* A stable share of people, the same on every node and after every restart. */
+static bool is_in_ring(const struct policy *policy, const struct person *person)
+{
+    return policy->rings.percent >= RING_PARTS || span_hash(person->id, 0) % RING_PARTS < policy->rings.percent;
+}
+
+static const struct ladder *ladder_for(const struct ladder_input *in, const struct check *check)
+{
+    bool escalates = in->person != NULL && !in->person->removed && is_in_ring(in->policy, in->person);
+    return escalates ? policy_ladder(in->policy, check->severity, in->person) : NULL;
+}
+
+static int worst_first(const void *left, const void *right)
+{
+    const struct standing *a = left, *b = right;
+    if (a->rung != b->rung)
+        return a->rung > b->rung ? -1 : 1;
+    if (a->check->severity != b->check->severity)
+        return a->check->severity > b->check->severity ? -1 : 1;
+    if (a->check->minutes != b->check->minutes)
+        return a->check->minutes < b->check->minutes ? -1 : 1;
+    return span_compare(a->check->id, b->check->id);
+}
+
+static size_t count_visible(const struct device *device)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < device->result_count; i++)
+        count += device->results[i].visible_s != 0;
+    return count;
+}
+
+size_t ladder_standings(const struct ladder_input *in, struct arena *arena, struct standing **standings)
+{
+    size_t most = count_visible(in->device), count = 0;
+    *standings = NULL;
+    struct standing *all = most == 0 ? NULL : arena_array(arena, most, sizeof *all);
+    for (size_t i = 0; all != NULL && i < in->device->result_count; i++) {
+        const struct result *result = &in->device->results[i];
+        const struct check *check = result->visible_s == 0 ? NULL : policy_check(in->policy, result->check);
+        if (check == NULL)
+            continue;
+        all[count] = (struct standing){ .check = check, .result = result, .ladder = ladder_for(in, check), .rung = -1, .next_close = -1 };
+        if (!stand(in, arena, &all[count]))
+            return 0;
+        count++;
+    }
+    if (count > 0) {
+        qsort(all, count, sizeof *all, worst_first);
+        *standings = all;
+    }
+    return count;
+}
+
+static void sooner(int64_t *due_s, int64_t at_s)
+{
+    if (at_s > 0 && (*due_s == 0 || at_s < *due_s))
+        *due_s = at_s;
+}
+
+static void add_consequences(struct ladder_summary *sum, const struct standing *s)
+{
+    for (int i = 0; i <= s->rung; i++) {
+        const struct rung *r = &s->ladder->rungs[i];
+        sum->nudge = sum->nudge || r->nudge;
+        sum->end_sessions = sum->end_sessions || r->end_sessions;
+        sum->mdm = sum->mdm || !span_empty(r->mdm);
+    }
+    sum->closed |= s->closed;
+    sum->warn = sum->warn || s->warn;
+}
+
+struct ladder_summary ladder_summary(const struct ladder_input *in, const struct standing *standings, size_t count)
+{
+    struct ladder_summary sum = { 0 };
+    for (size_t i = 0; i < count; i++) {
+        const struct standing *s = &standings[i];
+        sooner(&sum.due_s, s->next_s > in->now_s ? s->next_s : 0);
+        sooner(&sum.due_s, s->grace_until_s > in->now_s ? s->grace_until_s : 0);
+        if (s->rung < 0)
+            continue;
+        const struct rung *r = &s->ladder->rungs[s->rung];
+        if (span_empty(sum.rung)) { /* worst first */
+            sum.rung = r->id;
+            sum.rung_s = s->rung_s;
+        } else if (span_equal(sum.rung, r->id) && s->rung_s < sum.rung_s) {
+            sum.rung_s = s->rung_s;
+        }
+        add_consequences(&sum, s);
+    }
+    return sum;
+}

@@ -1,0 +1,53 @@
+/* ladder: results + person + calendar + now -> the rung of each failing check, its deadline, the next one. Pure; state decides, never an edge.
+ *
+ * The first rung counts from detection (the failure became visible). Every later rung counts running-clock time since the first DELIVERED
+ * notice for (device, check). The running clock leaves out the ladder's pauses. A rung that closes or warns also waits for grace; one that
+ * closes waits for notices_before_close delivered notices; every rise after the first obeys `rise`. Rungs are climbed in order. */
+#ifndef POSTURE_LADDER_H
+#define POSTURE_LADDER_H
+#include "posture/calendar.h"
+
+/* Stretches that stop every clock: incidents and store outages (control record "clock"), ascending. */
+struct pause { struct interval time; enum pause_kind kind; };
+struct ladder_input {
+    const struct policy *policy;
+    const struct calendar *calendar;
+    const struct person *person;      /* owner; NULL: unowned, never escalated */
+    const struct device *device;
+    const struct pause *pauses; size_t pause_count;
+    int64_t now_s;                    /* ladder time: stands still while the store is away */
+    bool frozen;                      /* breaker or incident: nothing rises */
+};
+struct standing {                     /* of one failing, visible check */
+    const struct check *check;
+    const struct result *result;
+    const struct ladder *ladder;      /* NULL: no ladder applies */
+    int rung;                         /* index, -1 before the first */
+    int64_t rung_s;                   /* when it was reached */
+    int64_t next_s;                   /* when the next rung is reached if nothing changes, the device stays on and missing notices were delivered now; 0: never or unknown */
+    int64_t close_s;                  /* the next time something closes; 0: never or unknown */
+    int next_close;                   /* index of that rung, -1 */
+    unsigned closed;                  /* sensitivities closed now */
+    bool warn;                        /* login: warn now */
+    int64_t grace_until_s;            /* 0: no grace now */
+    unsigned paused;                  /* enum pause_kind bits that stop the clock now */
+    int64_t running_s;                /* running-clock time so far */
+    unsigned notices;                 /* delivered */
+    bool waiting_for_notice;          /* the next rung waits for a notice to be delivered */
+};
+/* Standings of all failing visible checks of the device, worst first (by rung, then severity, then shortest fix). Lives in `arena`.
+ * Returns how many; *standings is NULL when none. */
+size_t ladder_standings(const struct ladder_input *in, struct arena *arena, struct standing **standings);
+/* When an app of that sensitivity closes because of this standing (of the same input), as next_s is meant: 0 when it is closed already, never or unknown. */
+int64_t ladder_closes_at(const struct ladder_input *in, const struct standing *s, unsigned sensitivity, struct arena *arena);
+/* Over all standings: id of the highest rung reached (empty: none), sensitivities closed, warn, and when to look again (0: only after a change). */
+struct ladder_summary { struct span rung; int64_t rung_s; unsigned closed; bool warn, nudge, end_sessions, mdm; int64_t due_s; };
+struct ladder_summary ladder_summary(const struct ladder_input *in, const struct standing *standings, size_t count);
+
+/* Whether to start a message to this person now. Looks at all of the person's devices. */
+struct nudge_input { const struct policy *policy; const struct calendar *calendar; const struct person *person; int64_t now_s; bool frozen;
+                     const struct notice_item *items; size_t item_count; /* what there is to tell, from standings on a nudge rung or above */ };
+struct nudge_plan { bool send; int64_t at_s; /* when to look again; 0: nothing to tell */ int32_t local_day; struct span why; };
+struct nudge_plan ladder_nudge(const struct nudge_input *in);
+
+#endif

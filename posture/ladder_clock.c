@@ -1,0 +1,147 @@
+#include "posture/ladder_clock.h"
+
+#include <stdlib.h>
+
+struct stops { struct ladder_stop *all; size_t count, room; };
+
+/* `to_s` 0: no end is known. */
+static void add(struct stops *s, int64_t from_s, int64_t to_s, unsigned kind)
+{
+    int64_t end_s = to_s == 0 ? LADDER_NEVER : to_s;
+    if (from_s < end_s && s->count < s->room)
+        s->all[s->count++] = (struct ladder_stop){ from_s, end_s, kind };
+}
+
+static void add_absences(struct stops *s, const struct person *person)
+{
+    for (size_t i = 0; i < person->absence_count; i++)
+        add(s, person->absences[i].time.from_s, person->absences[i].time.to_s, PAUSE_ABSENCE);
+}
+
+static void add_disputes(struct stops *s, const struct person *person, const struct device *device, const struct check *check)
+{
+    for (size_t i = 0; i < person->dispute_count; i++)
+        if (span_equal(person->disputes[i].device, device->id) && span_equal(person->disputes[i].check, check->id))
+            add(s, person->disputes[i].time.from_s, person->disputes[i].time.to_s, PAUSE_DISPUTE);
+}
+
+/* What lies between the stretches in which it was on. One that is silent now was off from its last slot until now. */
+static void add_off(struct stops *s, const struct device *device, int64_t now_s)
+{
+    for (size_t i = 0; i < device->on_count; i++)
+        add(s, i == 0 ? 0 : device->on[i - 1].to_s, device->on[i].from_s, PAUSE_DEVICE_OFF);
+    int64_t silent_s = device->seen_s + ON_SLOT_S;
+    if (device->on_count > 0 && device->on[device->on_count - 1].to_s != 0)
+        silent_s = device->on[device->on_count - 1].to_s;
+    if (silent_s <= now_s)
+        add(s, silent_s, now_s + 1, PAUSE_DEVICE_OFF); /* + 1: off at this very second too */
+}
+
+/* A pause that was over before the failure was seen stops nothing of it; there may be years of them. */
+static bool matters(const struct pause *p, const struct result *result) { return p->time.to_s == 0 || p->time.to_s > result->visible_s; }
+
+static size_t count_pauses(const struct ladder_input *in, const struct result *result)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < in->pause_count; i++)
+        count += matters(&in->pauses[i], result);
+    return count;
+}
+
+/* While frozen, an incident without an end stops every ladder, whatever its pauses: nothing rises. */
+static void add_pauses(struct stops *s, const struct ladder_input *in, const struct result *result, unsigned pauses)
+{
+    for (size_t i = 0; i < in->pause_count; i++) {
+        const struct pause *p = &in->pauses[i];
+        bool freezes = in->frozen && p->kind == PAUSE_INCIDENT && p->time.to_s == 0;
+        if (matters(p, result) && ((pauses & (unsigned)p->kind) != 0 || freezes))
+            add(s, p->time.from_s, p->time.to_s, (unsigned)p->kind);
+    }
+    if (in->frozen)
+        add(s, in->now_s + 1, 0, PAUSE_INCIDENT);
+}
+
+/* Only a failure that was seen lately moves the clock: not one that is being mended, and not one that nobody can see any more. */
+static void add_doubt(struct stops *s, const struct check *check, const struct result *result, int64_t now_s)
+{
+    if (result->verdict != VERDICT_FAIL)
+        add(s, result->changed_s, 0, 0);
+    else if (check->fresh_for_s > 0 && now_s - result->evaluated_s > check->fresh_for_s)
+        add(s, result->evaluated_s + check->fresh_for_s, 0, 0);
+    if (result->valid_until_s != 0 && now_s >= result->valid_until_s)
+        add(s, result->valid_until_s, 0, 0); /* the pushed facts that it rests on have ended */
+}
+
+static int compare_stops(const void *left, const void *right)
+{
+    const struct ladder_stop *a = left, *b = right;
+    return (a->from_s > b->from_s) - (a->from_s < b->from_s);
+}
+
+bool ladder_clock_make(const struct ladder_input *in, const struct check *check, const struct result *result, unsigned pauses, struct arena *arena, struct ladder_clock *out)
+{
+    struct stops s = { .room = in->person->absence_count + in->person->dispute_count + in->device->on_count + count_pauses(in, result) + 5 };
+    s.all = arena_array(arena, s.room, sizeof *s.all);
+    if (s.all == NULL)
+        return false;
+    if (pauses & PAUSE_ABSENCE)
+        add_absences(&s, in->person);
+    if (pauses & PAUSE_DISPUTE)
+        add_disputes(&s, in->person, in->device, check);
+    if (pauses & PAUSE_DEVICE_OFF)
+        add_off(&s, in->device, in->now_s);
+    add_pauses(&s, in, result, pauses);
+    add_doubt(&s, check, result, in->now_s);
+    qsort(s.all, s.count, sizeof *s.all, compare_stops);
+    *out = (struct ladder_clock){ s.all, s.count };
+    return true;
+}
+
+int64_t ladder_clock_running(const struct ladder_clock *clock, int64_t from_s, int64_t to_s)
+{
+    int64_t at_s = from_s, running_s = 0;
+    for (size_t i = 0; i < clock->count && at_s < to_s; i++) {
+        const struct ladder_stop *stop = &clock->stops[i];
+        if (stop->from_s > at_s)
+            running_s += (stop->from_s < to_s ? stop->from_s : to_s) - at_s;
+        if (stop->to_s > at_s)
+            at_s = stop->to_s;
+    }
+    return at_s < to_s ? running_s + (to_s - at_s) : running_s;
+}
+
+int64_t ladder_clock_reach(const struct ladder_clock *clock, int64_t from_s, int64_t seconds)
+{
+    int64_t at_s = from_s, left_s = seconds;
+    for (size_t i = 0; i < clock->count; i++) {
+        const struct ladder_stop *stop = &clock->stops[i];
+        if (stop->to_s <= at_s)
+            continue;
+        if (stop->from_s > at_s) {
+            if (stop->from_s - at_s >= left_s)
+                break;
+            left_s -= stop->from_s - at_s;
+        }
+        at_s = stop->to_s;
+        if (at_s == LADDER_NEVER)
+            return LADDER_NEVER;
+    }
+    return at_s + left_s;
+}
+
+int64_t ladder_clock_resume(const struct ladder_clock *clock, int64_t at_s)
+{
+    for (size_t i = 0; i < clock->count; i++)
+        if (clock->stops[i].kind != PAUSE_DEVICE_OFF && clock->stops[i].from_s <= at_s && at_s < clock->stops[i].to_s)
+            at_s = clock->stops[i].to_s;
+    return at_s;
+}
+
+unsigned ladder_clock_paused(const struct ladder_clock *clock, int64_t at_s)
+{
+    unsigned kinds = 0;
+    for (size_t i = 0; i < clock->count; i++)
+        if (clock->stops[i].from_s <= at_s && at_s < clock->stops[i].to_s)
+            kinds |= clock->stops[i].kind;
+    return kinds;
+}
