@@ -1,0 +1,16 @@
+/* directory_control: control records decoded. Private to posture/directory*.c. */
+#ifndef POSTURE_DIRECTORY_CONTROL_H
+#define POSTURE_DIRECTORY_CONTROL_H
+#include "posture/directory.h"
+
+enum { DIRECTORY_CONTROLS = 4, DIRECTORY_KEYS_MOST = 10000, DIRECTORY_PAUSES_MOST = 10000 };
+
+/* Its place in control.version, or -1: not ours to know. */
+int directory_control_index(struct span record_id);
+/* A control like `before`, but with this record. *policy is the new policy (owned by the caller) when the record is one, else NULL. Owned. */
+MUST_CHECK enum err_code directory_control_with(const struct control *before, int index, struct span body, int64_t version, struct control **out, struct policy **policy,
+                                                struct err *err);
+/* Without its policy. */
+void directory_control_free(struct control *c);
+
+#endif

@@ -1,0 +1,164 @@
+#include "posture/directory_seen.h"
+
+#include "posture/record_body.h"
+
+#include <string.h>
+
+enum { TIMES_BYTES = 256 * 1024, TIMES_DEPTH = 4, SEEN_BYTES = 64 * 1024 * 1024, SEEN_DEPTH = 8, ID_BYTES = 256 };
+
+bool directory_seen_opens_gap(const struct device *device, int64_t seen_s)
+{
+    if (device->seen_s == 0 || seen_s - device->seen_s <= ON_SLOT_S)
+        return false;
+    for (size_t i = 0; i < device->result_count; i++)
+        if (device->results[i].first_failed_s != 0)
+            return true;
+    return false;
+}
+
+/* Of a device that nobody else has seen yet. */
+static struct result *editable_results(struct device *d) { return (struct result *)(uintptr_t)d->results; }
+
+/* A refresh says that the verdict was found again: of a verdict that came later it says nothing. */
+static enum err_code raise_evaluated(struct device *d, const struct from_json_value *times, struct err *err)
+{
+    struct result *all = editable_results(d);
+    void *iterator = NULL;
+    const char *check;
+    struct from_json_value value;
+    while (from_json_each(times, &iterator, &check, &value)) {
+        int64_t at_s = 0;
+        enum err_code code = from_json_int(&value, 0, RECORD_BODY_LAST_S, &at_s, err);
+        if (code != OK)
+            return code;
+        const struct result *result = device_result(d, span_of(check));
+        if (result != NULL && at_s > result->evaluated_s && at_s >= result->changed_s)
+            all[result - d->results].evaluated_s = at_s;
+    }
+    return OK;
+}
+
+static enum err_code apply_times(struct device *d, struct span text, struct err *err)
+{
+    CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    if (span_empty(text))
+        return OK;
+    enum err_code code = from_json_parse(text, (struct from_json_limits){ TIMES_BYTES, TIMES_DEPTH }, "times of a refresh", &doc, err);
+    if (code != OK)
+        return code;
+    struct from_json_value root = from_json_root(doc);
+    code = from_json_object(&root, err);
+    return code == OK ? raise_evaluated(d, &root, err) : code;
+}
+
+enum err_code directory_seen_apply(const struct device *old, const struct refresh *refresh, struct device **out, struct err *err)
+{
+    CLEANUP(device_freep) struct device *next = device_copy(old);
+    if (next == NULL)
+        return err_set(err, ERR_MEMORY, "refreshing device %.*s: memory is short", SPAN_ARGS(old->id));
+    enum err_code code = apply_times(next, refresh->times, err);
+    if (code != OK)
+        return code;
+    (void)device_spoke(next, refresh->seen_s);
+    *out = TAKE(next);
+    return OK;
+}
+
+static bool is_failing(const struct device *d)
+{
+    for (size_t i = 0; i < d->result_count; i++)
+        if (d->results[i].first_failed_s != 0)
+            return true;
+    return false;
+}
+
+static void carry_evaluated(const struct device *old, struct result *all, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct result *known = device_result(old, all[i].check);
+        bool same = known != NULL && known->verdict == all[i].verdict && known->changed_s == all[i].changed_s && span_equal(known->check_version, all[i].check_version);
+        if (same && known->evaluated_s > all[i].evaluated_s)
+            all[i].evaluated_s = known->evaluated_s;
+    }
+}
+
+/* A device that was set up anew starts from nothing, so only later times of the same enrolment are carried. */
+bool directory_seen_carry(const struct device *old, struct device *next)
+{
+    if (old->enrolled_s != next->enrolled_s)
+        return true;
+    carry_evaluated(old, editable_results(next), next->result_count);
+    if (old->seen_s <= next->seen_s)
+        return true;
+    next->seen_s = old->seen_s;
+    if (!is_failing(next))
+        return true;
+    struct record_body b = { .arena = &next->arena };
+    next->on = record_body_own_list(&b, old->on, old->on_count, sizeof *old->on, NULL, 0);
+    next->on_count = old->on_count;
+    return b.code == OK;
+}
+
+/* ---- log entries ---- */
+
+static enum err_code put_one_seen(struct directory *d, const struct from_json_value *row, struct buf *scratch, struct err *err)
+{
+    struct from_json_value device = from_json_item(row, 0), seen = from_json_item(row, 1), times = from_json_item(row, 2);
+    struct refresh refresh = { 0 };
+    enum err_code code = from_json_text(&device, ID_BYTES, &refresh.device, err);
+    if (code == OK)
+        code = from_json_int(&seen, 0, RECORD_BODY_LAST_S, &refresh.seen_s, err);
+    buf_clear(scratch);
+    if (code == OK && from_json_count(&times) > 0 && from_json_write(&times, scratch))
+        refresh.times = buf_span(scratch);
+    return code == OK ? directory_put_seen(d, &refresh, err) : code;
+}
+
+/* One bad row must not cost the others their times: the first mistake is told at the end. */
+static enum err_code apply_seen(struct directory *d, struct span data, struct err *err)
+{
+    CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    CLEANUP(buf_done) struct buf scratch;
+    buf_init(&scratch, TIMES_BYTES);
+    enum err_code code = from_json_parse(data, (struct from_json_limits){ SEEN_BYTES, SEEN_DEPTH }, "data of device.seen", &doc, err);
+    if (code != OK)
+        return code;
+    struct from_json_value root = from_json_root(doc), list = from_json_member(&root, "seen");
+    code = from_json_array(&list, SIZE_MAX, err);
+    for (size_t i = 0; i < from_json_count(&list); i++) {
+        struct from_json_value row = from_json_item(&list, i);
+        struct err other;
+        enum err_code one = put_one_seen(d, &row, &scratch, code == OK ? err : &other);
+        code = code == OK ? one : code;
+    }
+    return code;
+}
+
+static enum err_code apply_device(struct directory *d, const struct record *record, struct err *err)
+{
+    struct device *device = NULL;
+    enum err_code code = device_from_json(record->body, record->version, false, &device, err);
+    return code == OK ? directory_put_device(d, device, err) : err_wrap(err, "record %.*s", SPAN_ARGS(record->id));
+}
+
+static enum err_code apply_person(struct directory *d, const struct record *record, struct err *err)
+{
+    struct person *person = NULL;
+    enum err_code code = person_from_json(record->body, record->version, &person, err);
+    return code == OK ? directory_put_person(d, person, err) : err_wrap(err, "record %.*s", SPAN_ARGS(record->id));
+}
+
+enum err_code directory_apply(struct directory *d, const struct log_entry *entry, struct err *err)
+{
+    const struct record *record = &entry->record;
+    if (span_empty(record->body) && span_equal_text(entry->event.type, "device.seen"))
+        return apply_seen(d, entry->event.data, err);
+    if (span_empty(record->body))
+        return OK;
+    switch (record->kind) {
+    case RECORD_DEVICE: return apply_device(d, record, err);
+    case RECORD_PERSON: return apply_person(d, record, err);
+    case RECORD_CONTROL: break;
+    }
+    return directory_put_control(d, record->id, record->body, record->version, err);
+}

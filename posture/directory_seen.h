@@ -1,0 +1,14 @@
+/* directory_seen: times that are refreshed between commits, and how they and records meet. Private to posture/directory*.c. Pure. */
+#ifndef POSTURE_DIRECTORY_SEEN_H
+#define POSTURE_DIRECTORY_SEEN_H
+#include "posture/directory.h"
+
+/* Would speaking at seen_s end a stretch in which the device was off, while a check fails? */
+bool directory_seen_opens_gap(const struct device *device, int64_t seen_s);
+/* A new version of `old` with the refresh's times. Owned. */
+MUST_CHECK enum err_code directory_seen_apply(const struct device *old, const struct refresh *refresh, struct device **out, struct err *err);
+/* A record may have been written by somebody who had heard less than we: what `old` knows of later times goes into `next` (unpublished).
+ * False when memory is short. */
+bool directory_seen_carry(const struct device *old, struct device *next);
+
+#endif
