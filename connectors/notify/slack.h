@@ -1,0 +1,51 @@
+/* slack: messages out through Slack's Web API, and what its answers mean. Blocks; one object belongs to one thread.
+ * The bot token is given at the start, copied, wiped at the end and never logged. Sources: docs.slack.dev/reference/methods. */
+#ifndef CONNECTORS_NOTIFY_SLACK_H
+#define CONNECTORS_NOTIFY_SLACK_H
+#include "connectors/http_client.h"
+
+enum { SLACK_ID_BYTES = 64, SLACK_ERROR_BYTES = 64, SLACK_CALL_MS = 8000, SLACK_ANSWER_BYTES = 512 * 1024 };
+
+struct slack_options {
+    struct span token;                 /* xoxb-... */
+    struct span base_url;              /* empty: https://slack.com/api */
+    bool allow_loopback_http;          /* tests: base_url may be http://127.0.0.1:... */
+    struct span ca_file;               /* empty: the system's */
+    bool (*tick)(void *context);       /* see http_client.h */
+    void *tick_context;
+};
+/* What a call came to. Everything but SLACK_DONE and SLACK_AMBIGUOUS means: surely nothing was done. */
+enum slack_outcome {
+    SLACK_DONE,
+    SLACK_LATER,      /* rate limit, Slack is ill or out of reach before the request left: try again after `retry_after_s` (-1: not said) */
+    SLACK_REFUSED,    /* this one message or person: no retry */
+    SLACK_BLOCKS,     /* our blocks were refused: send the text alone */
+    SLACK_STOPPED,    /* token or scope: no call will work until the configuration changes */
+    SLACK_PAUSED,     /* the workspace does not let us in now: pause for an hour */
+    SLACK_AMBIGUOUS   /* the request left; a post may have happened */
+};
+struct slack_result { enum slack_outcome outcome; int64_t retry_after_s; char error[SLACK_ERROR_BYTES]; /* Slack's word or ours, [a-z_] only */ };
+
+struct slack_message {
+    struct span to;                    /* U... or D... */
+    struct span text, blocks;          /* blocks: JSON array, may be empty */
+    struct span notice;                /* id in the message's metadata: readable by others in the workspace, so nothing else */
+};
+struct slack_posted { char conversation[SLACK_ID_BYTES], message[SLACK_ID_BYTES]; }; /* D... and ts */
+
+struct slack;
+MUST_CHECK enum err_code slack_new(const struct slack_options *options, struct slack **out, struct err *err);
+void slack_free(struct slack *s);
+/* chat.postMessage. */
+struct slack_result slack_post(struct slack *s, const struct slack_message *m, struct slack_posted *posted);
+/* After an ambiguous post: conversations.open, then conversations.history since `since_s`, looking for the notice id. SLACK_DONE with
+ * *found false is a clean answer that it is not there. */
+struct slack_result slack_find(struct slack *s, struct span to, struct span notice, int64_t since_s, bool *found, struct slack_posted *posted);
+/* users.lookupByEmail. SLACK_REFUSED users_not_found: nobody; user_disabled: a deleted account or a bot. */
+struct slack_result slack_lookup(struct slack *s, struct span email, char user[SLACK_ID_BYTES]);
+/* auth.test: whether the token works; the team's name for doctor. */
+struct slack_result slack_auth_test(struct slack *s, char team[SLACK_ID_BYTES]);
+/* Slack's error word -> what to do. Unknown words are SLACK_LATER, as for internal_error. */
+enum slack_outcome slack_judge(struct span error);
+
+#endif

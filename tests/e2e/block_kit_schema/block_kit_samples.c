@@ -1,0 +1,81 @@
+/* Prints messages as postern sends them, for judges that are not ours: [{"name", "text", "blocks"}]. */
+#include "connectors/notify/nudge_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { NOW_S = 1796040000, MOST = 1024 * 1024, ITEMS = 20 };
+
+static const char policy_text[] =
+    "policy: acme\n"
+    "sensitivities: [everyday, sensitive]\n"
+    "apps: [{ id: payroll, title: Payroll, sensitivity: sensitive }, { id: wiki, title: Wiki, sensitivity: everyday }]\n"
+    "checks: [{ use: library/firewall, severity: high }, { use: library/screen-lock, severity: high }]\n"
+    "ladders: [{ id: default, applies_to: { severity: [high], groups: [everyone] }, rungs: [{ id: notice, after: 0d, nudge: true }] }]\n"
+    "help: { team: IT, contact: \"#help-it\" }\n";
+
+struct sample { const char *name, *device; size_t items; int64_t deadline_s; bool first; };
+
+static void print_sample(const struct sample *s, const struct policy *policy, const struct calendar *calendar, struct to_json *w)
+{
+    struct nudge_text_item items[ITEMS];
+    struct person *person = person_new();
+    struct device *device = device_new();
+    struct buf text, blocks;
+    struct err err;
+    const struct result result = { .first_failed_s = NOW_S - 7200, .saw = SPAN_LITERAL("The firewall setting is <0> & means \"off\".") };
+    person->name = SPAN_LITERAL("Ana");
+    device->name = span_of(s->device);
+    device->platform = PLATFORM_LINUX;
+    buf_init(&text, MOST);
+    buf_init(&blocks, MOST);
+    for (size_t i = 0; i < s->items; i++)
+        items[i] = (struct nudge_text_item){ device, policy_check(policy, i % 2 == 0 ? SPAN_LITERAL("firewall") : SPAN_LITERAL("screen-lock")), &result, s->deadline_s, 3 };
+    const struct nudge_text_input in = { .policy = policy, .calendar = calendar, .person = person, .items = items, .item_count = s->items,
+                                         .link = SPAN_LITERAL("https://posture.acme.example/me/sample"), .now_s = NOW_S, .first = s->first };
+    if (nudge_text(&in, &text, &blocks, &err) != OK) {
+        fprintf(stderr, "%s: %s\n", s->name, err.text);
+        exit(1);
+    }
+    to_json_object(w);
+    to_json_member_text(w, "name", span_of(s->name));
+    to_json_member_text(w, "text", buf_span(&text));
+    to_json_key(w, "blocks");
+    to_json_raw(w, buf_span(&blocks));
+    to_json_end(w);
+    buf_done(&blocks);
+    buf_done(&text);
+    device_free(device);
+    person_free(person);
+}
+
+int main(void)
+{
+    static const struct sample samples[] = {
+        { "one thing to fix", "dover", 1, NOW_S + 86400, false },          { "the first message", "dover", 1, NOW_S + 86400, true },
+        { "nothing closes", "dover", 1, 0, false },                        { "a digest", "dover", 3, NOW_S + 86400, false },
+        { "more than fits", "dover", ITEMS, NOW_S + 86400, true },         { "a hostile name", "<!channel> `x` *y* & \"z\"", 2, NOW_S + 86400, false },
+        { "no name", "", 1, NOW_S + 86400, false },
+    };
+    struct mistakes mistakes;
+    struct policy *policy = NULL;
+    struct buf out;
+    struct to_json w;
+    mistakes_init(&mistakes);
+    policy_read(span_of(policy_text), SPAN_LITERAL("sample"), &mistakes, &policy);
+    mistakes_done(&mistakes);
+    struct calendar *calendar = calendar_new("/usr/share/zoneinfo");
+    if (policy == NULL || calendar == NULL)
+        return 1;
+    buf_init(&out, MOST);
+    to_json_init(&w, &out);
+    to_json_array(&w);
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++)
+        print_sample(&samples[i], policy, calendar, &w);
+    to_json_end(&w);
+    printf("%s\n", buf_text(&out));
+    buf_done(&out);
+    calendar_free(calendar);
+    policy_free(policy);
+    return 0;
+}
