@@ -1,0 +1,99 @@
+/* /healthz: the process answers. /readyz: it answers from knowledge that is whole and fresh; the body says what is missing, decisions go on
+ * either way. /metrics: Prometheus text. */
+#include "gateway/effects.h"
+#include "gateway/feed.h"
+#include "gateway/http/router.h"
+#include "gateway/node.h"
+#include "gateway/slow_lane.h"
+
+/* The feed hears from the store several times a second; this much silence is an outage, not a hiccup. A load balancer that obeys /readyz then sends
+ * logins elsewhere; one for whom every node is better than none asks /healthz. */
+enum { STORE_AGE_LIMIT_MS = 3000, DESTINATIONS = 64 };
+
+struct readiness {
+    struct directory_counts counts;
+    int64_t age_ms;
+    bool fresh, complete;
+};
+
+static struct readiness look(const struct node *node)
+{
+    struct readiness ready = { .counts = directory_counts(node->directory), .age_ms = directory_age_ms(node->directory) };
+    ready.complete = ready.counts.complete;
+    ready.fresh = ready.age_ms <= STORE_AGE_LIMIT_MS;
+    return ready;
+}
+
+static enum route_result healthz(struct http_request *r, struct http_response *res)
+{
+    struct to_json w = response_json(res, 200);
+    (void)r;
+    to_json_object(&w);
+    to_json_member_text(&w, "status", SPAN_LITERAL("ok"));
+    to_json_end(&w);
+    return ROUTE_DONE;
+}
+
+static void write_reasons(const struct readiness *ready, struct http_request *r, struct to_json *w)
+{
+    to_json_key(w, "reasons");
+    to_json_array(w);
+    if (!ready->complete)
+        to_json_text(w, SPAN_LITERAL("the directory is still loading from the store"));
+    if (!ready->fresh)
+        to_json_text(w, arena_format(r->arena, "the store has not answered for %lld ms", (long long)ready->age_ms));
+    to_json_end(w);
+}
+
+static enum route_result readyz(struct http_request *r, struct http_response *res)
+{
+    struct readiness ready = look(r->node);
+    bool good = ready.complete && ready.fresh;
+    struct to_json w = response_json(res, good ? 200 : 503);
+    to_json_object(&w);
+    to_json_member_bool(&w, "ready", good);
+    write_reasons(&ready, r, &w);
+    to_json_member_int(&w, "store_age_ms", ready.age_ms);
+    to_json_member_bool(&w, "directory_complete", ready.complete);
+    to_json_member_int(&w, "devices", (int64_t)ready.counts.devices);
+    to_json_member_int(&w, "persons", (int64_t)ready.counts.persons);
+    to_json_end(&w);
+    return ROUTE_DONE;
+}
+
+static void add_outboxes(const struct node *node, struct metrics_gauges *gauges)
+{
+    struct effects_destination all[DESTINATIONS];
+    size_t count = node->effects != NULL ? effects_destinations(node->effects, all, DESTINATIONS) : 0;
+    for (size_t i = 0; i < count && i < DESTINATIONS; i++) {
+        gauges->outbox_waiting += all[i].waiting;
+        gauges->outbox_set_aside += all[i].set_aside;
+    }
+}
+
+static enum route_result metrics(struct http_request *r, struct http_response *res)
+{
+    const struct node *node = r->node;
+    struct readiness ready = look(node);
+    struct metrics_gauges gauges = {
+        .devices = (int64_t)ready.counts.devices,
+        .persons = (int64_t)ready.counts.persons,
+        .directory_age_ms = ready.age_ms,
+        .log_lag_ms = node->feed != NULL ? feed_lag_ms(node->feed) : 0,
+        .slow_lane_waiting = node->slow_lane != NULL ? (int64_t)slow_lane_waiting(node->slow_lane) : 0,
+        .ready = ready.complete && ready.fresh,
+    };
+    add_outboxes(node, &gauges);
+    response_text(res, 200, "text/plain; version=0.0.4; charset=utf-8", SPAN_NONE);
+    if (!metrics_write(node->metrics, &gauges, &res->body))
+        problem_status_answer(r, res, PROBLEM_JSON, 500, NULL);
+    return ROUTE_DONE;
+}
+
+#define EVERYWHERE (LISTENER_PUBLIC | LISTENER_DEVICE | LISTENER_INTERNAL | LISTENER_ADMIN | LISTENER_SOCKET)
+static const struct route rows[] = {
+    { HTTP_GET, "/healthz", EVERYWHERE, 0, 0, PROBLEM_JSON, 0, healthz, NULL, "healthz" },
+    { HTTP_GET, "/readyz", EVERYWHERE, 0, 0, PROBLEM_JSON, 0, readyz, NULL, "readyz" },
+    { HTTP_GET, "/metrics", LISTENER_INTERNAL | LISTENER_ADMIN | LISTENER_SOCKET, 0, 0, PROBLEM_JSON, 0, metrics, NULL, "metrics" },
+};
+const struct route_table health_routes = { rows, sizeof rows / sizeof rows[0] };

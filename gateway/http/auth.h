@@ -1,0 +1,12 @@
+/* auth: credentials in a request -> caller. API keys now ("Authorization: Bearer pst_<id>_<secret>"): the id finds the key in the directory,
+ * the SHA-256 of the secret is compared in constant time. The admin socket's peers are admitted by uid (root, or our own).
+ * Access tokens and mTLS join here later. */
+#ifndef GATEWAY_HTTP_AUTH_H
+#define GATEWAY_HTTP_AUTH_H
+#include "gateway/http/request.h"
+#include "gateway/http/response.h"
+/* OK with r->caller filled; ERR_UNAUTHORIZED (answer 401 with WWW-Authenticate, RFC 6750 section 3) or ERR_DENIED (403 insufficient_scope). */
+MUST_CHECK enum err_code auth_caller(struct http_request *r, unsigned scope, struct err *err);
+/* Adds WWW-Authenticate for what auth_caller() answered (RFC 6750 section 3): no error code when nothing was presented. */
+void auth_challenge(const struct http_request *r, struct http_response *res, enum err_code code, unsigned scope);
+#endif

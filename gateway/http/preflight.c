@@ -1,0 +1,310 @@
+#include "gateway/http/preflight.h"
+
+#include <string.h>
+
+/* A check looks at one header's value and may fill what it says. NULL: fine. */
+struct refusal { int status; const char *detail; };
+typedef struct refusal check_fn(const struct preflight_input *in, struct span value, struct preflight *out);
+static const struct refusal fine = { 0, NULL };
+
+static struct refusal bad(const char *detail) { return (struct refusal){ 400, detail }; }
+
+/* ---- characters ---- */
+
+static bool is_visible(char c) { return c > 0x20 && c < 0x7f; }
+
+/* Letters, digits and '-': nearly every byte of a head, and fine in every part of one. Looked at first. */
+static bool is_common(char c)
+{
+    char small = (char)(c | 0x20);
+    return (small >= 'a' && small <= 'z') || (c >= '0' && c <= '9') || c == '-';
+}
+
+static bool all_visible(struct span s)
+{
+    for (size_t i = 0; i < s.bytes; i++)
+        if (!is_visible(s.at[i]))
+            return false;
+    return true;
+}
+
+/* RFC 9110 section 5.6.2 */
+static bool is_token(struct span s)
+{
+    for (size_t i = 0; i < s.bytes; i++)
+        if (!is_common(s.at[i]) && (!is_visible(s.at[i]) || strchr("\"(),/:;<=>?@[\\]{}", s.at[i]) != NULL))
+            return false;
+    return s.bytes > 0;
+}
+
+/* RFC 9110 section 5.5: visible bytes, space, tab, and obs-text. */
+static bool is_field_value(struct span s)
+{
+    for (size_t i = 0; i < s.bytes; i++) {
+        unsigned char c = (unsigned char)s.at[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool preflight_request_id(struct span value)
+{
+    return value.bytes >= 1 && value.bytes <= REQUEST_ID_BYTES && all_visible(value);
+}
+
+/* ---- header checks ---- */
+
+static struct span without_port(struct span host)
+{
+    if (!span_empty(host) && host.at[0] == '[')
+        return span_slice(host, 0, span_find(host, ']') + 1);
+    return span_slice(host, 0, span_find(host, ':'));
+}
+
+static bool is_host_name(struct span name)
+{
+    for (size_t i = 0; i < name.bytes; i++)
+        if (!is_common(name.at[i]) && (!is_visible(name.at[i]) || strchr("\"#%/<>?@\\^`{|},;=()'*+!$&~", name.at[i]) != NULL))
+            return false;
+    return name.bytes >= 1 && name.bytes <= 253;
+}
+
+static bool is_host(struct span host)
+{
+    struct span name = without_port(host), rest = span_slice(host, name.bytes, host.bytes);
+    uint64_t port;
+    bool literal = !span_empty(name) && name.at[0] == '[';
+    bool named = literal ? span_ends(name, SPAN_LITERAL("]")) && name.bytes > 2 : is_host_name(name) && span_find(name, '[') == name.bytes && span_find(name, ']') == name.bytes;
+    if (!named || !is_host_name(literal ? span_slice(name, 1, name.bytes - 2) : name))
+        return false;
+    return span_empty(rest) || (rest.at[0] == ':' && (rest.bytes == 1 || (span_to_u64(span_slice(rest, 1, rest.bytes), &port) && port <= 65535)));
+}
+
+static struct refusal check_host(const struct preflight_input *in, struct span value, struct preflight *out)
+{
+    (void)out;
+    if (in->any_host)
+        return fine;
+    if (!is_host(value))
+        return bad("the Host header is malformed");
+    for (size_t i = 0; i < in->host_count; i++)
+        if (span_equal_fold(without_port(value), in->hosts[i]))
+            return fine;
+    return in->host_count == 0 ? fine : bad("the Host header names another server");
+}
+
+/* Digits only: "+3", "3, 3", "0x3" and the empty text are what smuggling is made of (RFC 9112 section 6.3). */
+static struct refusal check_length(const struct preflight_input *in, struct span value, struct preflight *out)
+{
+    (void)in;
+    if (value.bytes > 18 || !span_to_u64(value, &out->content_length))
+        return bad("Content-Length must be decimal digits");
+    return fine;
+}
+
+static bool has(const struct preflight_input *in, const char *name)
+{
+    for (size_t i = 0; i < in->header_count; i++)
+        if (span_equal_fold(in->headers[i].name, span_of(name)))
+            return true;
+    return false;
+}
+
+/* No client of ours needs chunked requests; without them there is one way to say where a body ends. */
+static struct refusal check_transfer_encoding(const struct preflight_input *in, struct span value, struct preflight *out)
+{
+    (void)value, (void)out;
+    if (has(in, "Content-Length"))
+        return bad("Content-Length and Transfer-Encoding together");
+    return (struct refusal){ 411, "send Content-Length; Transfer-Encoding is not accepted" };
+}
+
+static struct refusal check_expect(const struct preflight_input *in, struct span value, struct preflight *out)
+{
+    (void)in;
+    out->expects_continue = true;
+    return span_equal_fold(value, SPAN_LITERAL("100-continue")) ? fine : (struct refusal){ 417, "only Expect: 100-continue is understood" };
+}
+
+static struct refusal check_nothing(const struct preflight_input *in, struct span value, struct preflight *out)
+{
+    (void)in, (void)value, (void)out;
+    return fine;
+}
+
+/* Headers that may stand once only, and what their value must be. Two of one make two readers disagree about the request. */
+#define NAME(text) { text, sizeof(text) - 1 }
+static const struct { struct span name; check_fn *check; const char *twice; } checks[] = {
+    { NAME("Host"), check_host, "two Host headers" },
+    { NAME("Content-Length"), check_length, "two Content-Length headers" },
+    { NAME("Transfer-Encoding"), check_transfer_encoding, "two Transfer-Encoding headers" },
+    { NAME("Expect"), check_expect, "two Expect headers" },
+    { NAME("Authorization"), check_nothing, "two Authorization headers" },
+    { NAME("Content-Type"), check_nothing, "two Content-Type headers" },
+    { NAME("Content-Encoding"), check_nothing, "two Content-Encoding headers" },
+    { NAME("Cookie"), check_nothing, "two Cookie headers" },
+    { NAME("DPoP"), check_nothing, "two DPoP headers" },
+    { NAME("X-Request-ID"), check_nothing, "two X-Request-ID headers" },
+    { NAME("Last-Event-ID"), check_nothing, "two Last-Event-ID headers" },
+    { NAME("Origin"), check_nothing, "two Origin headers" },
+    { NAME("X-Postern-Person"), check_nothing, "two X-Postern-Person headers" },
+    { NAME("X-Forwarded-Host"), check_nothing, "two X-Forwarded-Host headers" },
+    { NAME("X-Forwarded-Proto"), check_nothing, "two X-Forwarded-Proto headers" },
+    { NAME("X-Forwarded-Uri"), check_nothing, "two X-Forwarded-Uri headers" },
+    { NAME("Client-Cert"), check_nothing, "two Client-Cert headers" },
+    { NAME("X-SSL-Client-Cert"), check_nothing, "two X-SSL-Client-Cert headers" },
+    { NAME("X-SSL-Client-SHA256"), check_nothing, "two X-SSL-Client-SHA256 headers" },
+};
+enum { CHECKS = sizeof checks / sizeof checks[0] };
+
+static struct refusal check_header(const struct preflight_input *in, const struct http_header *h, bool seen[CHECKS], struct preflight *out)
+{
+    if (h->name.bytes > PREFLIGHT_NAME_BYTES || !is_token(h->name))
+        return bad("a header name is malformed or too long");
+    if (h->value.bytes > PREFLIGHT_VALUE_BYTES || !is_field_value(h->value))
+        return bad("a header value is malformed or too long");
+    for (size_t i = 0; i < CHECKS; i++) {
+        if (!span_equal_fold(h->name, checks[i].name))
+            continue;
+        if (seen[i])
+            return bad(checks[i].twice);
+        seen[i] = true;
+        return checks[i].check(in, h->value, out);
+    }
+    return fine;
+}
+
+static struct refusal check_headers(const struct preflight_input *in, struct preflight *out)
+{
+    bool seen[CHECKS] = { false };
+    if (in->header_count > HTTP_MAX_HEADERS)
+        return bad("too many headers");
+    for (size_t i = 0; i < in->header_count; i++) {
+        struct refusal r = check_header(in, &in->headers[i], seen, out);
+        if (r.status != 0)
+            return r;
+    }
+    if (!seen[0] && !in->any_host && !span_equal_text(in->version, "HTTP/1.0"))
+        return bad("the Host header is missing");
+    return fine;
+}
+
+/* ---- request line ---- */
+
+static struct refusal check_method(const struct preflight_input *in, struct preflight *out)
+{
+    /* In the order of enum http_method; those after it exist, but no route has them. */
+    static const char *const names[] = { "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT" };
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (span_equal_text(in->method, names[i])) {
+            out->method = i < HTTP_METHODS ? (enum http_method)i : HTTP_METHODS;
+            return fine;
+        }
+    }
+    return (struct refusal){ 501, "this method is not known here" };
+}
+
+static struct refusal check_version(const struct preflight_input *in)
+{
+    bool known = span_equal_text(in->version, "HTTP/1.1") || span_equal_text(in->version, "HTTP/1.0");
+    return known ? fine : bad("only HTTP/1.1 and HTTP/1.0 are spoken here");
+}
+
+/* Bytes that no part of a target may hold as they are. */
+static bool is_target(struct span s)
+{
+    for (size_t i = 0; i < s.bytes; i++)
+        if (!is_common(s.at[i]) && (!is_visible(s.at[i]) || strchr("\\\"#<>", s.at[i]) != NULL))
+            return false;
+    return true;
+}
+
+/* Decodes each escape once. What an escape must not be: a control byte, '/', '\' (they would make other segments than the proxy in
+ * front saw), or '%' (somebody decodes twice). */
+static bool decode_path(struct span raw, char *out, size_t *bytes)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < raw.bytes; i++) {
+        unsigned char c = (unsigned char)raw.at[i];
+        if (c == '%') {
+            int high = i + 2 < raw.bytes ? hex_value(raw.at[i + 1]) : -1, low = high >= 0 ? hex_value(raw.at[i + 2]) : -1;
+            if (low < 0)
+                return false;
+            c = (unsigned char)(high * 16 + low);
+            if (c < 0x20 || c == 0x7f || c == '/' || c == '\\' || c == '%')
+                return false;
+            i += 2;
+        }
+        out[n++] = (char)c;
+    }
+    *bytes = n;
+    return true;
+}
+
+/* "//", "/./", "/../" and the same at the end: two readers may fold them differently. */
+static bool has_odd_segment(struct span path)
+{
+    struct span rest = span_slice(path, 1, path.bytes), segment;
+    bool odd = false;
+    while (!odd && span_cut(&rest, '/', &segment))
+        odd = span_equal_text(segment, ".") || span_equal_text(segment, "..") || (span_empty(segment) && rest.at != NULL);
+    return odd;
+}
+
+static struct refusal read_path(struct span raw, struct arena *arena, struct preflight *out)
+{
+    size_t bytes = 0;
+    if (span_find(raw, '%') == raw.bytes) {
+        out->path = raw;
+    } else {
+        char *decoded = arena_alloc(arena, raw.bytes);
+        if (decoded == NULL)
+            return (struct refusal){ 503, "memory is short" };
+        if (!decode_path(raw, decoded, &bytes))
+            return bad("the path has a malformed or forbidden escape");
+        out->path = span_make(decoded, bytes);
+    }
+    if (!span_is_utf8(out->path))
+        return bad("the path is not UTF-8");
+    return has_odd_segment(out->path) ? bad("the path has an empty or dot segment") : fine;
+}
+
+static struct refusal read_target(const struct preflight_input *in, struct arena *arena, struct preflight *out)
+{
+    size_t question = span_find(in->target, '?');
+    out->path = span_slice(in->target, 0, question);
+    out->query = span_slice(in->target, question + 1, in->target.bytes);
+    if (in->target.bytes > PREFLIGHT_TARGET_BYTES)
+        return bad("the request target is too long");
+    if (span_empty(in->target) || in->target.at[0] != '/')
+        return bad("the request target must start with /");
+    if (!is_target(in->target))
+        return bad("the request target has a forbidden byte");
+    return read_path(out->path, arena, out);
+}
+
+struct preflight preflight_run(const struct preflight_input *in, struct arena *arena)
+{
+    struct preflight out = { .method = HTTP_METHODS };
+    struct refusal r = read_target(in, arena, &out);
+    struct refusal method = check_method(in, &out);
+    if (r.status == 0)
+        r = check_version(in);
+    if (r.status == 0)
+        r = check_headers(in, &out);
+    if (r.status == 0)
+        r = method;
+    out.status = r.status;
+    out.detail = r.detail;
+    return out;
+}

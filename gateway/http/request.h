@@ -1,0 +1,57 @@
+/* request: spans over method, path, headers and body of one HTTP request; owns the arena everything about it lives in.
+ * Made by http/server after the preflight passed; a handler reads it and fills a response. Texts are untrusted bytes.
+ * Thread: one at a time (the worker, or the slow lane while the connection is suspended). */
+#ifndef GATEWAY_HTTP_REQUEST_H
+#define GATEWAY_HTTP_REQUEST_H
+#include "posture/base/arena.h"
+#include "posture/base/buf.h"
+#include "posture/directory.h"
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_METHODS };
+enum listener_kind { LISTENER_PUBLIC = 1, LISTENER_DEVICE = 2, LISTENER_INTERNAL = 4, LISTENER_ADMIN = 8, LISTENER_SOCKET = 16 };
+enum { HTTP_MAX_HEADERS = 64, HTTP_MAX_PARAMS = 4, REQUEST_ID_BYTES = 64 };
+
+struct http_header { struct span name, value; };
+/* Who asks, once known: by API key, by the admin socket's peer uid, later by certificate or access token. */
+struct caller {
+    enum { CALLER_NONE, CALLER_API_KEY, CALLER_SOCKET } kind;
+    struct span id;                 /* key id, or "uid:0" */
+    struct span label;
+    unsigned scopes;                /* enum api_scope */
+};
+
+struct node; struct worker; struct store; struct decision_ring; struct mailbox;
+struct http_request {
+    struct arena *arena;
+    const struct node *node;
+    struct worker *worker;          /* NULL in the slow lane */
+    struct mailbox *reply;          /* of the worker whose connection this is: where slow jobs of a stream answer to */
+    struct store *store;            /* the slow lane thread's connection; NULL on a worker */
+    enum http_method method;
+    enum listener_kind listener;    /* one bit */
+    struct span path;               /* decoded, checked, starts with '/' */
+    struct span query;              /* raw, after '?', may be empty */
+    struct span params[HTTP_MAX_PARAMS]; /* what {..} of the route matched */
+    const struct http_header *headers; size_t header_count; /* names as sent */
+    struct span body;               /* whole, within the route's limit; inflated already where the route allows gzip */
+    struct span peer;               /* text of the peer's address, "unix" on the socket */
+    bool trusted_proxy;             /* the peer is in trusted_proxies */
+    bool tls;
+    char id[REQUEST_ID_BYTES + 1];  /* the caller's X-Request-ID when acceptable, else ours */
+    struct caller caller;
+    int64_t now_ms, now_s;          /* wall time, fixed once for the request */
+};
+
+/* Everything that borrows from the connection (headers) is copied into the arena, so that another thread may read it. ERR_LIMIT or ERR_MEMORY. */
+MUST_CHECK enum err_code request_detach(struct http_request *r, struct err *err);
+/* First header of that name (case folded), empty span when absent. */
+struct span request_header(const struct http_request *r, const char *name);
+bool request_has_header(const struct http_request *r, const char *name);
+/* Value of a query parameter, percent-decoded into the arena. ERR_NOT_FOUND when absent; ERR_INPUT when malformed or given twice. */
+MUST_CHECK enum err_code request_query(const struct http_request *r, const char *name, struct span *out, struct err *err);
+/* Same for a form body (application/x-www-form-urlencoded). */
+MUST_CHECK enum err_code request_form(const struct http_request *r, const char *name, struct span *out, struct err *err);
+/* The media type of Content-Type equals `type` (parameters ignored, case folded). */
+bool request_is_type(const struct http_request *r, const char *type);
+
+#endif

@@ -1,0 +1,72 @@
+#include "gateway/http/router.h"
+
+#include "gateway/node.h"
+
+static const struct route_table *const all_tables[] = {
+    &health_routes, &authzen_routes, &posture_routes, &forward_auth_routes, &osquery_routes, &fact_routes, &event_routes, &me_routes, &admin_routes, &signing_key_routes,
+};
+static const struct router all = { all_tables, sizeof all_tables / sizeof all_tables[0] };
+
+/* Walks pattern and path together; a {..} takes one segment that is not empty. False at the first difference. */
+static bool matches(const char *pattern, struct span path, struct span params[HTTP_MAX_PARAMS], size_t *count)
+{
+    size_t at = 0, taken = 0;
+    while (*pattern != '\0') {
+        if (*pattern != '{') {
+            if (at == path.bytes || path.at[at++] != *pattern++)
+                return false;
+            continue;
+        }
+        struct span rest = span_slice(path, at, path.bytes), segment = span_slice(rest, 0, span_find(rest, '/'));
+        if (span_empty(segment) || taken == HTTP_MAX_PARAMS)
+            return false;
+        params[taken++] = segment;
+        at += segment.bytes;
+        while (*pattern++ != '}')
+            ;
+    }
+    *count = taken;
+    return at == path.bytes;
+}
+
+static enum http_method route_method(enum http_method asked) { return asked == HTTP_HEAD ? HTTP_GET : asked; }
+
+static unsigned methods_of(const struct route *route)
+{
+    return route->method == HTTP_GET ? 1u << HTTP_GET | 1u << HTTP_HEAD : 1u << route->method;
+}
+
+struct search { struct http_request *r; struct route_match match; size_t params; /* of the best so far */ };
+
+static void consider(struct search *s, const struct route *route)
+{
+    struct span params[HTTP_MAX_PARAMS] = { { 0 } };
+    size_t count;
+    if ((route->listeners & (unsigned)s->r->listener) == 0 || !matches(route->path, s->r->path, params, &count))
+        return;
+    if (!s->match.path_known)
+        s->match.style = route->style;
+    s->match.path_known = true;
+    s->match.allowed |= methods_of(route);
+    if (route->method != route_method(s->r->method) || (s->match.route != NULL && s->params <= count))
+        return;
+    s->match.route = route;
+    s->match.style = route->style;
+    s->params = count;
+    for (size_t i = 0; i < HTTP_MAX_PARAMS; i++)
+        s->r->params[i] = params[i];
+}
+
+struct route_match router_find(struct http_request *r)
+{
+    const struct router *router = r->node->router != NULL ? r->node->router : &all;
+    struct search s = { .r = r, .match = { .style = PROBLEM_JSON } };
+    for (size_t i = 0; i < router->count; i++)
+        for (size_t j = 0; j < router->tables[i]->count; j++)
+            consider(&s, &router->tables[i]->rows[j]);
+    if (s.match.route != NULL) {
+        unsigned common = s.match.route->listeners & (unsigned)r->listener;
+        r->listener = (enum listener_kind)(common & -common);
+    }
+    return s.match;
+}

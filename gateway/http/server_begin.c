@@ -1,0 +1,180 @@
+/* The head of a request: preflight, route, caller and size, before any byte of the body is wanted. */
+#include "gateway/http/auth.h"
+#include "gateway/http/preflight.h"
+#include "gateway/http/server_parts.h"
+#include "gateway/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { DRAIN_TIMES = 4 }; /* ROUTE_DRAIN_OVERSIZE: how many times max_body is read away */
+
+/* ---- what is known of it ---- */
+
+static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const char *name, size_t name_bytes, const char *value, size_t value_bytes)
+{
+    struct exchange *x = context;
+    (void)kind;
+    if (x->header_count < HTTP_MAX_HEADERS)
+        x->headers[x->header_count] = (struct http_header){ span_make(name, name_bytes), span_make(value, value_bytes) };
+    x->header_count++; /* counts on: preflight refuses more than there is room for */
+    return MHD_YES;
+}
+
+/* Unique, and short to read out; nobody is let in by it, so it need not be unguessable. */
+static void set_request_id(struct exchange *x)
+{
+    struct span sent = request_header(&x->request, "X-Request-ID");
+    if (preflight_request_id(sent)) {
+        memcpy(x->request.id, sent.at, sent.bytes);
+        x->request.id[sent.bytes] = '\0';
+        return;
+    }
+    size_t at = sizeof x->server->id_prefix - 1;
+    memcpy(x->request.id, x->server->id_prefix, at);
+    x->request.id[at++] = '-';
+    for (int shift = 44; shift >= 0; shift -= 4) /* 48 bits of the count last for centuries */
+        x->request.id[at++] = "0123456789abcdef"[x->server->id_count >> shift & 15];
+    x->request.id[at] = '\0';
+}
+
+static void fill_request(struct exchange *x)
+{
+    struct server *s = x->server;
+    struct http_request *r = &x->request;
+    r->arena = &x->arena;
+    r->node = s->node;
+    r->worker = s->worker;
+    r->reply = s->worker != NULL ? worker_mailbox(s->worker) : NULL;
+    r->listener = (enum listener_kind)s->options.kinds;
+    r->headers = x->headers;
+    r->header_count = x->header_count < HTTP_MAX_HEADERS ? x->header_count : HTTP_MAX_HEADERS;
+    r->peer = span_of(x->connection->peer);
+    r->trusted_proxy = x->connection->trusted;
+    r->tls = s->tls;
+    r->now_ms = clock_wall_ms(s->node->clock);
+    r->now_s = r->now_ms / 1000;
+    if (s->local)
+        r->caller = (struct caller){ CALLER_SOCKET, arena_format(&x->arena, "uid:%u", (unsigned)x->connection->uid), SPAN_LITERAL("admin.sock"), ~0u };
+    set_request_id(x);
+}
+
+static struct preflight check_head(struct exchange *x, const char *method, const char *version)
+{
+    const struct server_options *o = &x->server->options;
+    struct preflight_input in = {
+        .method = span_of(method),
+        .target = x->target,
+        .version = span_of(version),
+        .headers = x->headers,
+        .header_count = x->header_count,
+        .hosts = o->hosts,
+        .host_count = o->host_count,
+        .any_host = x->server->local,
+    };
+    return preflight_run(&in, &x->arena);
+}
+
+/* Up to 0.9.75 a NUL byte in the request line ends the target for everybody who reads it as text. The version stands behind the target in
+ * the same buffer, so the distance shows what was cut. */
+static bool target_was_cut(const struct exchange *x, const char *version)
+{
+#if MHD_VERSION >= 0x01000000
+    (void)x, (void)version;
+    return false;
+#else
+    uintptr_t at = (uintptr_t)version, end = x->target_at + x->target.bytes;
+    return at > end + 1 && at < end + PREFLIGHT_TARGET_BYTES;
+#endif
+}
+
+/* ---- refusals ---- */
+
+static bool refuse(struct exchange *x, int status, const char *detail)
+{
+    problem_status_answer(&x->request, &x->response, x->style, status, detail);
+    return true;
+}
+
+static void allow_header(struct exchange *x, unsigned allowed)
+{
+    static const char *const names[HTTP_METHODS] = { "GET", "HEAD", "POST", "PUT", "DELETE" };
+    char text[64] = "";
+    size_t bytes = 0;
+    for (unsigned i = 0; i < HTTP_METHODS; i++)
+        if ((allowed & 1u << i) != 0)
+            bytes += (size_t)snprintf(text + bytes, sizeof text - bytes, "%s%s", bytes > 0 ? ", " : "", names[i]);
+    response_header(&x->response, "Allow", arena_copy(&x->arena, span_make(text, bytes)));
+}
+
+static bool refuse_route(struct exchange *x, const struct route_match *match)
+{
+    if (match->route != NULL)
+        return false;
+    if (!match->path_known)
+        return refuse(x, 404, "there is nothing at this path");
+    (void)refuse(x, 405, "this method is not possible here");
+    allow_header(x, match->allowed);
+    return true;
+}
+
+static bool refuse_caller(struct exchange *x)
+{
+    struct err err;
+    enum err_code code = x->route->scope == 0 ? OK : auth_caller(&x->request, x->route->scope, &err);
+    if (code == OK)
+        return false;
+    counter_add(x->server->counters, COUNT_AUTH_REFUSED, 1);
+    problem_answer(&x->request, &x->response, x->style, &err);
+    auth_challenge(&x->request, &x->response, code, x->route->scope);
+    return true;
+}
+
+static bool refuse_encoding(struct exchange *x)
+{
+    struct span encoding = request_header(&x->request, "Content-Encoding");
+    if (x->expected_bytes == 0 || span_empty(encoding) || span_equal_fold(encoding, SPAN_LITERAL("identity")))
+        return false;
+    x->gzip = (x->route->flags & ROUTE_GZIP_BODY) != 0 && span_equal_fold(encoding, SPAN_LITERAL("gzip"));
+    return !x->gzip && refuse(x, 415, "this Content-Encoding is not accepted here");
+}
+
+static bool refuse_size(struct exchange *x)
+{
+    size_t most = x->route->max_body_bytes;
+    if (x->expected_bytes <= most)
+        return false;
+    counter_add(x->server->counters, COUNT_BODY_TOO_LARGE, 1);
+    x->discard = (x->route->flags & ROUTE_DRAIN_OVERSIZE) != 0 && x->expected_bytes / DRAIN_TIMES <= most;
+    return !x->discard && refuse(x, 413, "the body is too large for this path");
+}
+
+static bool refuse_framing(struct exchange *x, const struct preflight *p, const char *version)
+{
+    int status = target_was_cut(x, version) ? 400 : p->status;
+    if (status == 0)
+        return false;
+    counter_add(x->server->counters, COUNT_PREFLIGHT_REFUSED, 1);
+    return refuse(x, status, status == p->status ? p->detail : "the request target has a forbidden byte");
+}
+
+bool exchange_begin(struct exchange *x, const char *method, const char *version, bool *early)
+{
+    MHD_get_connection_values_n(x->connection->mhd, MHD_HEADER_KIND, take_header, x);
+    fill_request(x);
+    struct preflight p = check_head(x, method, version);
+    x->request.method = p.method;
+    x->request.path = p.path;
+    x->request.query = p.query;
+    x->expected_bytes = p.content_length;
+    struct route_match match = router_find(&x->request);
+    x->route = match.route;
+    x->style = match.style;
+    *early = true;
+    if (refuse_framing(x, &p, version))
+        return true;
+    if (x->connection->refused)
+        return refuse(x, 403, "only root and the server's own user may use this socket");
+    *early = p.content_length > DRAIN_BYTES || (p.expects_continue && p.content_length > 0);
+    return refuse_route(x, &match) || refuse_caller(x) || refuse_encoding(x) || refuse_size(x);
+}

@@ -1,0 +1,198 @@
+#include "gateway/metrics.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One row a counter, in the order of the enum's names. Rows of one metric stand together. */
+static const struct { enum counter which; const char *name, *label, *help; } rows[] = {
+    { COUNT_REQUESTS, "postern_requests_total", "", "Requests answered." },
+    { COUNT_REQUESTS_4XX, "postern_requests_failed_total", "{class=\"4xx\"}", "Requests answered with an error." },
+    { COUNT_REQUESTS_5XX, "postern_requests_failed_total", "{class=\"5xx\"}", NULL },
+    { COUNT_PREFLIGHT_REFUSED, "postern_requests_refused_total", "{reason=\"framing\"}", "Requests refused before a handler ran." },
+    { COUNT_BODY_TOO_LARGE, "postern_requests_refused_total", "{reason=\"too_large\"}", NULL },
+    { COUNT_BODY_TIMEOUT, "postern_requests_refused_total", "{reason=\"too_slow\"}", NULL },
+    { COUNT_BAD_JSON, "postern_requests_refused_total", "{reason=\"bad_json\"}", NULL },
+    { COUNT_GZIP_REFUSED, "postern_requests_refused_total", "{reason=\"gzip\"}", NULL },
+    { COUNT_OVERLOAD, "postern_requests_refused_total", "{reason=\"overload\"}", NULL },
+    { COUNT_AUTH_REFUSED, "postern_requests_refused_total", "{reason=\"credentials\"}", NULL },
+    { COUNT_LINK_REFUSED, "postern_requests_refused_total", "{reason=\"link\"}", NULL },
+    { COUNT_DECISION_ALLOW, "postern_decisions_total", "{outcome=\"allow\"}", "Decisions given to doors." },
+    { COUNT_DECISION_WARN, "postern_decisions_total", "{outcome=\"warn\"}", NULL },
+    { COUNT_DECISION_DENY, "postern_decisions_total", "{outcome=\"deny\"}", NULL },
+    { COUNT_DECISION_STALE, "postern_decisions_stale_total", "", "Decisions from memory while the store was out of reach." },
+    { COUNT_DECISION_RING_FULL, "postern_decisions_not_logged_total", "", "Decisions that found no room in the ring to the log." },
+    { COUNT_AGENT_ENROLLED, "postern_agent_enrolments_total", "{result=\"done\"}", "Enrolments of agents." },
+    { COUNT_AGENT_ENROLL_REFUSED, "postern_agent_enrolments_total", "{result=\"refused\"}", NULL },
+    { COUNT_AGENT_NODE_INVALID, "postern_agent_node_invalid_total", "", "Requests with a node key that no device has." },
+    { COUNT_AGENT_POLLS, "postern_agent_polls_total", "", "Reads of distributed queries." },
+    { COUNT_AGENT_ANSWERS, "postern_agent_answers_total", "{result=\"taken\"}", "Answers to distributed queries." },
+    { COUNT_AGENT_ANSWERS_DROPPED, "postern_agent_answers_total", "{result=\"dropped\"}", NULL },
+    { COUNT_AGENT_LOG_ITEMS, "postern_agent_log_items_total", "{result=\"taken\"}", "Lines of agents' logs." },
+    { COUNT_AGENT_LOG_DROPPED, "postern_agent_log_items_total", "{result=\"dropped\"}", NULL },
+    { COUNT_FACTS_DROPPED, "postern_facts_dropped_total", "", "Facts that no check in force names, dropped before storage." },
+    { COUNT_COMMITS, "postern_commits_total", "", "Records written." },
+    { COUNT_COMMIT_CONFLICTS, "postern_commit_conflicts_total", "", "Commits that found a newer version and were tried again." },
+    { COUNT_STORE_ERRORS, "postern_store_errors_total", "", "Calls to the store that failed." },
+    { COUNT_STORE_RESTARTS, "postern_store_restarts_total", "", "Starts of the embedded store after it had ended." },
+    { COUNT_LOG_ENTRIES, "postern_log_entries_total", "", "Entries of the log applied to the directory." },
+    { COUNT_NUDGES_SENT, "postern_nudges_total", "{result=\"sent\"}", "Messages to people." },
+    { COUNT_NUDGES_FAILED, "postern_nudges_total", "{result=\"failed\"}", NULL },
+    { COUNT_WEBHOOKS_SENT, "postern_webhooks_total", "{result=\"sent\"}", "Webhook deliveries." },
+    { COUNT_WEBHOOKS_FAILED, "postern_webhooks_total", "{result=\"failed\"}", NULL },
+    { COUNT_SET_ASIDE, "postern_deliveries_set_aside_total", "", "Deliveries given up until an admin sends them again." },
+};
+_Static_assert(sizeof rows / sizeof rows[0] == COUNTERS, "one row a counter");
+
+/* Upper bounds: a decision takes tens of microseconds, the slow lane milliseconds, an outage seconds. */
+static const struct { uint64_t us; const char *seconds; } bounds[DURATION_BUCKETS] = {
+    { 50, "0.00005" }, { 100, "0.0001" }, { 250, "0.00025" }, { 500, "0.0005" }, { 1000, "0.001" }, { 5000, "0.005" },
+    { 25000, "0.025" }, { 100000, "0.1" }, { 500000, "0.5" }, { 2500000, "2.5" }, { 10000000, "10" }, { UINT64_MAX, "+Inf" },
+};
+
+enum { SETS = 1024 };
+struct metrics {
+    pthread_mutex_t lock; /* guards the list: parts add their set at start, /metrics reads them all */
+    struct counters *sets[SETS];
+    size_t count;
+};
+
+/* ---- counting ---- */
+
+void counter_add(struct counters *c, enum counter which, uint64_t n)
+{
+    if (c != NULL)
+        atomic_fetch_add_explicit(&c->value[which], n, memory_order_relaxed);
+}
+
+void counter_duration(struct counters *c, uint64_t us)
+{
+    size_t bucket = 0;
+    if (c == NULL)
+        return;
+    while (us > bounds[bucket].us)
+        bucket++;
+    atomic_fetch_add_explicit(&c->duration[bucket], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&c->duration_us, us, memory_order_relaxed);
+}
+
+/* ---- sets ---- */
+
+struct metrics *metrics_new(void)
+{
+    struct metrics *m = calloc(1, sizeof *m);
+    if (m != NULL)
+        pthread_mutex_init(&m->lock, NULL);
+    return m;
+}
+
+void metrics_free(struct metrics *m)
+{
+    if (m == NULL)
+        return;
+    for (size_t i = 0; i < m->count; i++)
+        free(m->sets[i]);
+    pthread_mutex_destroy(&m->lock);
+    free(m);
+}
+
+/* A set begins at its own cache line, so that workers do not slow each other. */
+struct counters *metrics_counters(struct metrics *m)
+{
+    enum { LINE = 64 };
+    struct counters *set = aligned_alloc(LINE, (sizeof *set + LINE - 1) / LINE * LINE);
+    if (set == NULL)
+        return NULL;
+    memset(set, 0, sizeof *set);
+    pthread_mutex_lock(&m->lock);
+    bool room = m->count < SETS;
+    if (room)
+        m->sets[m->count++] = set;
+    pthread_mutex_unlock(&m->lock);
+    if (room)
+        return set;
+    free(set);
+    return NULL;
+}
+
+struct sums { uint64_t value[COUNTERS], duration[DURATION_BUCKETS], duration_us; };
+
+static void add_up(struct metrics *m, struct sums *sums)
+{
+    *sums = (struct sums){ 0 };
+    pthread_mutex_lock(&m->lock);
+    for (size_t i = 0; i < m->count; i++) {
+        const struct counters *set = m->sets[i];
+        for (size_t j = 0; j < COUNTERS; j++)
+            sums->value[j] += atomic_load_explicit(&set->value[j], memory_order_relaxed);
+        for (size_t j = 0; j < DURATION_BUCKETS; j++)
+            sums->duration[j] += atomic_load_explicit(&set->duration[j], memory_order_relaxed);
+        sums->duration_us += atomic_load_explicit(&set->duration_us, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&m->lock);
+}
+
+/* ---- writing ---- */
+
+static void write_head(struct buf *out, const char *name, const char *type, const char *help)
+{
+    buf_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void write_counters(const struct sums *sums, struct buf *out)
+{
+    for (size_t i = 0; i < COUNTERS; i++) {
+        if (rows[i].help != NULL)
+            write_head(out, rows[i].name, "counter", rows[i].help);
+        buf_format(out, "%s%s ", rows[i].name, rows[i].label);
+        buf_append_u64(out, sums->value[rows[i].which]);
+        buf_append_byte(out, '\n');
+    }
+}
+
+static void write_durations(const struct sums *sums, struct buf *out)
+{
+    uint64_t below = 0;
+    write_head(out, "postern_request_duration_seconds", "histogram", "From the request's head to the end of its answer.");
+    for (size_t i = 0; i < DURATION_BUCKETS; i++) {
+        below += sums->duration[i];
+        buf_format(out, "postern_request_duration_seconds_bucket{le=\"%s\"} %llu\n", bounds[i].seconds, (unsigned long long)below);
+    }
+    buf_format(out, "postern_request_duration_seconds_sum %llu.%06llu\n", (unsigned long long)(sums->duration_us / 1000000), (unsigned long long)(sums->duration_us % 1000000));
+    buf_format(out, "postern_request_duration_seconds_count %llu\n", (unsigned long long)below);
+}
+
+static void write_gauge(struct buf *out, const char *name, const char *help, int64_t value)
+{
+    write_head(out, name, "gauge", help);
+    buf_format(out, "%s %lld\n", name, (long long)value);
+}
+
+static void write_seconds(struct buf *out, const char *name, const char *help, int64_t ms)
+{
+    write_head(out, name, "gauge", help);
+    buf_format(out, "%s %lld.%03lld\n", name, (long long)((ms > 0 ? ms : 0) / 1000), (long long)((ms > 0 ? ms : 0) % 1000));
+}
+
+static void write_gauges(const struct metrics_gauges *g, struct buf *out)
+{
+    write_gauge(out, "postern_ready", "1 while /readyz says ready.", g->ready);
+    write_gauge(out, "postern_devices", "Devices in the directory.", g->devices);
+    write_gauge(out, "postern_persons", "People in the directory.", g->persons);
+    write_seconds(out, "postern_directory_age_seconds", "Time since the store last answered.", g->directory_age_ms);
+    write_seconds(out, "postern_log_lag_seconds", "Age of the newest log entry when it was applied.", g->log_lag_ms);
+    write_gauge(out, "postern_slow_lane_waiting", "Calls that wait for a slow lane thread.", g->slow_lane_waiting);
+    write_gauge(out, "postern_outbox_waiting", "Deliveries that wait to be sent.", g->outbox_waiting);
+    write_gauge(out, "postern_outbox_set_aside", "Deliveries that were given up.", g->outbox_set_aside);
+}
+
+bool metrics_write(struct metrics *m, const struct metrics_gauges *gauges, struct buf *out)
+{
+    struct sums sums;
+    add_up(m, &sums);
+    write_counters(&sums, out);
+    write_durations(&sums, out);
+    write_gauges(gauges, out);
+    return !out->failed;
+}

@@ -1,0 +1,33 @@
+/* metrics: counters and histograms, one set per thread, summed when read (Prometheus text format 0.0.4). */
+#ifndef GATEWAY_METRICS_H
+#define GATEWAY_METRICS_H
+#include "posture/base/buf.h"
+
+/* One row a counter in metrics.c: name, label, help. */
+enum counter {
+    COUNT_REQUESTS, COUNT_REQUESTS_4XX, COUNT_REQUESTS_5XX,
+    COUNT_PREFLIGHT_REFUSED, COUNT_BODY_TOO_LARGE, COUNT_BODY_TIMEOUT, COUNT_BAD_JSON, COUNT_GZIP_REFUSED, COUNT_OVERLOAD,
+    COUNT_AUTH_REFUSED, COUNT_LINK_REFUSED,
+    COUNT_DECISION_ALLOW, COUNT_DECISION_WARN, COUNT_DECISION_DENY, COUNT_DECISION_STALE, COUNT_DECISION_RING_FULL,
+    COUNT_AGENT_ENROLLED, COUNT_AGENT_ENROLL_REFUSED, COUNT_AGENT_NODE_INVALID, COUNT_AGENT_POLLS, COUNT_AGENT_ANSWERS, COUNT_AGENT_ANSWERS_DROPPED,
+    COUNT_AGENT_LOG_ITEMS, COUNT_AGENT_LOG_DROPPED, COUNT_FACTS_DROPPED,
+    COUNT_COMMITS, COUNT_COMMIT_CONFLICTS, COUNT_STORE_ERRORS, COUNT_STORE_RESTARTS, COUNT_LOG_ENTRIES,
+    COUNT_NUDGES_SENT, COUNT_NUDGES_FAILED, COUNT_WEBHOOKS_SENT, COUNT_WEBHOOKS_FAILED, COUNT_SET_ASIDE,
+    COUNTERS
+};
+enum { DURATION_BUCKETS = 12 };  /* upper bounds in metrics.c; the last has none */
+struct counters {                /* relaxed adds, mostly by its own thread; relaxed reads by the reader */
+    _Atomic uint64_t value[COUNTERS];
+    _Atomic uint64_t duration[DURATION_BUCKETS], duration_us; /* of requests */
+};
+void counter_add(struct counters *c, enum counter which, uint64_t n); /* NULL counters: nothing */
+void counter_duration(struct counters *c, uint64_t us);               /* one request took that long */
+
+struct metrics;
+struct metrics *metrics_new(void);
+void metrics_free(struct metrics *m);
+/* A new set, owned by metrics; for the calling part to keep. NULL when memory is short. Any thread. */
+struct counters *metrics_counters(struct metrics *m);
+struct metrics_gauges { int64_t devices, persons, directory_age_ms, log_lag_ms, slow_lane_waiting, outbox_waiting, outbox_set_aside; bool ready; };
+bool metrics_write(struct metrics *m, const struct metrics_gauges *gauges, struct buf *out);
+#endif

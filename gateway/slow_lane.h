@@ -1,0 +1,21 @@
+/* slow_lane: a few threads for the calls that block: the store, slow cryptography. Each has its own store connection.
+ * A request's connection is suspended before it is handed over; the answer goes back through the worker's mailbox. The queue is bounded:
+ * a full one is answered 503 by the worker at once. Interactive requests (pages, admin, decisions on a miss) go before agents. */
+#ifndef GATEWAY_SLOW_LANE_H
+#define GATEWAY_SLOW_LANE_H
+#include "gateway/http/router.h"
+#include "posture/base/mailbox.h"
+#include "posture/ports.h"
+
+struct slow_lane;
+struct slow_job {
+    void (*run)(struct slow_job *, struct store *); /* on a slow lane thread */
+    void (*done)(struct slow_job *);                /* on the thread of `reply`, or right there when NULL; frees the job */
+    struct mailbox *reply;
+};
+MUST_CHECK enum err_code slow_lane_new(const struct node *node, unsigned threads, size_t queue, const struct store_factory *factory, struct slow_lane **out, struct err *err);
+bool slow_lane_send(struct slow_lane *lane, struct slow_job *job, bool urgent); /* false: full, the caller keeps the job */
+size_t slow_lane_waiting(const struct slow_lane *lane);
+void slow_lane_stop(struct slow_lane *lane);   /* finishes what waits, joins */
+void slow_lane_free(struct slow_lane *lane);
+#endif
