@@ -1,0 +1,19 @@
+/* decision_log: decisions cannot write on the way. A bounded ring per worker goes into the log in batches (one thread, its own store).
+ * Recorded: every deny and warn, break-glass use, and the first allow per (person, device, app, hour). A full ring is counted, never waited for. */
+#ifndef GATEWAY_DECISION_LOG_H
+#define GATEWAY_DECISION_LOG_H
+#include "gateway/node.h"
+#include "posture/ports.h"
+
+struct decision_ring;
+/* Where a record's events go; the same arithmetic as the store's, usable on a worker. 0 before the store was ever reached. */
+unsigned decision_log_partition(const struct decision_log *log, enum record_kind kind, struct span id);
+/* The ring belongs to one worker thread. Owned by the log. NULL when memory is short. */
+struct decision_ring *decision_log_ring(struct decision_log *log);
+/* Copies what the event needs; false when it was not recorded by rule or for want of room. `id` is the decision's. */
+bool decision_ring_put(struct decision_ring *ring, const struct decision_input *in, const struct decision *d, struct span id, struct span door, struct span request_id);
+MUST_CHECK enum err_code decision_log_new(const struct node *node, struct decision_log **out, struct err *err);
+MUST_CHECK enum err_code decision_log_start(struct decision_log *log, struct err *err);
+void decision_log_stop(struct decision_log *log);   /* flushes, joins */
+void decision_log_free(struct decision_log *log);
+#endif

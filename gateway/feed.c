@@ -1,0 +1,261 @@
+#include "gateway/feed.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { READ_MOST = 500, READ_WAIT_MS = 400, RETRY_MS = 200, OBSERVERS = 8, AWAIT_MS = 2000, PARTITIONS_MOST = 1024 };
+
+struct waiter {
+    enum record_kind kind;
+    struct span id;
+    int64_t version;
+    bool applied;
+    struct waiter *next;
+};
+struct observer {
+    void (*fn)(void *, const struct log_entry *);
+    void *context;
+};
+struct feed {
+    const struct node *node;
+    struct store *store;
+    struct log_position *positions;
+    unsigned position_count;
+    struct observer observers[OBSERVERS];
+    size_t observer_count;
+    _Atomic int64_t lag_ms;
+    atomic_bool stop;
+    bool started, loaded, away;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards `waiters`: they are on other threads' stacks and are met by entry, not by message */
+    pthread_cond_t applied;
+    struct waiter *waiters;
+};
+
+enum err_code feed_new(const struct node *node, struct feed **out, struct err *err)
+{
+    struct feed *f = calloc(1, sizeof *f);
+    if (f == NULL)
+        return err_set(err, ERR_MEMORY, "feed");
+    f->node = node;
+    pthread_mutex_init(&f->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&f->applied, &attributes);
+    pthread_condattr_destroy(&attributes);
+    *out = f;
+    return OK;
+}
+
+void feed_free(struct feed *f)
+{
+    if (f == NULL)
+        return;
+    if (f->store != NULL)
+        f->store->ops->free(f->store);
+    pthread_cond_destroy(&f->applied);
+    pthread_mutex_destroy(&f->lock);
+    free(f->positions);
+    free(f);
+}
+
+void feed_observe(struct feed *f, void (*fn)(void *, const struct log_entry *), void *context)
+{
+    if (f->observer_count < OBSERVERS)
+        f->observers[f->observer_count++] = (struct observer){ fn, context };
+}
+
+int64_t feed_lag_ms(const struct feed *f) { return atomic_load_explicit(&f->lag_ms, memory_order_relaxed); }
+
+/* ---- loading ---- */
+
+static bool load_record(void *context, const struct record *record)
+{
+    struct feed *f = context;
+    struct log_entry entry = { .record = *record };
+    struct err err;
+    if (directory_apply(f->node->directory, &entry, &err) != OK)
+        log_event(f->node->log, LOG_ERROR, "feed.bad_record", LOG_SPAN("id", record->id), LOG_ERR(&err));
+    return !f->stop;
+}
+
+static bool load_seen(void *context, const struct refresh *refresh)
+{
+    struct feed *f = context;
+    struct err err;
+    if (directory_put_seen(f->node->directory, refresh, &err) != OK)
+        log_event(f->node->log, LOG_ERROR, "feed.bad_seen", LOG_SPAN("device", refresh->device), LOG_ERR(&err));
+    return !f->stop;
+}
+
+static enum err_code note_positions(struct feed *f, struct err *err)
+{
+    f->position_count = f->store->ops->partitions(f->store) + 1;
+    if (f->position_count > PARTITIONS_MOST)
+        return err_set(err, ERR_INPUT, "the store says it has %u partitions", f->position_count - 1);
+    free(f->positions);
+    f->positions = calloc(f->position_count, sizeof *f->positions);
+    if (f->positions == NULL)
+        return err_set(err, ERR_MEMORY, "log positions");
+    for (unsigned i = 0; i < f->position_count; i++) {
+        enum err_code code = f->store->ops->log_end(f->store, i, &f->positions[i], err);
+        if (code != OK)
+            return code;
+    }
+    return OK;
+}
+
+/* The log's ends are noted first, so whatever changes during the load comes again through the log; versions sort it out. */
+static enum err_code load(struct feed *f, struct err *err)
+{
+    static const enum record_kind kinds[] = { RECORD_CONTROL, RECORD_PERSON, RECORD_DEVICE };
+    int64_t begun_ms = clock_mono_ms(f->node->clock);
+    enum err_code code = note_positions(f, err);
+    for (size_t i = 0; code == OK && i < sizeof kinds / sizeof kinds[0]; i++)
+        code = f->store->ops->each_record(f->store, kinds[i], load_record, f, err);
+    if (code == OK)
+        code = f->store->ops->each_seen(f->store, load_seen, f, err);
+    if (code != OK)
+        return code;
+    f->loaded = true;
+    directory_heard(f->node->directory);
+    directory_set_complete(f->node->directory, true);
+    struct directory_counts counts = directory_counts(f->node->directory);
+    log_event(f->node->log, LOG_INFO, "feed.loaded", LOG_INT("devices", counts.devices), LOG_INT("persons", counts.persons),
+              LOG_INT("took_ms", clock_mono_ms(f->node->clock) - begun_ms));
+    return OK;
+}
+
+/* ---- following ---- */
+
+static void tell_waiters(struct feed *f, const struct record *record)
+{
+    pthread_mutex_lock(&f->lock);
+    for (struct waiter *w = f->waiters; w != NULL; w = w->next)
+        w->applied = w->applied || (w->kind == record->kind && span_equal(w->id, record->id) && record->version >= w->version);
+    pthread_cond_broadcast(&f->applied);
+    pthread_mutex_unlock(&f->lock);
+}
+
+static bool apply_entry(void *context, const struct log_entry *entry)
+{
+    struct feed *f = context;
+    struct err err;
+    if (directory_apply(f->node->directory, entry, &err) != OK)
+        log_event(f->node->log, LOG_ERROR, "feed.bad_entry", LOG_SPAN("event", entry->event.id), LOG_ERR(&err));
+    counter_add(f->node->counters, COUNT_LOG_ENTRIES, 1);
+    int64_t lag_ms = clock_wall_ms(f->node->clock) - entry->event.at_ms;
+    atomic_store_explicit(&f->lag_ms, lag_ms < 0 ? 0 : lag_ms, memory_order_relaxed);
+    if (!span_empty(entry->record.body))
+        tell_waiters(f, &entry->record);
+    for (size_t i = 0; i < f->observer_count; i++)
+        f->observers[i].fn(f->observers[i].context, entry);
+    return !f->stop;
+}
+
+static enum err_code follow(struct feed *f, struct err *err)
+{
+    if (f->store == NULL) {
+        enum err_code code = f->node->stores.open(f->node->stores.context, &f->store, err);
+        if (code != OK)
+            return code;
+    }
+    if (!f->loaded)
+        return load(f, err);
+    enum err_code code = f->store->ops->log_read(f->store, f->positions, READ_MOST, READ_WAIT_MS, apply_entry, f, err);
+    if (code == OK)
+        directory_heard(f->node->directory);
+    if (code == ERR_GONE)
+        f->loaded = false; /* we slept past the log's memory: load again */
+    return code;
+}
+
+static void sleep_ms(long ms)
+{
+    struct timespec pause = { ms / 1000, ms % 1000 * 1000000L };
+    nanosleep(&pause, NULL);
+}
+
+static void *feed_thread(void *context)
+{
+    struct feed *f = context;
+    directory_register_thread();
+    while (!f->stop) {
+        struct err err;
+        enum err_code code = follow(f, &err);
+        if (code == OK && f->away)
+            log_event(f->node->log, LOG_INFO, "feed.back", LOG_INT("age_ms", directory_age_ms(f->node->directory)));
+        if (code != OK && !f->away)
+            log_event(f->node->log, LOG_WARN, "feed.store_away", LOG_ERR(&err));
+        f->away = code != OK;
+        if (code != OK) {
+            counter_add(f->node->counters, COUNT_STORE_ERRORS, 1);
+            sleep_ms(RETRY_MS);
+        }
+    }
+    directory_unregister_thread();
+    return NULL;
+}
+
+enum err_code feed_start(struct feed *f, struct err *err)
+{
+    if (pthread_create(&f->thread, NULL, feed_thread, f) != 0)
+        return err_set(err, ERR_IO, "starting the feed's thread");
+    f->started = true;
+    return OK;
+}
+
+void feed_stop(struct feed *f)
+{
+    if (f == NULL || !f->started)
+        return;
+    f->stop = true;
+    pthread_join(f->thread, NULL);
+    f->started = false;
+}
+
+/* ---- waiting ---- */
+
+static int64_t control_version(const struct control *c, struct span id)
+{
+    static const char *const names[] = { "policy", "api_keys", "enroll_secrets", "clock" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (span_equal_text(id, names[i]))
+            return c->version[i];
+    return INT64_MAX;
+}
+
+static bool is_applied(const struct feed *f, enum record_kind kind, struct span id, int64_t version)
+{
+    const struct directory *d = f->node->directory;
+    directory_enter(d);
+    const struct device *device = kind == RECORD_DEVICE ? directory_device(d, id) : NULL;
+    const struct person *person = kind == RECORD_PERSON ? directory_person(d, id) : NULL;
+    int64_t have = device != NULL ? device->version : person != NULL ? person->version : kind == RECORD_CONTROL ? control_version(directory_control(d), id) : 0;
+    directory_leave(d);
+    return have >= version;
+}
+
+void feed_await(struct feed *f, enum record_kind kind, struct span id, int64_t version)
+{
+    struct waiter self = { kind, id, version, false, NULL };
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += AWAIT_MS / 1000;
+    pthread_mutex_lock(&f->lock);
+    self.next = f->waiters;
+    f->waiters = &self;
+    pthread_mutex_unlock(&f->lock);
+    bool applied = is_applied(f, kind, id, version); /* after joining the list: an entry between is not missed */
+    pthread_mutex_lock(&f->lock);
+    while (!applied && !self.applied && pthread_cond_timedwait(&f->applied, &f->lock, &until) == 0)
+        ;
+    struct waiter **at = &f->waiters;
+    while (*at != &self)
+        at = &(*at)->next;
+    *at = self.next;
+    pthread_mutex_unlock(&f->lock);
+}

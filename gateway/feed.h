@@ -1,0 +1,16 @@
+/* feed: tails the log into the directory (its one writer) and tells whoever waits for events. One thread, one store connection.
+ * At start it loads every record, then reads on from where the log stood before the load. */
+#ifndef GATEWAY_FEED_H
+#define GATEWAY_FEED_H
+#include "gateway/node.h"
+MUST_CHECK enum err_code feed_new(const struct node *node, struct feed **out, struct err *err);
+MUST_CHECK enum err_code feed_start(struct feed *f, struct err *err);
+void feed_stop(struct feed *f);
+void feed_free(struct feed *f);
+/* Waits until the directory of this node has a state that this node just committed (at most 2 s), so that the caller's next read sees it.
+ * Any registered thread but the feed's. Nothing is lost when it gives up: the log has the state. */
+void feed_await(struct feed *f, enum record_kind kind, struct span id, int64_t version);
+/* An observer is called on the feed's thread after an entry was applied; it must not block. Register before feed_start(). */
+void feed_observe(struct feed *f, void (*fn)(void *, const struct log_entry *), void *context);
+int64_t feed_lag_ms(const struct feed *f); /* age of the newest entry when it was applied */
+#endif

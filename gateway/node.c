@@ -1,0 +1,374 @@
+#include "gateway/node.h"
+
+#include "connectors/store/redis_child.h"
+#include "connectors/store/redis_store.h"
+#include "gateway/allowance.h"
+#include "gateway/decision_log.h"
+#include "gateway/effects.h"
+#include "gateway/event_hub.h"
+#include "gateway/feed.h"
+#include "gateway/housekeeping.h"
+#include "gateway/http/self_signed.h"
+#include "gateway/options.h"
+#include "gateway/publish.h"
+#include "gateway/refresher.h"
+#include "gateway/root_key.h"
+#include "gateway/slow_lane.h"
+#include "gateway/worker.h"
+
+#include "posture/base/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 1024, WORKERS_MOST = 64, LISTENERS_MOST = 5, SLOW_QUEUE = 4096, STORE_WAIT_MS = 250, STORE_SAY_MS = 5000, REDIS_GRACE_MS = 5000, POLICY_BYTES = 1024 * 1024 };
+
+/* Everything that runs, in the order it was made. */
+struct running {
+    struct node node;             /* first: what the parts see */
+    const struct postern_options *options;
+    struct log log;
+    struct counters *counters;
+    struct redis_options redis;
+    struct redis_child *child;    /* NULL: external */
+    struct housekeeping *housekeeping;
+    struct server_options servers[LISTENERS_MOST];
+    size_t server_count;
+    struct worker *workers[WORKERS_MOST];
+    unsigned worker_count;
+    struct buf certificate, key;  /* made by us, PEM */
+    char socket_path[PATH_BYTES];
+};
+
+/* ---- state, keys, store ---- */
+
+static enum err_code prepare_state(struct running *run, struct err *err)
+{
+    const struct postern_options *o = run->options;
+    uint8_t root[SECRET_KEY_BYTES];
+    char state[PATH_BYTES];
+    snprintf(state, sizeof state, "%.*s", SPAN_ARGS(o->state));
+    enum err_code code = file_mkdirs(state, 0700, err);
+    if (code == OK)
+        code = root_key_load(o->root_key, o->state, span_empty(o->redis_url), root, err);
+    if (code == OK)
+        code = secret_new(root, &run->node.secret, err);
+    secret_wipe(root, sizeof root);
+    return code;
+}
+
+/* Embedded (a child of ours, or what a killed gateway left behind) or external. */
+static enum err_code start_redis(struct running *run, struct err *err)
+{
+    const struct postern_options *o = run->options;
+    run->redis = redis_options_default();
+    run->redis.durability = span_empty(o->redis_url) ? REDIS_FSYNC : REDIS_EVERYSEC;
+    enum err_code code = span_empty(o->durability) ? OK : redis_options_durability(o->durability, &run->redis, err);
+    if (code == OK)
+        code = redis_options_login(o->redis_user, o->redis_password, &run->redis, err);
+    if (code == OK && !span_empty(o->redis_url))
+        code = redis_options_from_url(o->redis_url, &run->redis, err);
+    if (code == OK && span_empty(o->redis_url)) {
+        struct redis_child_options child = { .state = o->state, .program = o->redis_server, .durability = run->redis.durability, .log = &run->log };
+        code = redis_child_new(&child, &run->child, err);
+        if (code == OK)
+            run->redis = *redis_child_connection(run->child);
+    }
+    run->node.stores = redis_store_factory(&run->redis);
+    return code;
+}
+
+/* Waits for the store to answer once: partitions and the function library come from it. Interrupted by a stop signal. */
+static enum err_code wait_for_store(struct running *run, const volatile bool *stop, struct err *err)
+{
+    int64_t say_ms = clock_mono_ms(run->node.clock);
+    for (;;) {
+        CLEANUP(buf_done) struct buf about;
+        struct store *store = NULL;
+        buf_init(&about, 4096);
+        enum err_code code = run->node.stores.open(run->node.stores.context, &store, err);
+        if (code == OK)
+            code = store->ops->ping(store, &about, err);
+        if (store != NULL)
+            store->ops->free(store);
+        if (code == OK || *stop)
+            return code;
+        if (code != ERR_UNAVAILABLE && code != ERR_TIMEOUT && code != ERR_IO)
+            return code; /* wrong password, wrong kind of server: waiting does not mend it */
+        if (clock_mono_ms(run->node.clock) >= say_ms) {
+            log_event(&run->log, LOG_WARN, "store.waiting", LOG_ERR(err));
+            say_ms += STORE_SAY_MS;
+        }
+        if (run->child != NULL)
+            redis_child_tick(run->child);
+        usleep(STORE_WAIT_MS * 1000);
+    }
+}
+
+/* ---- parts ---- */
+
+static enum err_code make_parts(struct running *run, struct err *err)
+{
+    struct node *node = &run->node;
+    node->metrics = metrics_new();
+    node->calendar = calendar_new("/usr/share/zoneinfo");
+    node->directory = node->calendar != NULL ? directory_new(node->clock, node->calendar) : NULL;
+    node->counters = node->metrics != NULL ? metrics_counters(node->metrics) : NULL;
+    if (node->directory == NULL || node->counters == NULL)
+        return err_set(err, ERR_MEMORY, "the directory");
+    enum err_code code = feed_new(node, &node->feed, err);
+    if (code == OK)
+        code = decision_log_new(node, &node->decisions, err);
+    if (code == OK)
+        code = refresher_new(node, &node->refresher, err);
+    if (code == OK)
+        code = slow_lane_new(node, (unsigned)run->options->slow_threads, SLOW_QUEUE, &node->stores, &node->slow_lane, err);
+    if (code == OK && ((node->events = event_hub_new(node->feed)) == NULL || (node->allowances = allowance_new()) == NULL))
+        code = err_set(err, ERR_MEMORY, "event hub");
+    return code;
+}
+
+static enum err_code make_effects(struct running *run, struct err *err)
+{
+    const struct postern_options *o = run->options;
+    const struct webhook_config *configured = o->webhooks.all;
+    struct webhook_options *webhooks = calloc(o->webhooks.count + 1, sizeof *webhooks);
+    if (webhooks == NULL)
+        return err_set(err, ERR_MEMORY, "webhooks");
+    for (size_t i = 0; i < o->webhooks.count; i++)
+        webhooks[i] = (struct webhook_options){ .id = configured[i].id, .url = configured[i].url, .events = configured[i].events.all, .event_count = configured[i].events.count,
+                                                .secrets = { configured[i].secret, configured[i].old_secret }, .allow_private = configured[i].allow_private };
+    struct slack_options slack = { .token = o->slack_token, .base_url = o->slack_api_url, .allow_loopback_http = span_starts(o->slack_api_url, SPAN_LITERAL("http://")) };
+    struct effects_options options = { .slack = span_empty(o->slack_token) ? NULL : &slack, .webhooks = webhooks, .webhook_count = o->webhooks.count };
+    enum err_code code = effects_new(&run->node, &options, &run->node.effects, err);
+    free(webhooks);
+    return code;
+}
+
+static void wait_until_loaded(struct running *run, const volatile bool *stop)
+{
+    while (!directory_counts(run->node.directory).complete && !*stop)
+        usleep(20000);
+}
+
+/* The file named in the configuration is published only into an empty store; a differing one afterwards is a warning. */
+static enum err_code publish_first(struct running *run, struct err *err)
+{
+    CLEANUP(buf_done) struct buf text, printed;
+    struct mistakes mistakes;
+    struct store *store = NULL;
+    char path[PATH_BYTES], version[65] = "";
+    buf_init(&text, POLICY_BYTES);
+    buf_init(&printed, POLICY_BYTES);
+    mistakes_init(&mistakes);
+    snprintf(path, sizeof path, "%.*s", SPAN_ARGS(run->options->policy));
+    enum err_code code = path[0] != '\0' ? file_read(path, POLICY_BYTES, &text, err) : (enum err_code)(buf_append(&text, sample_policy()) ? OK : ERR_MEMORY);
+    if (code == OK)
+        code = run->node.stores.open(run->node.stores.context, &store, err);
+    struct publication what = { buf_span(&text), span_of(path[0] != '\0' ? path : "sample policy"), SPAN_LITERAL("serve"), true };
+    if (code == OK)
+        code = publish_policy(&run->node, store, &what, &mistakes, version, err);
+    if (code == ERR_INPUT && mistakes_print(&mistakes, &printed))
+        fprintf(stderr, "%s", buf_text(&printed));
+    CLEANUP(policy_freep) struct policy *policy = NULL;
+    if (code == OK)
+        policy_read(what.text, what.file, &mistakes, &policy);
+    if (policy != NULL && path[0] != '\0' && strcmp(policy->version, version) != 0)
+        log_event(&run->log, LOG_WARN, "policy.file_differs", LOG_STR("file", path), LOG_STR("file_version", policy->version), LOG_STR("in_force", version));
+    if (code == OK)
+        log_event(&run->log, LOG_INFO, "policy.in_force", LOG_STR("version", version));
+    if (code == OK && !run->node.options.slack)
+        log_event(&run->log, LOG_WARN, "notices.only_when_shown", LOG_STR("why", "no channel is configured: a notice counts only when it was shown on a page"));
+    mistakes_done(&mistakes);
+    if (store != NULL)
+        store->ops->free(store);
+    return code;
+}
+
+/* ---- listeners ---- */
+
+static bool needs_certificate(const struct server_options *s)
+{
+    return (s->kinds & (LISTENER_PUBLIC | LISTENER_DEVICE)) != 0 && span_empty(s->certificate_pem);
+}
+
+static void add_listener(struct running *run, const struct listener_options *l, unsigned kinds)
+{
+    for (size_t i = 0; i < run->server_count; i++) {
+        if (span_equal(run->servers[i].address, l->address) && !span_empty(l->address)) {
+            run->servers[i].kinds |= kinds;
+            return;
+        }
+    }
+    run->servers[run->server_count++] = (struct server_options){
+        .address = l->address, .kinds = kinds, .certificate_pem = l->tls.certificate, .key_pem = l->tls.key, .client_ca_pem = l->client_ca,
+        .connections = (unsigned)(run->options->connections / run->options->workers), .idle_timeout_s = 30, .request_timeout_ms = 20000,
+    };
+}
+
+/* Absent listeners are carried by the public one, except admin once there is a configuration file: then admin.sock only. */
+static void plan_listeners(struct running *run, bool configured)
+{
+    const struct postern_options *o = run->options;
+    unsigned public_kinds = LISTENER_PUBLIC;
+    if (span_empty(o->internal_listener.address))
+        public_kinds |= LISTENER_INTERNAL;
+    if (span_empty(o->admin_listener.address) && !configured)
+        public_kinds |= LISTENER_ADMIN;
+    add_listener(run, &o->public_listener, public_kinds);
+    if (!span_empty(o->internal_listener.address))
+        add_listener(run, &o->internal_listener, LISTENER_INTERNAL);
+    if (!span_empty(o->admin_listener.address))
+        add_listener(run, &o->admin_listener, LISTENER_ADMIN);
+    if (!span_empty(o->device_listener.address))
+        add_listener(run, &o->device_listener, LISTENER_DEVICE);
+}
+
+static enum err_code make_certificate(struct running *run, struct err *err)
+{
+    bool needed = false;
+    for (size_t i = 0; i < run->server_count; i++)
+        needed = needed || needs_certificate(&run->servers[i]);
+    enum err_code code = !needed ? OK : self_signed_load(run->options->state, run->options->public_url, clock_wall_s(run->node.clock), &run->certificate, &run->key, err);
+    for (size_t i = 0; code == OK && i < run->server_count; i++) {
+        if (!needs_certificate(&run->servers[i]))
+            continue;
+        run->servers[i].certificate_pem = buf_span(&run->certificate);
+        run->servers[i].key_pem = buf_span(&run->key);
+    }
+    if (run->server_count > 0)
+        run->node.options.certificate_pem = run->servers[0].certificate_pem;
+    return code;
+}
+
+static enum err_code start_workers(struct running *run, struct err *err)
+{
+    snprintf(run->socket_path, sizeof run->socket_path, "%.*s/admin.sock", SPAN_ARGS(run->options->state));
+    unlink(run->socket_path);
+    struct server_options socket = { .address = span_of(run->socket_path), .kinds = LISTENER_SOCKET, .connections = 256, .idle_timeout_s = 60, .request_timeout_ms = 60000 };
+    enum err_code code = OK;
+    for (unsigned i = 0; code == OK && i < (unsigned)run->options->workers; i++) {
+        size_t count = run->server_count;
+        if (i == 0)
+            run->servers[count++] = socket; /* a unix socket is bound once */
+        code = worker_new(&run->node, i, run->servers, count, &run->workers[i], err);
+        if (code == OK)
+            run->worker_count++;
+    }
+    for (unsigned i = 0; code == OK && i < run->worker_count; i++)
+        code = worker_start(run->workers[i], err);
+    return code;
+}
+
+/* ---- life ---- */
+
+static void stop(struct running *run)
+{
+    struct node *node = &run->node;
+    for (unsigned i = 0; i < run->worker_count; i++)
+        worker_quiesce(run->workers[i]);
+    for (unsigned i = 0; i < run->worker_count; i++)
+        worker_stop(run->workers[i]);
+    effects_stop(node->effects);
+    if (node->slow_lane != NULL)
+        slow_lane_stop(node->slow_lane);
+    refresher_stop(node->refresher);
+    decision_log_stop(node->decisions);
+    housekeeping_stop(run->housekeeping);
+    feed_stop(node->feed);
+    if (run->socket_path[0] != '\0')
+        unlink(run->socket_path);
+}
+
+static void undo(struct running *run)
+{
+    struct node *node = &run->node;
+    for (unsigned i = 0; i < run->worker_count; i++)
+        worker_free(run->workers[i]);
+    effects_free(node->effects);
+    slow_lane_free(node->slow_lane);
+    refresher_free(node->refresher);
+    decision_log_free(node->decisions);
+    event_hub_free(node->events);
+    allowance_free(node->allowances);
+    feed_free(node->feed);
+    directory_free(node->directory);
+    calendar_free(node->calendar);
+    metrics_free(node->metrics);
+    if (run->child != NULL)
+        redis_child_stop(run->child, REDIS_GRACE_MS);
+    redis_child_free(run->child);
+    redis_options_wipe(&run->redis);
+    secret_done(node->secret);
+    buf_wipe(&run->key);
+    buf_done(&run->certificate);
+    free(run);
+}
+
+static enum err_code start(struct running *run, bool configured, const volatile bool *stop_flag, struct err *err)
+{
+    struct node *node = &run->node;
+    struct housekeeping_options housekeeping = { run->options->outage_after_s * 1000, run->options->log_keep_s * 1000, NULL };
+    enum err_code code = prepare_state(run, err);
+    if (code == OK)
+        code = start_redis(run, err);
+    housekeeping.child = run->child;
+    if (code == OK)
+        code = wait_for_store(run, stop_flag, err);
+    if (code == OK)
+        code = make_parts(run, err);
+    if (code == OK)
+        code = make_effects(run, err);
+    if (code == OK)
+        code = housekeeping_start(node, &housekeeping, &run->housekeeping, err);
+    if (code == OK)
+        code = decision_log_start(node->decisions, err);
+    if (code == OK)
+        code = refresher_start(node->refresher, err);
+    if (code == OK)
+        code = feed_start(node->feed, err);
+    plan_listeners(run, configured);
+    if (code == OK)
+        code = make_certificate(run, err);
+    if (code == OK)
+        code = start_workers(run, err); /* answers while the directory loads: a miss is read from the store */
+    wait_until_loaded(run, stop_flag);
+    if (code == OK && !*stop_flag)
+        code = publish_first(run, err);
+    return code == OK && !*stop_flag ? effects_start(node->effects, err) : code;
+}
+
+static enum log_level level_from(struct span text)
+{
+    static const char *const names[] = { "debug", "info", "warn", "error" };
+    for (unsigned i = 0; i < 4; i++)
+        if (span_equal_text(text, names[i]))
+            return (enum log_level)i;
+    return LOG_INFO;
+}
+
+enum err_code node_run(const struct postern_options *options, bool configured, const volatile bool *stop_flag, struct err *err)
+{
+    struct running *run = calloc(1, sizeof *run);
+    if (run == NULL)
+        return err_set(err, ERR_MEMORY, "the gateway");
+    run->options = options;
+    run->log = (struct log){ STDERR_FILENO, level_from(options->log_level), clock_system() };
+    run->node = (struct node){ .clock = clock_system(), .log = &run->log };
+    run->node.options = (struct node_options){ options->public_url, options->state, options->trusted_proxies.all, options->trusted_proxies.count, !span_empty(options->slack_token), false, SPAN_NONE };
+    buf_init(&run->certificate, 64 * 1024);
+    buf_init(&run->key, 64 * 1024);
+    directory_register_thread();
+    enum err_code code = start(run, configured, stop_flag, err);
+    if (code == OK)
+        log_event(&run->log, LOG_INFO, "serve.ready", LOG_SPAN("public_url", options->public_url), LOG_SPAN("state", options->state));
+    while (code == OK && !*stop_flag)
+        usleep(50000);
+    stop(run);
+    log_event(&run->log, LOG_INFO, "serve.stopped");
+    directory_unregister_thread();
+    undo(run);
+    return code;
+}

@@ -1,0 +1,43 @@
+/* node: this running gateway; the wiring. Makes every part in order, hands it what it needs, undoes it in reverse. Handlers read it through r->node; nothing in it
+ * changes after node_start() except through the parts' own thread-safe calls. */
+#ifndef GATEWAY_NODE_H
+#define GATEWAY_NODE_H
+#include "gateway/metrics.h"
+#include "posture/base/log.h"
+#include "posture/base/secret.h"
+#include "posture/directory.h"
+
+struct router; struct feed; struct slow_lane; struct effects; struct decision_log; struct refresher; struct event_hub; struct allowance;
+struct node_options {
+    struct span public_url;         /* no trailing slash */
+    struct span state;              /* folder */
+    const struct span *trusted_proxies; size_t trusted_proxy_count; /* CIDRs */
+    bool slack, email;              /* a channel is configured */
+    struct span certificate_pem;    /* of the public listener, for agents to trust; set before it listens */
+};
+struct node {
+    struct node_options options;
+    const struct router *router;    /* NULL: all routes of the gateway */
+    const struct clock *clock;
+    const struct log *log;
+    struct secret *secret;
+    struct calendar *calendar;
+    struct directory *directory;
+    struct metrics *metrics;
+    struct counters *counters;      /* of threads that are not workers: shared atomics */
+    struct slow_lane *slow_lane;
+    struct feed *feed;              /* tails the log into the directory */
+    struct decision_log *decisions; /* rings -> log */
+    struct refresher *refresher;    /* seen times -> store, batched */
+    struct effects *effects;
+    struct allowance *allowances;   /* how often an agent may enrol, and be asked again; NULL: no limits (gateway/allowance.h) */
+    struct event_hub *events;       /* wakes /v1/events streams and waiting pages */
+    struct store_factory stores;
+};
+
+struct postern_options;
+/* Starts every part, serves until *stop becomes true, stops all in reverse. `configured`: a configuration file was given. Logs to stderr. */
+MUST_CHECK enum err_code node_run(const struct postern_options *options, bool configured, const volatile bool *stop, struct err *err);
+/* The policy that a server without one starts with (deploy/policy.yaml, compiled in). */
+struct span sample_policy(void);
+#endif

@@ -1,0 +1,127 @@
+#include "gateway/options.h"
+
+#include "posture/base/file.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { CONFIG_BYTES = 1024 * 1024 };
+#define AT(field) offsetof(struct postern_options, field)
+
+static const struct option server_rows[] = {
+    { .name = "public_url", .kind = OPTION_TEXT, .offset = AT(public_url), .example = "https://posture.acme.example",
+      .help = "How people, agents and IdPs reach this server; links are made from it. Default: https://localhost and the public port." },
+    { .name = "listen.public.address", .kind = OPTION_TEXT, .offset = AT(public_listener.address), .fallback = "127.0.0.1:8443",
+      .help = "People, agents, IdP redirects. Always TLS; without a certificate one is made at first start." },
+    { .name = "listen.public.tls.certificate", .kind = OPTION_FILE, .offset = AT(public_listener.tls.certificate), .example = "file:/etc/postern/tls.crt", .help = "Certificate chain, PEM." },
+    { .name = "listen.public.tls.key", .kind = OPTION_FILE, .offset = AT(public_listener.tls.key), .example = "file:/etc/postern/tls.key", .help = "Its private key, PEM." },
+    { .name = "listen.device.address", .kind = OPTION_TEXT, .offset = AT(device_listener.address), .example = "\"0.0.0.0:8444\"", .help = "Asks browsers and agents for a client certificate. Absent: not offered." },
+    { .name = "listen.device.client_ca", .kind = OPTION_FILE, .offset = AT(device_listener.client_ca), .example = "file:/etc/postern/device-ca.crt", .help = "The CA whose client certificates are asked for, PEM." },
+    { .name = "listen.device.tls.certificate", .kind = OPTION_FILE, .offset = AT(device_listener.tls.certificate), .example = "file:/etc/postern/tls.crt", .help = "Certificate chain, PEM. Default: that of the public listener." },
+    { .name = "listen.device.tls.key", .kind = OPTION_FILE, .offset = AT(device_listener.tls.key), .example = "file:/etc/postern/tls.key", .help = "Its private key, PEM." },
+    { .name = "listen.internal.address", .kind = OPTION_TEXT, .offset = AT(internal_listener.address), .example = "\"127.0.0.1:8445\"", .help = "The decision API and forward-auth; plain HTTP unless tls is given. Absent: the public listener carries it." },
+    { .name = "listen.internal.tls.certificate", .kind = OPTION_FILE, .offset = AT(internal_listener.tls.certificate), .example = "file:/etc/postern/tls.crt", .help = "Certificate chain, PEM." },
+    { .name = "listen.internal.tls.key", .kind = OPTION_FILE, .offset = AT(internal_listener.tls.key), .example = "file:/etc/postern/tls.key", .help = "Its private key, PEM." },
+    { .name = "listen.admin.address", .kind = OPTION_TEXT, .offset = AT(admin_listener.address), .example = "\"127.0.0.1:8446\"", .help = "The administration API over TCP, with an API key of scope admin; plain HTTP unless tls is given. Absent: admin.sock in the state folder only (without a configuration file the public listener carries it)." },
+    { .name = "listen.admin.tls.certificate", .kind = OPTION_FILE, .offset = AT(admin_listener.tls.certificate), .example = "file:/etc/postern/tls.crt", .help = "Certificate chain, PEM." },
+    { .name = "listen.admin.tls.key", .kind = OPTION_FILE, .offset = AT(admin_listener.tls.key), .example = "file:/etc/postern/tls.key", .help = "Its private key, PEM." },
+    { .name = "trusted_proxies", .kind = OPTION_LIST, .offset = AT(trusted_proxies), .example = "[127.0.0.1, \"10.0.0.0/8\"]", .help = "Addresses whose X-Postern-Person, client certificate and X-Forwarded-* headers are believed. Default: none." },
+    { .name = "state", .kind = OPTION_TEXT, .offset = AT(state), .example = "/var/lib/postern", .help = "Folder for admin.sock, the made certificate, the made root key and the embedded Redis. Default: /var/lib/postern when that can be written, else ./postern-state." },
+    { .name = "root_key", .kind = OPTION_FILE, .offset = AT(root_key), .example = "file:/etc/postern/root.key", .help = "32 bytes (or 64 hex digits), the same on every node. Made at first start with the embedded Redis; required with an external one." },
+    { .name = "policy", .kind = OPTION_TEXT, .offset = AT(policy), .example = "/etc/postern/policy.yaml", .help = "Published only into an empty store; after that `postern apply` changes the policy. Default: the sample policy." },
+    { .name = "workers", .kind = OPTION_INT, .offset = AT(workers), .least = 1, .most = 64, .fallback = "2", .unit = "threads", .help = "Threads that answer requests." },
+    { .name = "slow_threads", .kind = OPTION_INT, .offset = AT(slow_threads), .least = 1, .most = 64, .fallback = "8", .unit = "threads", .help = "Threads for calls that wait for the store." },
+    { .name = "connections", .kind = OPTION_INT, .offset = AT(connections), .least = 16, .most = 1000000, .fallback = "20000", .unit = "connections", .help = "Open connections at most, over all workers of a listener." },
+    { .name = "log_level", .kind = OPTION_TEXT, .offset = AT(log_level), .fallback = "info", .help = "debug, info, warn or error." },
+};
+static const struct option store_rows[] = {
+    { .name = "store.redis", .kind = OPTION_TEXT, .offset = AT(redis_url), .example = "\"redis://127.0.0.1:6379/0\"", .help = "redis://host:port/database or unix:///path. Absent: the embedded default, a redis-server of our own." },
+    { .name = "store.user", .kind = OPTION_TEXT, .offset = AT(redis_user), .example = "postern", .help = "ACL user." },
+    { .name = "store.password", .kind = OPTION_SECRET, .offset = AT(redis_password), .example = "env:REDIS_PASSWORD", .help = "Password of the user, or of the server." },
+    { .name = "store.durability", .kind = OPTION_TEXT, .offset = AT(durability), .example = "replicated 1", .help = "What an acknowledged write means: fsync (embedded default), everysec, or replicated N." },
+    { .name = "store.redis_server", .kind = OPTION_TEXT, .offset = AT(redis_server), .fallback = "redis-server", .help = "The program that the embedded default runs." },
+    { .name = "store.log_keep", .kind = OPTION_DURATION, .offset = AT(log_keep_s), .least = 3600, .most = 365 * 86400, .fallback = "7d", .help = "How long events are kept. They are never dropped before effects have read them." },
+    { .name = "store.outage_after", .kind = OPTION_DURATION, .offset = AT(outage_after_s), .least = 2, .most = 3600, .fallback = "10s", .help = "A silence of the store or of all gateways longer than this does not count against anybody's clock." },
+};
+static const struct option slack_rows[] = {
+    { .name = "slack.token", .kind = OPTION_SECRET, .offset = AT(slack_token), .example = "env:SLACK_BOT_TOKEN", .help = "Bot token (xoxb-). Absent: no message is sent, a notice counts only when it was shown." },
+    { .name = "slack.signing_secret", .kind = OPTION_SECRET, .offset = AT(slack_signing_secret), .example = "env:SLACK_SIGNING_SECRET", .help = "Proves that requests come from Slack." },
+    { .name = "slack.api_url", .kind = OPTION_TEXT, .offset = AT(slack_api_url), .fallback = "https://slack.com/api", .help = "Another base URL, for the government cloud or a test; plain http only on loopback." },
+};
+#define HOOK(field) offsetof(struct webhook_config, field)
+static const struct option webhook_item_rows[] = {
+    { .name = "id", .kind = OPTION_TEXT, .offset = HOOK(id), .required = true, .help = "Its name in lists and events." },
+    { .name = "url", .kind = OPTION_TEXT, .offset = HOOK(url), .required = true, .help = "https address that receives events." },
+    { .name = "events", .kind = OPTION_LIST, .offset = HOOK(events), .help = "Event types, `person.*` for all of a kind. Absent: all." },
+    { .name = "secret", .kind = OPTION_SECRET, .offset = HOOK(secret), .required = true, .help = "Signs each delivery." },
+    { .name = "old_secret", .kind = OPTION_SECRET, .offset = HOOK(old_secret), .help = "Signs too, while the receiver changes over." },
+    { .name = "allow_private", .kind = OPTION_BOOL, .offset = HOOK(allow_private), .fallback = "false", .help = "The address may be private or loopback, and plain http on loopback." },
+};
+static const struct option webhook_rows[] = {
+    { .name = "webhooks", .kind = OPTION_ITEMS, .offset = AT(webhooks), .rows = webhook_item_rows, .row_count = sizeof webhook_item_rows / sizeof webhook_item_rows[0],
+      .item_bytes = sizeof(struct webhook_config), .example = "[{ id: siem, url: \"https://siem.example/in\", events: [rung.changed], secret: env:SIEM_SECRET }]", .help = "Where events are sent." },
+};
+
+size_t options_groups(struct postern_options *o, struct option_group groups[OPTION_GROUPS])
+{
+    groups[0] = (struct option_group){ "Server", server_rows, sizeof server_rows / sizeof server_rows[0], o };
+    groups[1] = (struct option_group){ "Store", store_rows, sizeof store_rows / sizeof store_rows[0], o };
+    groups[2] = (struct option_group){ "Slack", slack_rows, sizeof slack_rows / sizeof slack_rows[0], o };
+    groups[3] = (struct option_group){ "Webhooks", webhook_rows, sizeof webhook_rows / sizeof webhook_rows[0], o };
+    return OPTION_GROUPS;
+}
+
+static void default_state(struct postern_options *o)
+{
+    if (!span_empty(o->state))
+        return;
+    bool system = access("/var/lib/postern", W_OK) == 0 || (geteuid() == 0 && access("/var/lib", W_OK) == 0);
+    o->state = system ? SPAN_LITERAL("/var/lib/postern") : SPAN_LITERAL("./postern-state");
+}
+
+static void default_public_url(struct postern_options *o)
+{
+    if (!span_empty(o->public_url)) {
+        while (span_ends(o->public_url, SPAN_LITERAL("/")))
+            o->public_url.bytes--;
+        return;
+    }
+    size_t colon = o->public_listener.address.bytes;
+    while (colon > 0 && o->public_listener.address.at[colon - 1] != ':')
+        colon--;
+    o->public_url = arena_format(&o->arena, "https://localhost:%.*s", SPAN_ARGS(span_slice(o->public_listener.address, colon, 5)));
+}
+
+bool options_read_text(struct postern_options *o, struct span text, struct span file, bool read_secrets, struct mistakes *mistakes)
+{
+    struct option_group groups[OPTION_GROUPS];
+    *o = (struct postern_options){ 0 };
+    arena_init(&o->arena, 16 * 1024, 8 * 1024 * 1024);
+    size_t count = options_groups(o, groups);
+    CLEANUP(yaml_tree_freep) struct yaml_tree *tree = span_empty(text) ? NULL : yaml_read(text, file, mistakes);
+    if (!span_empty(text) && tree == NULL)
+        return false;
+    bool good = option_load(tree, groups, count, read_secrets, &o->arena, mistakes);
+    default_state(o);
+    default_public_url(o);
+    return good;
+}
+
+bool options_read(struct postern_options *o, const char *path, bool read_secrets, struct mistakes *mistakes)
+{
+    CLEANUP(buf_done) struct buf text;
+    struct err err;
+    buf_init(&text, CONFIG_BYTES);
+    if (path != NULL && file_read(path, CONFIG_BYTES, &text, &err) != OK) {
+        const struct yaml_node place = { .file = span_of(path) };
+        yaml_mistake(mistakes, &place, "%s", err.text);
+        *o = (struct postern_options){ 0 };
+        return false;
+    }
+    return options_read_text(o, buf_span(&text), span_of(path), read_secrets, mistakes);
+}
+
+void options_done(struct postern_options *o)
+{
+    arena_done(&o->arena); /* secrets inside are wiped by the arena's owner's exit; the arena zeroes what it frees */
+}

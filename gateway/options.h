@@ -1,0 +1,29 @@
+/* options: the server's configuration (docs/configuration.md) as structs, its option rows, and how a file becomes them. */
+#ifndef GATEWAY_OPTIONS_H
+#define GATEWAY_OPTIONS_H
+#include "config/option.h"
+#include "gateway/node.h"
+
+struct tls_files { struct span certificate, key; };           /* PEM */
+struct listener_options { struct span address; struct tls_files tls; struct span client_ca; };
+struct webhook_config { struct span id, url, secret, old_secret; struct option_list events; bool allow_private; };
+struct postern_options {
+    struct arena arena;                                       /* texts */
+    struct span public_url, state, policy, root_key;          /* policy: a path; root_key: 32 bytes, or 64 hex digits */
+    struct listener_options public_listener, device_listener, internal_listener, admin_listener;
+    struct option_list trusted_proxies;
+    struct span redis_url, redis_user, redis_password, durability, redis_server;
+    struct span slack_token, slack_signing_secret, slack_api_url;
+    struct option_items webhooks;                             /* struct webhook_config */
+    int64_t workers, slow_threads, connections, log_keep_s, outage_after_s;
+    struct span log_level;
+};
+/* The rows as groups over `o`, for loading and describing; `groups` has room for OPTION_GROUPS. */
+enum { OPTION_GROUPS = 4 };
+size_t options_groups(struct postern_options *o, struct option_group groups[OPTION_GROUPS]);
+/* Reads `path` (NULL: defaults). False when something is wrong; mistakes say everything. options_done() frees either way. */
+bool options_read(struct postern_options *o, const char *path, bool read_secrets, struct mistakes *mistakes);
+/* Text of a config file already read, under the name `file`. */
+bool options_read_text(struct postern_options *o, struct span text, struct span file, bool read_secrets, struct mistakes *mistakes);
+void options_done(struct postern_options *o);
+#endif

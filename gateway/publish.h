@@ -1,0 +1,14 @@
+/* publish: a policy text becomes the policy in force, for every node. Control records: "policy" (what is in force, and the history),
+ * "policy.<version>" (each version's text, for going back). */
+#ifndef GATEWAY_PUBLISH_H
+#define GATEWAY_PUBLISH_H
+#include "gateway/node.h"
+#include "posture/ports.h"
+
+struct publication { struct span text, file, by; bool only_if_empty; };
+/* Reads strictly (mistakes filled, ERR_INPUT), then commits. OK and `version` also when it is in force already. With only_if_empty a store that has a
+ * policy keeps it (OK; `version` is the one in force). */
+MUST_CHECK enum err_code publish_policy(const struct node *node, struct store *store, const struct publication *what, struct mistakes *mistakes, char version[65], struct err *err);
+/* Back to an earlier version (full or at least 8 digits). ERR_NOT_FOUND. */
+MUST_CHECK enum err_code publish_version(const struct node *node, struct store *store, struct span version, struct span by, char full[65], struct err *err);
+#endif
