@@ -1,0 +1,301 @@
+/* AuthZEN Authorization API 1.0: evaluation, evaluations, metadata. Unknown members are ignored; a deny is a 200.
+ * Source: OpenID AuthZEN, Authorization API 1.0 (final), sections "Access Evaluation", "Access Evaluations", "Metadata". */
+#include "gateway/decide.h"
+#include "gateway/http/router.h"
+#include "gateway/worker.h"
+
+#include "posture/base/from_json.h"
+
+#include <string.h>
+
+enum { BODY_BYTES = 64 * 1024, BATCH_BYTES = 1024 * 1024, BATCH_ITEMS = 1000, DEPTH = 32, TEXT_BYTES = 512 };
+
+/* The four entities of one evaluation; in a batch an item's own replaces the default whole. */
+struct entities { struct from_json_value subject, action, resource, context; };
+
+static struct entities entities_of(const struct from_json_value *object)
+{
+    return (struct entities){ from_json_member(object, "subject"), from_json_member(object, "action"), from_json_member(object, "resource"), from_json_member(object, "context") };
+}
+
+static struct entities with_defaults(struct entities item, struct entities defaults)
+{
+    if (from_json_kind(&item.subject) == FROM_JSON_ABSENT)
+        item.subject = defaults.subject;
+    if (from_json_kind(&item.action) == FROM_JSON_ABSENT)
+        item.action = defaults.action;
+    if (from_json_kind(&item.resource) == FROM_JSON_ABSENT)
+        item.resource = defaults.resource;
+    if (from_json_kind(&item.context) == FROM_JSON_ABSENT)
+        item.context = defaults.context;
+    return item;
+}
+
+/* ---- reading ---- */
+
+static enum err_code read_entity(const struct from_json_value *entity, const char *const names[2], struct span out[2], struct err *err)
+{
+    enum err_code code = from_json_object(entity, err);
+    for (int i = 0; code == OK && i < 2 && names[i] != NULL; i++) {
+        struct from_json_value v = from_json_member(entity, names[i]);
+        code = from_json_text(&v, TEXT_BYTES, &out[i], err);
+        if (code == OK && span_empty(out[i]))
+            code = from_json_refuse(&v, err, "must not be empty");
+    }
+    struct from_json_value properties = from_json_member(entity, "properties");
+    if (code == OK && from_json_present(&properties))
+        code = from_json_object(&properties, err);
+    return code;
+}
+
+/* subject.properties.device_id, or context.device {id | serial | certificate_sha256}. */
+static enum err_code read_device(const struct entities *e, struct question *q, struct err *err)
+{
+    static const char *const members[] = { "id", "serial", "certificate_sha256" };
+    static const char *const kinds[] = { "id", "serial", "certificate" };
+    struct from_json_value properties = from_json_member(&e->subject, "properties"), id = from_json_member(&properties, "device_id");
+    struct from_json_value device = from_json_member(&e->context, "device");
+    if (from_json_present(&id)) {
+        q->door_device = DEVICE_NAMED;
+        q->device_kind = SPAN_LITERAL("id");
+        return from_json_text(&id, TEXT_BYTES, &q->device, err);
+    }
+    if (!from_json_present(&device))
+        return OK;
+    enum err_code code = from_json_object(&device, err);
+    for (size_t i = 0; code == OK && i < 3; i++) {
+        struct from_json_value v = from_json_member(&device, members[i]);
+        if (!from_json_present(&v))
+            continue;
+        q->door_device = DEVICE_NAMED;
+        q->device_kind = span_of(kinds[i]);
+        return from_json_text(&v, TEXT_BYTES, &q->device, err);
+    }
+    return code != OK ? code : from_json_refuse(&device, err, "must have id, serial or certificate_sha256");
+}
+
+struct asked { struct question question; struct span subject_type, resource_type; };
+
+static enum err_code read_question(const struct entities *e, struct asked *out, struct err *err)
+{
+    static const char *const typed[2] = { "type", "id" }, *const named[2] = { "name", NULL };
+    struct span subject[2], resource[2], action[2];
+    enum err_code code = read_entity(&e->subject, typed, subject, err);
+    if (code == OK)
+        code = read_entity(&e->action, named, action, err);
+    if (code == OK)
+        code = read_entity(&e->resource, typed, resource, err);
+    if (code == OK && from_json_present(&e->context))
+        code = from_json_object(&e->context, err);
+    if (code != OK)
+        return code;
+    *out = (struct asked){ .question = { .door = SPAN_LITERAL("authzen"), .door_device = DEVICE_NOT_ASKED, .app = resource[1], .action = action[0] },
+                           .subject_type = subject[0], .resource_type = resource[0] };
+    if (span_equal_text(subject[0], "device")) {
+        out->question.device_subject = true;
+        out->question.door_device = DEVICE_NAMED;
+        out->question.device_kind = SPAN_LITERAL("id");
+        out->question.device = subject[1];
+        return OK;
+    }
+    out->question.person = subject[1];
+    return read_device(e, &out->question, err);
+}
+
+/* ---- answering ---- */
+
+/* An entity of a type we do not know is a well-formed question whose answer is no. */
+static bool refuse_type(const struct asked *a, struct to_json *w)
+{
+    bool subject = span_equal_text(a->subject_type, "user") || span_equal_text(a->subject_type, "device");
+    if (subject && span_equal_text(a->resource_type, "app"))
+        return false;
+    to_json_object(w);
+    to_json_member_bool(w, "decision", false);
+    to_json_key(w, "context");
+    to_json_object(w);
+    to_json_key(w, "reason_admin");
+    to_json_object(w);
+    to_json_member_text(w, "en", subject ? SPAN_LITERAL("this resource type is not known here; known: app") : SPAN_LITERAL("this subject type is not known here; known: user, device"));
+    to_json_end(w);
+    to_json_member_text(w, "rule", SPAN_LITERAL("unknown_type"));
+    to_json_end(w);
+    to_json_end(w);
+    return true;
+}
+
+static bool answer_one(struct http_request *r, const struct asked *asked, struct to_json *w, struct http_response *res)
+{
+    struct answer a;
+    if (refuse_type(asked, w))
+        return false;
+    decide(r, &asked->question, r->worker != NULL ? worker_decisions(r->worker) : NULL, NULL, NULL, &a);
+    bool allowed = a.decision.outcome != OUTCOME_DENY;
+    to_json_object(w);
+    to_json_member_bool(w, "decision", allowed);
+    to_json_key(w, "context");
+    to_json_object(w);
+    decide_write_context(&a, w);
+    to_json_end(w);
+    to_json_end(w);
+    res->decision = a.id;
+    return allowed;
+}
+
+static bool parse_body(struct http_request *r, struct http_response *res, size_t max_bytes, struct from_json **doc)
+{
+    struct err err;
+    if (!decide_ready(r, res))
+        return false;
+    if (!request_is_type(r, "application/json")) {
+        problem_status_answer(r, res, PROBLEM_JSON, 400, "the Content-Type must be application/json");
+        return false;
+    }
+    if (from_json_parse(r->body, (struct from_json_limits){ max_bytes, DEPTH }, "body", doc, &err) != OK) {
+        counter_add(r->node->counters, COUNT_BAD_JSON, 1);
+        problem_answer(r, res, PROBLEM_JSON, &err);
+        return false;
+    }
+    return true;
+}
+
+static void evaluate_single(struct http_request *r, struct http_response *res, const struct from_json_value *root)
+{
+    struct asked asked;
+    struct err err;
+    struct entities e = entities_of(root);
+    if (read_question(&e, &asked, &err) != OK) {
+        problem_answer(r, res, PROBLEM_JSON, &err);
+        return;
+    }
+    struct to_json w = response_json(res, 200);
+    directory_enter(r->node->directory);
+    (void)answer_one(r, &asked, &w, res);
+    directory_leave(r->node->directory);
+}
+
+static enum route_result evaluation(struct http_request *r, struct http_response *res)
+{
+    CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    if (!parse_body(r, res, BODY_BYTES, &doc))
+        return ROUTE_DONE;
+    struct from_json_value root = from_json_root(doc);
+    evaluate_single(r, res, &root);
+    return ROUTE_DONE;
+}
+
+enum semantic { EXECUTE_ALL, DENY_ON_FIRST_DENY, PERMIT_ON_FIRST_PERMIT };
+
+static enum err_code read_semantic(const struct from_json_value *root, enum semantic *out, struct err *err)
+{
+    static const char *const names[] = { "execute_all", "deny_on_first_deny", "permit_on_first_permit" };
+    struct from_json_value options = from_json_member(root, "options"), v = from_json_member(&options, "evaluations_semantic");
+    struct span name = span_of(names[0]);
+    if (from_json_present(&options)) {
+        enum err_code code = from_json_object(&options, err);
+        if (code != OK)
+            return code;
+    }
+    enum err_code code = from_json_text_opt(&v, TEXT_BYTES, &name, err);
+    if (code != OK)
+        return code;
+    for (unsigned i = 0; i < 3; i++)
+        if (span_equal_text(name, names[i]))
+            return *out = (enum semantic)i, OK;
+    return from_json_refuse(&v, err, "must be execute_all, deny_on_first_deny or permit_on_first_permit");
+}
+
+static void item_error(struct to_json *w, const struct err *err)
+{
+    to_json_object(w);
+    to_json_member_bool(w, "decision", false);
+    to_json_key(w, "context");
+    to_json_object(w);
+    to_json_key(w, "error");
+    to_json_object(w);
+    to_json_member_int(w, "status", problem_status(err->code));
+    to_json_member_text(w, "message", span_of(err->text));
+    to_json_end(w);
+    to_json_end(w);
+    to_json_end(w);
+}
+
+static bool evaluate_item(struct http_request *r, struct http_response *res, const struct from_json_value *item, struct entities defaults, struct to_json *w)
+{
+    struct asked asked;
+    struct err err;
+    enum err_code code = from_json_object(item, &err);
+    struct entities e = with_defaults(entities_of(item), defaults);
+    if (code == OK)
+        code = read_question(&e, &asked, &err);
+    if (code == OK)
+        return answer_one(r, &asked, w, res);
+    item_error(w, &err);
+    return false;
+}
+
+static void evaluate_batch(struct http_request *r, struct http_response *res, const struct from_json_value *root, const struct from_json_value *items, enum semantic semantic)
+{
+    struct entities defaults = entities_of(root);
+    struct to_json w = response_json(res, 200);
+    to_json_object(&w);
+    to_json_key(&w, "evaluations");
+    to_json_array(&w);
+    directory_enter(r->node->directory);
+    for (size_t i = 0; i < from_json_count(items); i++) {
+        struct from_json_value item = from_json_item(items, i);
+        bool allowed = evaluate_item(r, res, &item, defaults, &w);
+        if ((semantic == DENY_ON_FIRST_DENY && !allowed) || (semantic == PERMIT_ON_FIRST_PERMIT && allowed))
+            break;
+    }
+    directory_leave(r->node->directory);
+    to_json_end(&w);
+    to_json_end(&w);
+}
+
+static enum route_result evaluations(struct http_request *r, struct http_response *res)
+{
+    CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    struct err err;
+    enum semantic semantic = EXECUTE_ALL;
+    if (!parse_body(r, res, BATCH_BYTES, &doc))
+        return ROUTE_DONE;
+    struct from_json_value root = from_json_root(doc), items = from_json_member(&root, "evaluations");
+    enum err_code code = from_json_object(&root, &err);
+    if (code == OK && from_json_present(&items))
+        code = from_json_array(&items, BATCH_ITEMS, &err);
+    if (code == OK)
+        code = read_semantic(&root, &semantic, &err);
+    if (code != OK)
+        problem_status_answer(r, res, PROBLEM_JSON, 400, err.text);
+    else if (from_json_count(&items) == 0)
+        evaluate_single(r, res, &root);
+    else
+        evaluate_batch(r, res, &root, &items, semantic);
+    return ROUTE_DONE;
+}
+
+static void member_url(struct to_json *w, const char *key, const struct http_request *r, const char *path)
+{
+    to_json_member_text(w, key, arena_format(r->arena, "%.*s%s", SPAN_ARGS(r->node->options.public_url), path));
+}
+
+static enum route_result metadata(struct http_request *r, struct http_response *res)
+{
+    struct to_json w = response_json(res, 200);
+    to_json_object(&w);
+    to_json_member_text(&w, "policy_decision_point", r->node->options.public_url);
+    member_url(&w, "access_evaluation_endpoint", r, "/access/v1/evaluation");
+    member_url(&w, "access_evaluations_endpoint", r, "/access/v1/evaluations");
+    to_json_end(&w);
+    res->cacheable = true;
+    response_header(res, "Cache-Control", SPAN_LITERAL("public, max-age=3600"));
+    return ROUTE_DONE;
+}
+
+static const struct route rows[] = {
+    { HTTP_POST, "/access/v1/evaluation", LISTENER_INTERNAL | LISTENER_SOCKET, SCOPE_DECIDE, BODY_BYTES, PROBLEM_JSON, 0, evaluation, NULL, "authzen.evaluation" },
+    { HTTP_POST, "/access/v1/evaluations", LISTENER_INTERNAL | LISTENER_SOCKET, SCOPE_DECIDE, BATCH_BYTES, PROBLEM_JSON, 0, evaluations, NULL, "authzen.evaluations" },
+    { HTTP_GET, "/.well-known/authzen-configuration", LISTENER_INTERNAL | LISTENER_PUBLIC | LISTENER_SOCKET, 0, 0, PROBLEM_JSON, 0, metadata, NULL, "authzen.metadata" },
+};
+const struct route_table authzen_routes = { rows, sizeof rows / sizeof rows[0] };

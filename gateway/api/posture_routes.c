@@ -1,0 +1,229 @@
+/* GET and POST /v1/posture: what is known of devices, with ages; up to 1,000 in one call. */
+#include "gateway/api/posture_view.h"
+#include "gateway/decide.h"
+#include "gateway/http/router.h"
+
+#include "posture/base/from_json.h"
+
+enum { BODY_BYTES = 256 * 1024, ITEMS = 1000, DEPTH = 8, TEXT_BYTES = 512, PERSON_DEVICES = 64, MAX_AGE_MOST_S = 365 * 86400,
+       ITEM_ROOM_BYTES = 1024 * 1024 /* one device with every word of every check */ };
+
+static const char *const selectors[] = { "device", "serial", "certificate", "uuid" };
+static const char *const kinds[] = { "id", "serial", "certificate", "uuid" };
+enum { SELECTORS = sizeof selectors / sizeof selectors[0] };
+
+/* Data age is the directory's: how old the newest thing is that this node can know. */
+static void write_age(const struct http_request *r, struct to_json *w)
+{
+    int64_t age_ms = directory_age_ms(r->node->directory);
+    to_json_member_bool(w, "stale", age_ms > 2000);
+    to_json_member_int(w, "data_age_ms", age_ms);
+    const struct policy *policy = directory_control(r->node->directory)->policy;
+    if (policy != NULL)
+        to_json_member_text(w, "policy_version", span_of(policy->version));
+}
+
+static void write_one(const struct http_request *r, const struct device *d, const struct posture_view *view, struct to_json *w)
+{
+    to_json_object(w);
+    posture_write_device(r, d, view, w);
+    to_json_end(w);
+}
+
+static enum err_code read_max_age(const struct http_request *r, struct posture_view *view, struct err *err)
+{
+    struct span text;
+    uint64_t seconds = 0;
+    enum err_code code = request_query(r, "max_age_s", &text, err);
+    if (code == ERR_NOT_FOUND)
+        return OK;
+    if (code != OK)
+        return code;
+    if (!span_to_u64(text, &seconds) || seconds == 0 || seconds > MAX_AGE_MOST_S)
+        return err_set(err, ERR_INPUT, "max_age_s must be seconds, 1 to %d", MAX_AGE_MOST_S);
+    view->max_age_s = (int64_t)seconds;
+    return OK;
+}
+
+static void answer_person(const struct http_request *r, struct http_response *res, struct span name, const struct posture_view *view)
+{
+    const struct device *devices[PERSON_DEVICES];
+    const struct directory *d = r->node->directory;
+    const struct person *person = directory_person_by(d, name);
+    if (person == NULL) {
+        problem_status_answer(r, res, PROBLEM_JSON, 404, "no such person");
+        return;
+    }
+    size_t count = directory_devices_of(d, person->id, devices, PERSON_DEVICES);
+    struct to_json w = response_json(res, 200);
+    to_json_object(&w);
+    to_json_member_text(&w, "person", person->id);
+    to_json_key(&w, "devices");
+    to_json_array(&w);
+    for (size_t i = 0; i < count && i < PERSON_DEVICES; i++)
+        write_one(r, devices[i], view, &w);
+    to_json_end(&w);
+    to_json_member_int(&w, "device_count", (int64_t)count);
+    write_age(r, &w);
+    to_json_end(&w);
+}
+
+static void answer_device(const struct http_request *r, struct http_response *res, struct span kind, struct span value, const struct posture_view *view)
+{
+    const struct device *d = decide_device(r->node, r->arena, kind, value);
+    if (d == NULL) {
+        problem_status_answer(r, res, PROBLEM_JSON, 404, "no such device");
+        return;
+    }
+    struct to_json w = response_json(res, 200);
+    to_json_object(&w);
+    posture_write_device(r, d, view, &w);
+    write_age(r, &w);
+    to_json_end(&w);
+}
+
+/* Exactly one selector. */
+static enum err_code read_selector(const struct http_request *r, struct span *kind, struct span *value, struct err *err)
+{
+    unsigned found = 0;
+    for (size_t i = 0; i <= SELECTORS; i++) {
+        struct span text;
+        enum err_code code = request_query(r, i < SELECTORS ? selectors[i] : "person", &text, err);
+        if (code == ERR_NOT_FOUND)
+            continue;
+        if (code != OK)
+            return code;
+        *kind = span_of(i < SELECTORS ? kinds[i] : "person");
+        *value = text;
+        found++;
+    }
+    return found == 1 ? OK : err_set(err, ERR_INPUT, "give exactly one of device, serial, certificate, uuid and person");
+}
+
+static enum route_result get_posture(struct http_request *r, struct http_response *res)
+{
+    struct posture_view view = { .with_words = true };
+    struct span kind, value;
+    struct err err;
+    enum err_code code = read_selector(r, &kind, &value, &err);
+    if (code == OK)
+        code = read_max_age(r, &view, &err);
+    if (code != OK) {
+        problem_answer(r, res, PROBLEM_JSON, &err);
+        return ROUTE_DONE;
+    }
+    if (!decide_ready(r, res))
+        return ROUTE_DONE;
+    directory_enter(r->node->directory);
+    if (span_equal_text(kind, "person"))
+        answer_person(r, res, value, &view);
+    else
+        answer_device(r, res, kind, value, &view);
+    directory_leave(r->node->directory);
+    return ROUTE_DONE;
+}
+
+static enum err_code read_item(const struct from_json_value *item, struct span *kind, struct span *value, struct err *err)
+{
+    static const char *const known[] = { "device", "serial", "certificate", "uuid", NULL };
+    enum err_code code = from_json_only(item, known, err);
+    if (code != OK)
+        return code;
+    if (from_json_count(item) != 1)
+        return from_json_refuse(item, err, "must have exactly one of device, serial, certificate, uuid");
+    for (size_t i = 0; i < SELECTORS; i++) {
+        struct from_json_value v = from_json_member(item, selectors[i]);
+        if (from_json_kind(&v) == FROM_JSON_ABSENT)
+            continue;
+        *kind = span_of(kinds[i]);
+        return from_json_text(&v, TEXT_BYTES, value, err);
+    }
+    return from_json_refuse(item, err, "must name a device");
+}
+
+static void write_item_error(int status, struct span message, struct to_json *w)
+{
+    to_json_object(w);
+    to_json_key(w, "error");
+    to_json_object(w);
+    to_json_member_int(w, "status", status);
+    to_json_member_text(w, "message", message);
+    to_json_end(w);
+    to_json_end(w);
+}
+
+static void write_item(const struct http_request *r, const struct from_json_value *item, const struct posture_view *view, struct to_json *w)
+{
+    struct span kind, value = SPAN_NONE;
+    struct err err;
+    enum err_code code = read_item(item, &kind, &value, &err);
+    const struct device *d = code == OK ? decide_device(r->node, r->arena, kind, value) : NULL;
+    if (d != NULL) {
+        write_one(r, d, view, w);
+        return;
+    }
+    write_item_error(code == OK ? 404 : 400, code == OK ? SPAN_LITERAL("no such device") : span_of(err.text), w);
+}
+
+static enum err_code read_batch(const struct from_json_value *root, struct from_json_value *items, struct posture_view *view, struct err *err)
+{
+    static const char *const known[] = { "devices", "max_age_s", "words", NULL };
+    struct from_json_value age = from_json_member(root, "max_age_s"), words = from_json_member(root, "words");
+    *items = from_json_member(root, "devices");
+    enum err_code code = from_json_object(root, err);
+    if (code == OK)
+        code = from_json_only(root, known, err);
+    if (code == OK)
+        code = from_json_array(items, ITEMS, err);
+    if (code == OK)
+        code = from_json_int_opt(&age, 1, MAX_AGE_MOST_S, &view->max_age_s, err);
+    return code != OK ? code : from_json_bool_opt(&words, &view->with_words, err);
+}
+
+static enum route_result post_posture(struct http_request *r, struct http_response *res)
+{
+    CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    struct posture_view view = { 0 };
+    struct from_json_value root, items;
+    struct err err;
+    if (!decide_ready(r, res))
+        return ROUTE_DONE;
+    if (!request_is_type(r, "application/json")) {
+        problem_status_answer(r, res, PROBLEM_JSON, 400, "the Content-Type must be application/json");
+        return ROUTE_DONE;
+    }
+    enum err_code code = from_json_parse(r->body, (struct from_json_limits){ BODY_BYTES, DEPTH }, "body", &doc, &err);
+    if (code == OK) {
+        root = from_json_root(doc);
+        code = read_batch(&root, &items, &view, &err);
+    } else {
+        counter_add(r->node->counters, COUNT_BAD_JSON, 1);
+    }
+    if (code != OK) {
+        problem_answer(r, res, PROBLEM_JSON, &err);
+        return ROUTE_DONE;
+    }
+    struct to_json w = response_json(res, 200);
+    to_json_object(&w);
+    to_json_key(&w, "devices");
+    to_json_array(&w);
+    directory_enter(r->node->directory);
+    for (size_t i = 0; i < from_json_count(&items); i++) {
+        struct from_json_value item = from_json_item(&items, i);
+        if (res->body.bytes + ITEM_ROOM_BYTES < RESPONSE_MAX_BYTES)
+            write_item(r, &item, &view, &w);
+        else
+            write_item_error(413, SPAN_LITERAL("the answer is full: ask for fewer devices at once, or without words"), &w);
+    }
+    to_json_end(&w);
+    write_age(r, &w);
+    directory_leave(r->node->directory);
+    to_json_end(&w);
+    return ROUTE_DONE;
+}
+
+static const struct route rows[] = {
+    { HTTP_GET, "/v1/posture", LISTENER_INTERNAL | LISTENER_SOCKET, SCOPE_POSTURE, 0, PROBLEM_JSON, 0, get_posture, NULL, "posture.get" },
+    { HTTP_POST, "/v1/posture", LISTENER_INTERNAL | LISTENER_SOCKET, SCOPE_POSTURE, BODY_BYTES, PROBLEM_JSON, 0, post_posture, NULL, "posture.batch" },
+};
+const struct route_table posture_routes = { rows, sizeof rows / sizeof rows[0] };
