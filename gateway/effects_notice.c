@@ -1,0 +1,147 @@
+#include "gateway/effects_notice.h"
+
+#include "gateway/change.h"
+
+enum notice_step notice_step(const struct person *person, const struct effects_item *item, struct notice_time now)
+{
+    const struct notice *notice = &person->notice;
+    bool reachable = now.local_day == notice->local_day && now.in_window;
+    if (person->removed || !span_equal(notice->id, item->id) || notice->state == NOTICE_DELIVERED)
+        return NOTICE_STEP_NOTHING;
+    if (notice->state == NOTICE_SENDING && (item->unclear || item->sends == 0))
+        return NOTICE_STEP_READ_BACK;
+    if (notice->state == NOTICE_FAILED)
+        return item->asked && !item->unclear && now.local_day == notice->local_day ? NOTICE_STEP_SEND : NOTICE_STEP_NOTHING;
+    return reachable || item->asked ? NOTICE_STEP_SEND : NOTICE_STEP_TOO_LATE;
+}
+
+struct edit {
+    const struct node *node;
+    struct span person, notice;
+    const struct effects_item *item;
+    const struct notice_item *left; size_t left_count;
+    bool mine, free_cap;
+    struct span conversation, message, why;
+};
+
+static void write_items(const struct notice *notice, struct to_json *w)
+{
+    to_json_key(w, "items");
+    to_json_array(w);
+    for (size_t i = 0; i < notice->item_count; i++) {
+        to_json_object(w);
+        to_json_member_text(w, "device", notice->items[i].device);
+        to_json_member_text(w, "check", notice->items[i].check);
+        to_json_end(w);
+    }
+    to_json_end(w);
+}
+
+static enum change_say say_event(const struct edit *e, const struct notice *notice, const char *type, struct change_events *events, struct err *err)
+{
+    struct buf data;
+    struct to_json w;
+    buf_init(&data, EVENT_DATA_BYTES);
+    to_json_init(&w, &data);
+    to_json_object(&w);
+    to_json_member_text(&w, "notice", notice->id);
+    to_json_member_text(&w, "channel", notice->channel);
+    to_json_member_text_if(&w, "error", e->why);
+    if (notice->state == NOTICE_DELIVERED)
+        write_items(notice, &w);
+    to_json_end(&w);
+    bool added = !data.failed && change_event(events, e->node, type, e->person, SPAN_NONE, notice->id, buf_span(&data));
+    buf_done(&data);
+    if (!added)
+        return (void)err_set(err, ERR_MEMORY, "the notice of %.*s", SPAN_ARGS(e->person)), CHANGE_REFUSE;
+    return CHANGE_COMMIT;
+}
+
+static bool keep_items(struct person *copy, const struct notice_item *left, size_t count)
+{
+    struct notice_item *items = arena_array(&copy->arena, count + 1, sizeof *items);
+    for (size_t i = 0; items != NULL && i < count; i++)
+        items[i] = (struct notice_item){ arena_copy(&copy->arena, left[i].device), arena_copy(&copy->arena, left[i].check), left[i].deadline_s };
+    copy->notice.items = items;
+    copy->notice.item_count = items == NULL ? 0 : count;
+    return items != NULL;
+}
+
+static enum change_say edit_begin(void *context, struct person *copy, struct change_events *events, struct err *err)
+{
+    struct edit *e = context;
+    struct notice *notice = &copy->notice;
+    e->mine = span_equal(notice->id, e->notice) && notice->state != NOTICE_DELIVERED && (notice->state != NOTICE_FAILED || e->item->asked);
+    if (!e->mine || notice->state == NOTICE_SENDING)
+        return CHANGE_NOTHING;
+    notice->state = NOTICE_SENDING;
+    notice->why = SPAN_NONE;
+    notice->settled_s = 0;
+    if (!keep_items(copy, e->left, e->left_count))
+        return (void)err_set(err, ERR_MEMORY, "the notice of %.*s", SPAN_ARGS(e->person)), CHANGE_REFUSE;
+    return say_event(e, notice, "notice.sending", events, err);
+}
+
+enum err_code notice_begin(const struct node *node, struct store *store, struct span person, const struct effects_item *item, const struct notice_item *left, size_t left_count,
+                           bool *mine, struct err *err)
+{
+    struct edit e = { .node = node, .person = person, .notice = item->id, .item = item, .left = left, .left_count = left_count };
+    enum err_code code = change_person(node, store, person, false, edit_begin, &e, err);
+    *mine = e.mine;
+    return code;
+}
+
+static enum change_say edit_delivered(void *context, struct person *copy, struct change_events *events, struct err *err)
+{
+    struct edit *e = context;
+    struct notice *notice = &copy->notice;
+    if (!span_equal(notice->id, e->notice) || notice->state == NOTICE_DELIVERED)
+        return CHANGE_NOTHING;
+    notice->state = NOTICE_DELIVERED;
+    notice->settled_s = clock_wall_s(e->node->clock);
+    notice->conversation = arena_copy(&copy->arena, e->conversation);
+    notice->message = arena_copy(&copy->arena, e->message);
+    notice->why = SPAN_NONE;
+    for (size_t i = 0; i < notice->item_count; i++)
+        if (!person_add_told(copy, notice->items[i].device, notice->items[i].check, notice->settled_s))
+            log_event(e->node->log, LOG_WARN, "notice.told_full", LOG_SPAN("person", e->person)); /* it then does not count: nothing closes without a count */
+    return say_event(e, notice, "notice.delivered", events, err);
+}
+
+enum err_code notice_delivered(const struct node *node, struct store *store, struct span person, struct span notice, struct span conversation, struct span message, struct err *err)
+{
+    struct edit e = { .node = node, .person = person, .notice = notice, .conversation = conversation, .message = message };
+    return change_person(node, store, person, false, edit_delivered, &e, err);
+}
+
+/* When the person last heard of us, as far as it is still known. */
+static int64_t last_told_s(const struct person *person)
+{
+    int64_t last_s = 0;
+    for (size_t i = 0; i < person->told_count; i++)
+        if (person->told[i].last_s > last_s)
+            last_s = person->told[i].last_s;
+    return last_s;
+}
+
+static enum change_say edit_failed(void *context, struct person *copy, struct change_events *events, struct err *err)
+{
+    struct edit *e = context;
+    struct notice *notice = &copy->notice;
+    if (!span_equal(notice->id, e->notice) || notice->state == NOTICE_DELIVERED || notice->state == NOTICE_FAILED)
+        return CHANGE_NOTHING;
+    notice->state = NOTICE_FAILED;
+    notice->settled_s = clock_wall_s(e->node->clock);
+    notice->why = arena_copy(&copy->arena, e->why);
+    if (e->free_cap) {
+        copy->nudge_day = 0;
+        copy->nudge_s = last_told_s(copy);
+    }
+    return say_event(e, notice, "notice.failed", events, err);
+}
+
+enum err_code notice_failed(const struct node *node, struct store *store, struct span person, struct span notice, struct span why, bool free_cap, struct err *err)
+{
+    struct edit e = { .node = node, .person = person, .notice = notice, .why = why, .free_cap = free_cap };
+    return change_person(node, store, person, false, edit_failed, &e, err);
+}

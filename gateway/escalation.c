@@ -1,0 +1,379 @@
+#include "gateway/escalation.h"
+
+#include "gateway/change.h"
+#include "gateway/feed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARENA_BYTES = 8 * 1024 * 1024, LATER_S = 1, UNKNOWN_S = 60 };
+
+/* ---- standings from the directory ---- */
+
+static bool is_live(const struct device *device)
+{
+    return device != NULL && !device->removed && !span_empty(device->owner) && span_empty(device->duplicate_of);
+}
+
+static size_t standings_of(const struct node *node, const struct device *device, const struct person *owner, struct arena *arena, struct ladder_input *in, struct standing **standings)
+{
+    const struct control *control = directory_control(node->directory);
+    *in = (struct ladder_input){ .policy = control->policy, .calendar = node->calendar, .person = owner, .device = device, .pauses = control->pauses,
+                                 .pause_count = control->pause_count, .now_s = directory_ladder_now_s(node->directory), .frozen = control->frozen };
+    *standings = NULL;
+    if (control->policy == NULL || owner == NULL || owner->removed || !is_live(device))
+        return 0;
+    return ladder_standings(in, arena, standings);
+}
+
+/* ---- a device ---- */
+
+struct device_look {
+    const struct node *node;
+    struct span device, owner, from, rung, cause; /* texts in `arena` */
+    struct span checks;                           /* JSON array */
+    int64_t version, due_s, rung_s, deadline_s;
+    bool known;
+    struct arena *arena;
+};
+
+/* The checks that stand on the rung that was reached. */
+static struct span checks_on(const struct standing *standings, size_t count, struct span rung, struct arena *arena, int64_t *deadline_s)
+{
+    struct buf text;
+    struct to_json w;
+    buf_init(&text, EVENT_DATA_BYTES / 2);
+    to_json_init(&w, &text);
+    to_json_array(&w);
+    for (size_t i = 0; i < count; i++) {
+        const struct standing *s = &standings[i];
+        if (s->close_s > 0 && (*deadline_s == 0 || s->close_s < *deadline_s))
+            *deadline_s = s->close_s;
+        if (s->ladder != NULL && s->rung >= 0 && span_equal(s->ladder->rungs[s->rung].id, rung))
+            to_json_text(&w, s->check->id);
+    }
+    to_json_end(&w);
+    struct span copy = arena_copy(arena, text.failed ? SPAN_LITERAL("[]") : buf_span(&text));
+    buf_done(&text);
+    return copy;
+}
+
+static void look(struct device_look *l)
+{
+    const struct directory *d = l->node->directory;
+    struct ladder_input in;
+    struct standing *standings = NULL;
+    directory_enter(d);
+    const struct device *device = directory_device(d, l->device);
+    if (device != NULL) {
+        size_t count = standings_of(l->node, device, directory_person(d, device->owner), l->arena, &in, &standings);
+        struct ladder_summary summary = { 0 };
+        if (count > 0)
+            summary = ladder_summary(&in, standings, count);
+        l->known = true;
+        l->version = device->version;
+        l->owner = arena_copy(l->arena, device->owner);
+        l->from = arena_copy(l->arena, device->rung);
+        l->rung = arena_copy(l->arena, summary.rung);
+        l->rung_s = summary.rung_s;
+        l->due_s = summary.due_s;
+        l->checks = checks_on(standings, count, summary.rung, l->arena, &l->deadline_s);
+    }
+    directory_leave(d);
+}
+
+static bool write_rung_event(const struct device_look *l, struct span before, struct change_events *events)
+{
+    struct buf data;
+    struct to_json w;
+    buf_init(&data, EVENT_DATA_BYTES);
+    to_json_init(&w, &data);
+    to_json_object(&w);
+    to_json_member_text(&w, "from", before);
+    to_json_member_text(&w, "to", l->rung);
+    to_json_key(&w, "checks");
+    to_json_raw(&w, l->checks);
+    to_json_member_int_if(&w, "deadline", l->deadline_s);
+    to_json_end(&w);
+    bool added = !data.failed && change_event(events, l->node, "rung.changed", l->owner, l->device, l->cause, buf_span(&data));
+    buf_done(&data);
+    return added;
+}
+
+/* Only the state that was judged is changed: a newer one brings its own entry and is looked at then. */
+static enum change_say edit_rung(void *context, struct device *copy, struct change_events *events, struct err *err)
+{
+    const struct device_look *l = context;
+    if (copy->version != l->version || span_equal(copy->rung, l->rung))
+        return CHANGE_NOTHING;
+    struct span before = copy->rung;
+    copy->rung = arena_copy(&copy->arena, l->rung);
+    copy->rung_s = span_empty(l->rung) ? 0 : l->rung_s;
+    if (copy->rung.bytes != l->rung.bytes || !write_rung_event(l, before, events))
+        return (void)err_set(err, ERR_MEMORY, "rung of %.*s", SPAN_ARGS(l->device)), CHANGE_REFUSE;
+    return CHANGE_COMMIT;
+}
+
+static int64_t not_before_next(const struct node *node, int64_t at_s)
+{
+    int64_t now_s = clock_wall_s(node->clock);
+    return at_s == 0 || at_s > now_s ? at_s : now_s + LATER_S;
+}
+
+enum err_code escalation_look_device(const struct node *node, struct store *store, struct span device, struct span cause, struct err *err)
+{
+    struct arena arena;
+    arena_init(&arena, 16 * 1024, ARENA_BYTES);
+    struct device_look l = { .node = node, .device = device, .cause = cause, .arena = &arena };
+    look(&l);
+    enum err_code code = OK;
+    if (l.known && !span_equal(l.from, l.rung))
+        code = change_device(node, store, device, false, edit_rung, &l, err);
+    if (code == ERR_NOT_FOUND)
+        code = OK;
+    /* A device that the directory does not have (yet) is looked at again later. */
+    int64_t due_s = l.known ? not_before_next(node, l.due_s) : clock_wall_s(node->clock) + UNKNOWN_S;
+    if (code == OK)
+        code = store->ops->set_due(store, RECORD_DEVICE, device, due_s, true, err);
+    arena_done(&arena);
+    return code;
+}
+
+/* ---- what there is to tell ---- */
+
+static bool is_to_be_told(const struct standing *s)
+{
+    for (int i = 0; s->ladder != NULL && i <= s->rung; i++)
+        if (s->ladder->rungs[i].nudge)
+            return true;
+    return false;
+}
+
+static int worse_first(const void *a, const void *b)
+{
+    const struct escalation_item *x = a, *y = b;
+    if (x->rung != y->rung)
+        return y->rung - x->rung;
+    if (x->check->severity != y->check->severity)
+        return (int)y->check->severity - (int)x->check->severity;
+    if (x->check->minutes != y->check->minutes)
+        return x->check->minutes < y->check->minutes ? -1 : 1;
+    int order = span_compare(x->check->id, y->check->id);
+    return order != 0 ? order : span_compare(x->device->id, y->device->id);
+}
+
+static size_t add_items(const struct standing *standings, size_t count, const struct device *device, struct escalation_item *items, size_t used)
+{
+    for (size_t i = 0; i < count && used < ESCALATION_ITEMS_MOST; i++) {
+        const struct standing *s = &standings[i];
+        if (!is_to_be_told(s))
+            continue;
+        unsigned then = s->next_close >= 0 ? s->ladder->rungs[s->next_close].close : 0;
+        items[used++] = (struct escalation_item){ device, s->check, s->result, s->close_s, then & ~s->closed, s->rung };
+    }
+    return used;
+}
+
+size_t escalation_items(const struct node *node, const struct person *person, struct arena *arena, struct escalation_item **items)
+{
+    const struct device **devices = arena_array(arena, ESCALATION_DEVICES_MOST, sizeof(struct device *));
+    struct ladder_input in;
+    struct standing *standings;
+    size_t used = 0;
+    *items = arena_array(arena, ESCALATION_ITEMS_MOST, sizeof **items);
+    if (devices == NULL || *items == NULL)
+        return 0;
+    size_t owned = directory_devices_of(node->directory, person->id, devices, ESCALATION_DEVICES_MOST);
+    for (size_t i = 0; i < owned && i < ESCALATION_DEVICES_MOST; i++) {
+        size_t count = standings_of(node, devices[i], person, arena, &in, &standings);
+        used = add_items(standings, count, devices[i], *items, used);
+    }
+    qsort(*items, used, sizeof **items, worse_first);
+    return used;
+}
+
+/* ---- a person: healing ---- */
+
+struct healed { struct span device, check; };
+struct person_look {
+    const struct node *node;
+    struct span person, cause;
+    struct arena *arena;
+    bool known;
+    struct healed *healed; size_t healed_count;
+    struct notice_item *items; size_t item_count;
+    struct nudge_plan plan;
+};
+
+/* Told about something that is no longer so: it passes, the device is gone or somebody else's, or nobody asks any more. Unknown is not healed. */
+static bool is_healed(const struct node *node, const struct person *person, const struct told *told)
+{
+    const struct policy *policy = directory_control(node->directory)->policy;
+    const struct device *device = directory_device(node->directory, told->device);
+    if (device == NULL || policy == NULL)
+        return false; /* not known here (yet) */
+    if (device->removed || !span_equal(device->owner, person->id) || policy_check(policy, told->check) == NULL)
+        return true;
+    const struct result *result = device_result(device, told->check);
+    return result != NULL && (result->verdict == VERDICT_PASS || result->verdict == VERDICT_NOT_APPLICABLE);
+}
+
+static void look_for_healed(struct person_look *l, const struct person *person)
+{
+    l->healed = arena_array(l->arena, person->told_count + 1, sizeof *l->healed);
+    for (size_t i = 0; l->healed != NULL && i < person->told_count; i++)
+        if (is_healed(l->node, person, &person->told[i]))
+            l->healed[l->healed_count++] = (struct healed){ arena_copy(l->arena, person->told[i].device), arena_copy(l->arena, person->told[i].check) };
+}
+
+static bool add_healed_event(const struct person_look *l, const struct healed *h, struct change_events *events)
+{
+    struct buf data;
+    struct to_json w;
+    buf_init(&data, EVENT_DATA_BYTES);
+    to_json_init(&w, &data);
+    to_json_object(&w);
+    to_json_member_text(&w, "check", h->check);
+    to_json_end(&w);
+    bool added = !data.failed && change_event(events, l->node, "person.healed", l->person, h->device, l->cause, buf_span(&data));
+    buf_done(&data);
+    return added;
+}
+
+enum { HEALED_A_COMMIT = 32 /* the rest at the next look, which this commit causes */ };
+
+static enum change_say edit_healed(void *context, struct person *copy, struct change_events *events, struct err *err)
+{
+    const struct person_look *l = context;
+    for (size_t i = 0; i < l->healed_count && events->count < HEALED_A_COMMIT; i++) {
+        const struct healed *h = &l->healed[i];
+        if (person_told(copy, h->device, h->check) == NULL)
+            continue;
+        person_forget_told(copy, h->device, h->check);
+        if (!add_healed_event(l, h, events))
+            return (void)err_set(err, ERR_MEMORY, "what %.*s was told", SPAN_ARGS(l->person)), CHANGE_REFUSE;
+    }
+    return events->count > 0 ? CHANGE_COMMIT : CHANGE_NOTHING;
+}
+
+/* ---- a person: the notice ---- */
+
+static struct nudge_input nudge_input(const struct person_look *l, const struct person *person)
+{
+    const struct control *control = directory_control(l->node->directory);
+    return (struct nudge_input){ .policy = control->policy, .calendar = l->node->calendar, .person = person, .now_s = clock_wall_s(l->node->clock), .frozen = control->frozen,
+                                 .items = l->items, .item_count = l->item_count };
+}
+
+static void look_for_items(struct person_look *l, const struct person *person)
+{
+    struct escalation_item *found = NULL;
+    size_t count = escalation_items(l->node, person, l->arena, &found);
+    l->items = arena_array(l->arena, count + 1, sizeof *l->items);
+    for (size_t i = 0; l->items != NULL && i < count; i++)
+        l->items[l->item_count++] = (struct notice_item){ arena_copy(l->arena, found[i].device->id), arena_copy(l->arena, found[i].check->id), found[i].deadline_s };
+}
+
+/* The first channel of the policy that this gateway has. Without one a notice counts only when it is shown. */
+static struct span channel_of(const struct node *node, const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->nudges.channel_count; i++)
+        if (span_equal_text(policy->nudges.channels[i], "slack") && node->options.slack)
+            return SPAN_LITERAL("slack");
+    return SPAN_NONE;
+}
+
+static void look_at_person(struct person_look *l)
+{
+    const struct directory *d = l->node->directory;
+    directory_enter(d);
+    const struct person *person = directory_person(d, l->person);
+    const struct policy *policy = directory_control(d)->policy;
+    l->known = person != NULL && !person->removed && policy != NULL;
+    if (l->known) {
+        look_for_healed(l, person);
+        look_for_items(l, person);
+        struct nudge_input in = nudge_input(l, person);
+        if (!span_empty(channel_of(l->node, policy)) && l->item_count > 0)
+            l->plan = ladder_nudge(&in);
+    }
+    directory_leave(d);
+}
+
+static bool fill_notice(const struct person_look *l, struct person *copy, struct span channel, int32_t day)
+{
+    struct arena *a = &copy->arena;
+    char id[EVENT_ID_BYTES + 1];
+    struct notice_item *items = arena_array(a, l->item_count, sizeof *items);
+    if (items == NULL)
+        return false;
+    for (size_t i = 0; i < l->item_count; i++)
+        items[i] = (struct notice_item){ arena_copy(a, l->items[i].device), arena_copy(a, l->items[i].check), l->items[i].deadline_s };
+    secret_new_id('e', id);
+    copy->notice = (struct notice){ .id = arena_copy_text(a, id), .state = NOTICE_RESERVED, .reserved_s = clock_wall_s(l->node->clock), .local_day = day,
+                                    .channel = arena_copy(a, channel), .items = items, .item_count = l->item_count };
+    copy->nudge_day = day;
+    copy->nudge_s = copy->notice.reserved_s;
+    return copy->notice.id.at != NULL;
+}
+
+static bool add_reserved_event(const struct person_look *l, const struct notice *notice, struct change_events *events)
+{
+    struct buf data;
+    struct to_json w;
+    buf_init(&data, EVENT_DATA_BYTES);
+    to_json_init(&w, &data);
+    to_json_object(&w);
+    to_json_member_text(&w, "notice", notice->id);
+    to_json_member_text(&w, "channel", notice->channel);
+    to_json_member_int(&w, "items", (int64_t)notice->item_count);
+    to_json_end(&w);
+    bool added = !data.failed && change_event(events, l->node, "notice.reserved", l->person, SPAN_NONE, l->cause, buf_span(&data));
+    buf_done(&data);
+    return added;
+}
+
+/* The cap is judged on the stored record: of two nodes that want to write to a person, the second finds the day taken. */
+static enum change_say edit_reserve(void *context, struct person *copy, struct change_events *events, struct err *err)
+{
+    struct person_look *l = context;
+    const struct directory *d = l->node->directory;
+    directory_enter(d);
+    struct nudge_input in = nudge_input(l, copy);
+    struct nudge_plan plan = { 0 };
+    struct span channel = SPAN_NONE;
+    if (in.policy != NULL && !copy->removed) {
+        plan = ladder_nudge(&in);
+        channel = channel_of(l->node, in.policy);
+    }
+    directory_leave(d);
+    l->plan.at_s = plan.at_s;
+    if (!plan.send || span_empty(channel))
+        return CHANGE_NOTHING;
+    if (!fill_notice(l, copy, channel, plan.local_day) || !add_reserved_event(l, &copy->notice, events))
+        return (void)err_set(err, ERR_MEMORY, "a notice for %.*s", SPAN_ARGS(l->person)), CHANGE_REFUSE;
+    return CHANGE_COMMIT;
+}
+
+static enum err_code settle_person(struct person_look *l, struct store *store, struct err *err)
+{
+    enum err_code code = OK;
+    if (l->healed_count > 0)
+        code = change_person(l->node, store, l->person, false, edit_healed, l, err);
+    if (code == OK && l->plan.send)
+        code = change_person(l->node, store, l->person, false, edit_reserve, l, err);
+    return code == ERR_NOT_FOUND ? OK : code;
+}
+
+enum err_code escalation_look_person(const struct node *node, struct store *store, struct span person, struct span cause, struct err *err)
+{
+    struct arena arena;
+    arena_init(&arena, 16 * 1024, ARENA_BYTES);
+    struct person_look l = { .node = node, .person = person, .cause = cause, .arena = &arena };
+    look_at_person(&l);
+    enum err_code code = settle_person(&l, store, err);
+    if (code == OK)
+        code = store->ops->set_due(store, RECORD_PERSON, person, not_before_next(node, l.plan.at_s), true, err);
+    arena_done(&arena);
+    return code;
+}

@@ -1,0 +1,560 @@
+/* Slack and webhooks as effects of the log: real calls to strict fakes, a fake store, a clock that moves when the story says so. */
+#include "gateway/effects_notice.h"
+#include "gateway/escalation.h"
+
+#include "tests/support/fake_peer.h"
+#include "tests/support/story.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define ANA "p_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define DOVER "d_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define SECRET "0123456789abcdef0123456789abcdef"
+
+static const char policy[] =
+    "policy: acme\n"
+    "sensitivities: [everyday, sensitive]\n"
+    "apps: [{ id: payroll, title: Payroll, sensitivity: sensitive }]\n"
+    "checks: [{ use: library/firewall, severity: high }, { use: library/screen-lock, severity: high }]\n"
+    "ladders:\n"
+    "  - id: default\n"
+    "    applies_to: { severity: [minor, normal, high, urgent], groups: [everyone] }\n"
+    "    rungs: [{ id: notice, after: 0s, nudge: true }, { id: closed, after: 7d, close: [sensitive] }]\n"
+    "    clock: { pauses: [absence, dispute, incident, store_outage] }\n"
+    "    notices_before_close: 1\n"
+    "    rise: { notice_before: 0s, working_hours: false, per_day: 0 }\n"
+    "visible_after: { reads: 1, apart: 0s }\n"
+    "grace: { new_device: 0s, after_absence: 0s }\n"
+    "nudges: { per_person: 1/1d, apart: 16h, hours: \"08:00-18:00\", days: [mon, tue, wed, thu, fri], channels: [slack] }\n"
+    "breaker: off\n";
+
+struct world { struct story story; struct fake_peer slack, hook; char api[96], url[96]; struct slack_options slack_options; struct webhook_options webhook; struct effects_options options; };
+
+static void start_people(struct world *w, const char *slack)
+{
+    story_effects(&w->story, &w->options);
+    story_person(&w->story, ANA, slack, "ana@acme.example");
+    story_device(&w->story, DOVER, ANA);
+    story_settle(&w->story);
+}
+
+static void start_slack(struct world *w, const char *slack_id)
+{
+    memset(w, 0, sizeof *w);
+    story_start(&w->story, policy);
+    fake_peer_start(&w->slack, "fake_slack.py", "--now", "1796040000", NULL);
+    snprintf(w->api, sizeof w->api, "%s/api", w->slack.base);
+    w->slack_options = (struct slack_options){ .token = SPAN_LITERAL("xoxb-test-token"), .base_url = span_of(w->api), .allow_loopback_http = true };
+    w->options = (struct effects_options){ .slack = &w->slack_options };
+    start_people(w, slack_id);
+}
+
+static void start_hook(struct world *w, const struct span *events, size_t count)
+{
+    memset(w, 0, sizeof *w);
+    story_start(&w->story, policy);
+    fake_peer_start(&w->hook, "fake_webhook.py", "--secret", SECRET, "--tolerance", "0", NULL);
+    snprintf(w->url, sizeof w->url, "%s/in", w->hook.base);
+    w->webhook = (struct webhook_options){ .id = SPAN_LITERAL("siem"), .url = span_of(w->url), .events = events, .event_count = count, .secrets = { SPAN_LITERAL(SECRET) }, .allow_private = true };
+    w->options = (struct effects_options){ .webhooks = &w->webhook, .webhook_count = 1 };
+    start_people(w, "U0ANA");
+}
+
+static void end(struct world *w)
+{
+    story_end(&w->story);
+    fake_peer_stop(&w->slack);
+    fake_peer_stop(&w->hook);
+}
+
+static size_t messages(struct world *w) { return fake_peer_count(&w->slack, "/control/messages", "U0ANA"); }
+
+static size_t calls_of(struct world *w, const char *method)
+{
+    struct from_json *doc = fake_peer_get(&w->slack, "/control/calls");
+    struct from_json_value root = from_json_root(doc);
+    size_t count = 0;
+    for (size_t i = 0; i < from_json_count(&root); i++) {
+        struct from_json_value item = from_json_item(&root, i), name = from_json_member(&item, "method");
+        struct span text = SPAN_NONE;
+        struct err err;
+        count += from_json_text(&name, 100, &text, &err) == OK && span_equal_text(text, method);
+    }
+    from_json_free(doc);
+    return count;
+}
+
+static enum notice_state notice_state(struct world *w)
+{
+    struct person *ana = story_stored_person(&w->story, ANA);
+    enum notice_state state = ana->notice.state;
+    person_free(ana);
+    return state;
+}
+
+static void assert_why(struct world *w, const char *why)
+{
+    struct person *ana = story_stored_person(&w->story, ANA);
+    char text[64] = { 0 };
+    assert_int_equal(ana->notice.state, NOTICE_FAILED);
+    memcpy(text, ana->notice.why.at, ana->notice.why.bytes);
+    person_free(ana);
+    assert_string_equal(text, why);
+}
+
+static void fail_check(struct world *w) { story_result(&w->story, DOVER, "firewall", VERDICT_FAIL); }
+
+/* ---- steps ---- */
+
+static void the_step_follows_from_what_is_known(void **state)
+{
+    static const struct { const char *name; enum notice_state at; bool same, unclear, asked; unsigned sends; int32_t day; bool window; enum notice_step step; } rows[] = {
+        { "reserved", NOTICE_RESERVED, true, false, false, 0, 5, true, NOTICE_STEP_SEND },
+        { "reserved, the process died before the record said sending", NOTICE_RESERVED, true, true, false, 1, 5, true, NOTICE_STEP_SEND },
+        { "reserved, another day", NOTICE_RESERVED, true, false, false, 0, 6, true, NOTICE_STEP_TOO_LATE },
+        { "reserved, outside the hours", NOTICE_RESERVED, true, false, false, 0, 5, false, NOTICE_STEP_TOO_LATE },
+        { "another notice took its place", NOTICE_RESERVED, false, false, false, 0, 5, true, NOTICE_STEP_NOTHING },
+        { "sending, this try began", NOTICE_SENDING, true, true, false, 1, 5, true, NOTICE_STEP_READ_BACK },
+        { "sending, begun by nobody knows whom", NOTICE_SENDING, true, false, false, 0, 5, true, NOTICE_STEP_READ_BACK },
+        { "sending, the last try surely did not arrive", NOTICE_SENDING, true, false, false, 2, 5, true, NOTICE_STEP_SEND },
+        { "sending, perhaps arrived, another day", NOTICE_SENDING, true, true, false, 1, 6, true, NOTICE_STEP_READ_BACK },
+        { "delivered", NOTICE_DELIVERED, true, false, true, 1, 5, true, NOTICE_STEP_NOTHING },
+        { "failed", NOTICE_FAILED, true, false, false, 1, 5, true, NOTICE_STEP_NOTHING },
+        { "failed, an admin asks", NOTICE_FAILED, true, false, true, 1, 5, true, NOTICE_STEP_SEND },
+        { "failed without knowing, an admin asks", NOTICE_FAILED, true, true, true, 1, 5, true, NOTICE_STEP_NOTHING },
+        { "failed, an admin asks the day after", NOTICE_FAILED, true, false, true, 1, 6, true, NOTICE_STEP_NOTHING },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct person person = { .notice = { .id = SPAN_LITERAL("e_1"), .state = rows[i].at, .local_day = 5 } };
+        struct effects_item item = { .id = rows[i].same ? SPAN_LITERAL("e_1") : SPAN_LITERAL("e_2"), .unclear = rows[i].unclear, .asked = rows[i].asked, .sends = rows[i].sends };
+        print_message("%s\n", rows[i].name);
+        assert_int_equal(notice_step(&person, &item, (struct notice_time){ rows[i].day, rows[i].window }), rows[i].step);
+    }
+}
+
+static void an_item_survives_being_written(void **state)
+{
+    const struct effects_item full = { .id = SPAN_LITERAL("e_1"), .type = SPAN_LITERAL("rung.changed"), .person = SPAN_LITERAL("p_1"), .error = SPAN_LITERAL("answered 500"),
+                               .payload = SPAN_LITERAL("{\"a\":\"\\u00e9\"}"), .first_ms = 7, .due_ms = 9, .tries = 3, .sends = 2, .reads = 1, .resends = 1, .unclear = true, .asked = true };
+    struct effects_item got;
+    struct buf body;
+    struct arena arena;
+    struct err err;
+    (void)state;
+    buf_init(&body, 4096);
+    arena_init(&arena, 1024, 65536);
+    assert_true(effects_item_write(&full, &body));
+    assert_int_equal(effects_item_read(full.id, buf_span(&body), 9, &arena, &got, &err), OK);
+    assert_true(span_equal(got.payload, full.payload) && span_equal(got.error, full.error) && span_equal(got.person, full.person));
+    assert_true(got.tries == 3 && got.sends == 2 && got.reads == 1 && got.resends == 1 && got.unclear && got.asked && !got.set_aside && got.first_ms == 7);
+    static const char *const bad[] = { "", "[]", "{\"tries\":-1}", "{\"tries\":\"1\"}", "{\"payload\":7}", "{\"tries\":1" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_not_equal(effects_item_read(full.id, span_of(bad[i]), 9, &arena, &got, &err), OK);
+    arena_done(&arena);
+    buf_done(&body);
+}
+
+/* ---- Slack ---- */
+
+static void a_notice_is_sent_once_and_counts_as_told(void **state)
+{
+    struct world w;
+    (void)state;
+    start_slack(&w, "U0ANA");
+    fail_check(&w);
+    story_pass(&w.story, 3);
+    assert_int_equal(messages(&w), 1);
+    struct person *ana = story_stored_person(&w.story, ANA);
+    assert_int_equal(ana->notice.state, NOTICE_DELIVERED);
+    assert_true(span_equal_text(ana->notice.conversation, "D0ANA"));
+    assert_int_equal(ana->told_count, 1);
+    assert_int_equal(ana->told[0].count, 1);
+    person_free(ana);
+    assert_int_equal(story_events(&w.story, "notice.delivered"), 1);
+    story_pass(&w.story, 10);
+    assert_int_equal(messages(&w), 1);
+    end(&w);
+}
+
+static void a_fault_ends_in_one_message_or_in_none(void **state)
+{
+    static const struct { const char *name, *faults; size_t posts, messages; enum notice_state at; const char *why; } rows[] = {
+        { "rate limit", "[{\"method\":\"chat.postMessage\",\"kind\":\"429\",\"retry_after\":5}]", 2, 1, NOTICE_DELIVERED, NULL },
+        { "rate limit that does not say how long", "[{\"method\":\"chat.postMessage\",\"kind\":\"429_bare\"}]", 2, 1, NOTICE_DELIVERED, NULL },
+        { "500 before the post", "[{\"method\":\"chat.postMessage\",\"kind\":\"500_before\"}]", 2, 1, NOTICE_DELIVERED, NULL },
+        { "500 after the post", "[{\"method\":\"chat.postMessage\",\"kind\":\"500_after\"}]", 1, 1, NOTICE_DELIVERED, NULL },
+        { "reset after the post", "[{\"method\":\"chat.postMessage\",\"kind\":\"reset_after\"}]", 1, 1, NOTICE_DELIVERED, NULL },
+        { "answer cut short", "[{\"method\":\"chat.postMessage\",\"kind\":\"truncated\"}]", 1, 1, NOTICE_DELIVERED, NULL },
+        { "answer that is no JSON", "[{\"method\":\"chat.postMessage\",\"kind\":\"not_json\"}]", 1, 1, NOTICE_DELIVERED, NULL },
+        { "fatal_error", "[{\"method\":\"chat.postMessage\",\"kind\":\"error\",\"error\":\"fatal_error\"}]", 2, 1, NOTICE_DELIVERED, NULL },
+        { "500 twice before the post", "[{\"method\":\"chat.postMessage\",\"kind\":\"500_before\",\"times\":2}]", 2, 0, NOTICE_FAILED, "ambiguous" },
+        { "500 after the post, history ill for a while",
+          "[{\"method\":\"chat.postMessage\",\"kind\":\"500_after\"},{\"method\":\"conversations.history\",\"kind\":\"500_before\",\"times\":2}]", 1, 1, NOTICE_DELIVERED, NULL },
+        { "500 after the post, history unreadable",
+          "[{\"method\":\"chat.postMessage\",\"kind\":\"500_after\"},{\"method\":\"conversations.history\",\"kind\":\"500_before\",\"times\":99}]", 1, 1, NOTICE_FAILED, "ambiguous" },
+        { "500 before the post, no scope for history",
+          "[{\"method\":\"chat.postMessage\",\"kind\":\"500_before\"},{\"method\":\"conversations.open\",\"kind\":\"error\",\"error\":\"missing_scope\"}]", 1, 0, NOTICE_FAILED, "ambiguous" },
+        { "user_not_found", "[{\"method\":\"chat.postMessage\",\"kind\":\"error\",\"error\":\"user_not_found\",\"times\":9}]", 1, 0, NOTICE_FAILED, "user_not_found" },
+        { "messages_tab_disabled", "[{\"method\":\"chat.postMessage\",\"kind\":\"error\",\"error\":\"messages_tab_disabled\",\"times\":9}]", 1, 0, NOTICE_FAILED, "messages_tab_disabled" },
+        { "invalid_blocks", "[{\"method\":\"chat.postMessage\",\"kind\":\"error\",\"error\":\"invalid_blocks\"}]", 2, 1, NOTICE_DELIVERED, NULL },
+        { "unknown word", "[{\"method\":\"chat.postMessage\",\"kind\":\"error\",\"error\":\"new_word\"}]", 2, 1, NOTICE_DELIVERED, NULL },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct world w;
+        print_message("%s\n", rows[i].name);
+        start_slack(&w, "U0ANA");
+        fake_peer_post(&w.slack, "/control/faults", rows[i].faults);
+        fail_check(&w);
+        story_pass(&w.story, 50);
+        assert_int_equal(notice_state(&w), rows[i].at);
+        assert_int_equal(calls_of(&w, "chat.postMessage"), rows[i].posts);
+        assert_int_equal(messages(&w), rows[i].messages);
+        assert_int_equal(story_events(&w.story, "notice.reserved"), 1);
+        assert_int_equal(story_events(&w.story, "notice.delivered"), rows[i].at == NOTICE_DELIVERED);
+        if (rows[i].why != NULL)
+            assert_why(&w, rows[i].why);
+        end(&w);
+    }
+}
+
+static void a_dead_token_stops_all_sending(void **state)
+{
+    struct world w;
+    struct effects_destination d;
+    (void)state;
+    start_slack(&w, "U0ANA");
+    fake_peer_post(&w.slack, "/control/faults", "[{\"method\":\"chat.postMessage\",\"kind\":\"error\",\"error\":\"token_revoked\",\"times\":9}]");
+    fail_check(&w);
+    story_pass(&w.story, 20);
+    assert_int_equal(calls_of(&w, "chat.postMessage"), 1);
+    assert_int_equal(effects_destinations(w.story.effects, &d, 1), 1);
+    assert_true(d.stopped && d.waiting == 1);
+    assert_string_equal(d.why, "token_revoked");
+    fake_peer_post(&w.slack, "/control/faults", "[]");
+    story_restart_effects(&w.story, &w.options); /* the configuration was mended */
+    story_pass(&w.story, 10);
+    assert_int_equal(messages(&w), 1);
+    end(&w);
+}
+
+/* The store is gone from its nth call on, then the process dies; the next one finds what is there. */
+static void a_process_that_dies_at_any_step_sends_exactly_one(void **state)
+{
+    struct world w;
+    bool finished = false;
+    (void)state;
+    start_slack(&w, "U0ANA");
+    for (int calls = 0; !finished; calls++) {
+        story_end(&w.story);
+        fake_peer_post(&w.slack, "/control/reset", "{}");
+        story_start(&w.story, policy);
+        start_people(&w, "U0ANA");
+        fail_check(&w);
+        effects_round(w.story.effects); /* the ladder reserves */
+        story_feed(&w.story);
+        fake_store_fail_after(w.story.server, ERR_UNAVAILABLE, calls);
+        effects_round(w.story.effects);
+        effects_round(w.story.effects);
+        fake_store_fail(w.story.server, OK, 0);
+        story_feed(&w.story);
+        finished = notice_state(&w) == NOTICE_DELIVERED && calls > 40; /* nothing was interrupted any more */
+        story_restart_effects(&w.story, &w.options);
+        story_pass(&w.story, 12);
+        assert_int_equal(messages(&w), 1);
+        assert_int_equal(story_events(&w.story, "notice.delivered"), 1);
+        assert_int_equal(story_events(&w.story, "notice.reserved"), 1);
+    }
+    end(&w);
+}
+
+static void a_person_without_slack_id_is_looked_up_once_and_remembered(void **state)
+{
+    struct world w;
+    (void)state;
+    start_slack(&w, NULL);
+    fake_peer_post(&w.slack, "/control/faults", "[{\"method\":\"chat.postMessage\",\"kind\":\"429\",\"retry_after\":1}]");
+    fail_check(&w);
+    story_pass(&w.story, 10);
+    assert_int_equal(messages(&w), 1);
+    assert_int_equal(calls_of(&w, "users.lookupByEmail"), 1);
+    struct person *ana = story_stored_person(&w.story, ANA);
+    assert_true(span_equal_text(ana->slack, "U0ANA"));
+    person_free(ana);
+    end(&w);
+}
+
+static void nobody_by_that_address_is_not_asked_for_again_that_day(void **state)
+{
+    struct world w;
+    (void)state;
+    start_slack(&w, NULL);
+    fake_peer_post(&w.slack, "/control/people", "[]");
+    fail_check(&w);
+    story_pass(&w.story, 20);
+    assert_why(&w, "users_not_found");
+    assert_int_equal(calls_of(&w, "users.lookupByEmail"), 1);
+    assert_int_equal(story_events(&w.story, "notice.reserved"), 1);
+    end(&w);
+}
+
+static void what_was_fixed_before_the_message_left_is_not_told(void **state)
+{
+    struct world w;
+    (void)state;
+    start_slack(&w, "U0ANA");
+    fake_peer_post(&w.slack, "/control/faults", "[{\"method\":\"chat.postMessage\",\"kind\":\"429\",\"retry_after\":30}]");
+    fail_check(&w);
+    story_pass(&w.story, 5);
+    story_result(&w.story, DOVER, "firewall", VERDICT_PASS);
+    story_pass(&w.story, 40);
+    assert_int_equal(messages(&w), 0);
+    assert_why(&w, "nothing_left_to_fix");
+    fail_check(&w);
+    story_pass(&w.story, 5);
+    assert_int_equal(messages(&w), 1); /* nothing was sent, so the day was free */
+    end(&w);
+}
+
+static void a_notice_that_missed_its_hours_waits_for_the_next_day(void **state)
+{
+    struct world w;
+    (void)state;
+    start_slack(&w, "U0ANA");
+    fake_peer_post(&w.slack, "/control/faults", "[{\"method\":\"chat.postMessage\",\"kind\":\"429\",\"retry_after\":3600,\"times\":99}]");
+    fail_check(&w);
+    story_pass(&w.story, 3);
+    fake_peer_post(&w.slack, "/control/faults", "[]");
+    w.story.now_ms += 7 * 3600 * INT64_C(1000); /* 19:00 */
+    story_pass(&w.story, 3);
+    assert_int_equal(messages(&w), 0);
+    assert_why(&w, "too_late");
+    w.story.now_ms += 14 * 3600 * INT64_C(1000); /* 09:00 the next day */
+    story_pass(&w.story, 3);
+    assert_int_equal(messages(&w), 1);
+    end(&w);
+}
+
+/* ---- webhooks ---- */
+
+static size_t events_of(struct world *w) { return fake_peer_count(&w->hook, "/control/events", NULL); }
+
+static void wanted_events_arrive_signed_and_once(void **state)
+{
+    static const struct span wanted[] = { { "rung.changed", 12 }, { "notice.*", 8 } };
+    struct world w;
+    (void)state;
+    start_hook(&w, wanted, 2);
+    fail_check(&w);
+    story_pass(&w.story, 3);
+    assert_int_equal(events_of(&w), 2); /* rung.changed, notice.reserved */
+    assert_int_equal(fake_peer_count(&w.hook, "/control/refused", NULL), 0);
+    story_restart_effects(&w.story, &w.options);
+    story_pass(&w.story, 3);
+    assert_int_equal(events_of(&w), 2);
+    end(&w);
+}
+
+static void a_new_receiver_is_not_told_the_past(void **state)
+{
+    static const struct span all[] = { { "*", 1 } };
+    struct world w;
+    (void)state;
+    start_hook(&w, all, 1);
+    size_t at_first = events_of(&w);
+    w.story.now_ms += 1000;
+    w.webhook.id = SPAN_LITERAL("other");
+    story_restart_effects(&w.story, &w.options);
+    story_pass(&w.story, 3);
+    assert_int_equal(events_of(&w), at_first);
+    fail_check(&w);
+    story_pass(&w.story, 3);
+    assert_true(events_of(&w) > at_first);
+    end(&w);
+}
+
+static void a_failing_receiver_gets_everything_later(void **state)
+{
+    static const struct span wanted[] = { { "result.changed", 14 } };
+    struct world w;
+    struct effects_destination d;
+    (void)state;
+    start_hook(&w, wanted, 1);
+    fake_peer_post(&w.hook, "/control/faults", "[{\"kind\":\"500\",\"times\":2},{\"kind\":\"reset\",\"times\":2},{\"kind\":\"503\",\"retry_after\":20,\"times\":1}]");
+    for (int i = 0; i < 4; i++)
+        story_result(&w.story, DOVER, "firewall", i % 2 == 0 ? VERDICT_FAIL : VERDICT_PASS);
+    story_pass(&w.story, 1);
+    effects_destinations(w.story.effects, &d, 1);
+    assert_true(d.waiting > 0);
+    story_pass(&w.story, 120);
+    assert_int_equal(events_of(&w), 4);
+    effects_destinations(w.story.effects, &d, 1);
+    assert_int_equal(d.waiting, 0);
+    assert_string_equal(d.why, "");
+    end(&w);
+}
+
+struct seen { size_t count, set_aside; unsigned tries; char id[64]; };
+static bool see(void *context, const struct delivery *d)
+{
+    struct seen *s = context;
+    s->count++;
+    s->set_aside += d->set_aside;
+    s->tries = d->tries;
+    memcpy(s->id, d->id.at, d->id.bytes);
+    s->id[d->id.bytes] = '\0';
+    return true;
+}
+
+static void what_fails_for_a_day_is_set_aside_and_sent_on_request(void **state)
+{
+    static const struct span wanted[] = { { "result.changed", 14 } };
+    struct world w;
+    struct seen seen = { 0 };
+    struct err err;
+    (void)state;
+    start_hook(&w, wanted, 1);
+    fake_peer_post(&w.hook, "/control/faults", "[{\"kind\":\"400\",\"times\":1000}]");
+    fail_check(&w);
+    for (int i = 0; i < 30; i++) {
+        w.story.now_ms += 310 * 1000;
+        story_settle(&w.story);
+    }
+    assert_int_equal(effects_deliveries(w.story.effects, w.story.store, see, &seen, &err), OK);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.set_aside, 1);
+    assert_int_equal(seen.tries, EFFECTS_TRIES);
+    assert_int_equal(effects_resend(w.story.effects, w.story.store, SPAN_LITERAL("e_nosuchdelivery"), SPAN_LITERAL("admin:root"), &err), ERR_NOT_FOUND);
+    fake_peer_post(&w.hook, "/control/faults", "[]");
+    assert_int_equal(effects_resend(w.story.effects, w.story.store, span_of(seen.id), SPAN_LITERAL("admin:root"), &err), OK);
+    story_pass(&w.story, 2);
+    assert_int_equal(events_of(&w), 1);
+    seen = (struct seen){ 0 };
+    assert_int_equal(effects_deliveries(w.story.effects, w.story.store, see, &seen, &err), OK);
+    assert_int_equal(seen.count, 0);
+    end(&w);
+}
+
+static void a_receiver_that_is_gone_is_left_alone(void **state)
+{
+    static const struct span wanted[] = { { "result.changed", 14 } };
+    struct world w;
+    struct effects_destination d;
+    (void)state;
+    start_hook(&w, wanted, 1);
+    fake_peer_post(&w.hook, "/control/faults", "[{\"kind\":\"410\",\"times\":1}]");
+    fail_check(&w);
+    story_pass(&w.story, 2);
+    story_result(&w.story, DOVER, "firewall", VERDICT_PASS);
+    story_pass(&w.story, 10);
+    assert_int_equal(events_of(&w), 0);
+    effects_destinations(w.story.effects, &d, 1);
+    assert_true(d.stopped && d.set_aside == 1 && d.waiting == 0);
+    end(&w);
+}
+
+static void two_nodes_share_the_log_and_send_each_event_once(void **state)
+{
+    static const struct span wanted[] = { { "result.changed", 14 } };
+    struct world w;
+    struct effects *other = NULL;
+    struct err err;
+    (void)state;
+    start_hook(&w, wanted, 1);
+    assert_int_equal(effects_new(&w.story.node, &w.options, &other, &err), OK);
+    for (int i = 0; i < 6; i++) {
+        story_result(&w.story, DOVER, "firewall", i % 2 == 0 ? VERDICT_FAIL : VERDICT_PASS);
+        w.story.now_ms += 500;
+        effects_round(other);
+        story_settle(&w.story);
+    }
+    struct from_json *doc = fake_peer_get(&w.hook, "/control/events");
+    struct from_json_value root = from_json_root(doc);
+    assert_int_equal(from_json_count(&root), 6);
+    for (size_t i = 0; i < 6; i++) {
+        struct from_json_value item = from_json_item(&root, i), copies = from_json_member(&item, "copies");
+        int64_t count = 0;
+        assert_int_equal(from_json_int(&copies, 1, 100, &count, &err), OK);
+        assert_int_equal(count, 1);
+    }
+    from_json_free(doc);
+    effects_free(other);
+    end(&w);
+}
+
+/* ---- threads, start and stop ---- */
+
+static void threads_start_work_and_stop(void **state)
+{
+    static const struct span wanted[] = { { "result.changed", 14 } };
+    struct world w;
+    struct err err;
+    (void)state;
+    start_hook(&w, wanted, 1);
+    effects_free(w.story.effects);
+    w.story.effects = NULL;
+    w.story.now_ms += EFFECTS_LEASE_MS + 1;
+    fail_check(&w);
+    story_effects(&w.story, &w.options);
+    assert_int_equal(effects_start(w.story.effects, &err), OK);
+    for (int i = 0; i < 1000 && events_of(&w) == 0; i++) /* bounded by the calls, not by a time */
+        ;
+    effects_stop(w.story.effects);
+    assert_int_equal(events_of(&w), 1);
+    end(&w);
+}
+
+static void mistakes_in_options_are_told_at_the_start(void **state)
+{
+    static const struct slack_options no_token = { .base_url = { "https://slack.com/api", 21 } }, plain = { .token = { "xoxb-1", 6 }, .base_url = { "http://slack.com/api", 20 } };
+    static const struct webhook_options twice[] = { { .id = { "a", 1 }, .url = { "https://a.example/", 18 }, .secrets = { { SECRET, 32 } } }, { .id = { "a", 1 }, .url = { "https://b.example/", 18 }, .secrets = { { SECRET, 32 } } } };
+    static const struct webhook_options weak = { .id = { "a", 1 }, .url = { "https://a.example/", 18 }, .secrets = { { "short", 5 } } };
+    static const struct webhook_options named = { .id = { "A b", 3 }, .url = { "https://a.example/", 18 }, .secrets = { { SECRET, 32 } } };
+    static const struct { const char *name; struct effects_options options; } rows[] = {
+        { "Slack without a token", { .slack = &no_token } },       { "Slack over plain http", { .slack = &plain } },
+        { "one id twice", { .webhooks = twice, .webhook_count = 2 } }, { "a short secret", { .webhooks = &weak, .webhook_count = 1 } },
+        { "an id with a space", { .webhooks = &named, .webhook_count = 1 } },
+    };
+    struct story s;
+    (void)state;
+    story_start(&s, policy);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct effects *e = NULL;
+        struct err err;
+        print_message("%s\n", rows[i].name);
+        assert_int_equal(effects_new(&s.node, &rows[i].options, &e, &err), ERR_INPUT);
+        assert_null(e);
+    }
+    story_end(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_step_follows_from_what_is_known),
+        cmocka_unit_test(an_item_survives_being_written),
+        cmocka_unit_test(a_notice_is_sent_once_and_counts_as_told),
+        cmocka_unit_test(a_fault_ends_in_one_message_or_in_none),
+        cmocka_unit_test(a_dead_token_stops_all_sending),
+        cmocka_unit_test(a_process_that_dies_at_any_step_sends_exactly_one),
+        cmocka_unit_test(a_person_without_slack_id_is_looked_up_once_and_remembered),
+        cmocka_unit_test(nobody_by_that_address_is_not_asked_for_again_that_day),
+        cmocka_unit_test(what_was_fixed_before_the_message_left_is_not_told),
+        cmocka_unit_test(a_notice_that_missed_its_hours_waits_for_the_next_day),
+        cmocka_unit_test(wanted_events_arrive_signed_and_once),
+        cmocka_unit_test(a_new_receiver_is_not_told_the_past),
+        cmocka_unit_test(a_failing_receiver_gets_everything_later),
+        cmocka_unit_test(what_fails_for_a_day_is_set_aside_and_sent_on_request),
+        cmocka_unit_test(a_receiver_that_is_gone_is_left_alone),
+        cmocka_unit_test(two_nodes_share_the_log_and_send_each_event_once),
+        cmocka_unit_test(threads_start_work_and_stop),
+        cmocka_unit_test(mistakes_in_options_are_told_at_the_start),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
