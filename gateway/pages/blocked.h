@@ -1,0 +1,45 @@
+/* blocked: the page of a login that was warned or refused. The link says who, which app and which device; what is shown is decided anew at each
+ * view, so the page follows the state of the device. Order and wording: docs/pages.md. */
+#ifndef GATEWAY_PAGES_BLOCKED_H
+#define GATEWAY_PAGES_BLOCKED_H
+#include "gateway/decide.h"
+#include "gateway/pages/link.h"
+#include "gateway/pages/page.h"
+
+enum blocked_state {
+    BLOCKED_DENIED, BLOCKED_WARNED,
+    BLOCKED_GO_ON,          /* it opens now */
+    BLOCKED_UNCHECKED,      /* no data, or two devices that say they are one: never "failed" */
+    BLOCKED_OUTAGE,         /* it is us */
+    BLOCKED_DEVICE_UNKNOWN, /* the way to enrolment */
+    BLOCKED_PERSON_UNKNOWN,
+    BLOCKED_APP_UNKNOWN
+};
+/* How "Check again" goes. */
+enum blocked_phase { PHASE_NONE, PHASE_CHECKING, PHASE_WAITING, PHASE_LONG, PHASE_LOOKED_AGAIN };
+struct blocked {
+    struct page page;
+    struct blocked_link link;
+    struct answer answer;
+    enum blocked_state state;
+    enum blocked_phase phase;
+    int64_t checking_s;              /* "Check again" was pressed; 0: not */
+    const struct device *device;     /* the person's own; NULL */
+    const struct standing **items; size_t item_count, blocking_count; /* what is in the way first, shortest first */
+};
+/* Opens the link and decides. False: answered already. Between directory_enter() and directory_leave(). */
+bool blocked_open(struct http_request *r, struct http_response *res, struct blocked *b);
+
+enum route_result blocked_get(struct http_request *r, struct http_response *res);
+void blocked_recheck(struct http_request *r, struct http_response *res);
+void blocked_wrong(struct http_request *r, struct http_response *res);
+
+/* blocked_words.c: the parts in which the states differ. */
+struct span blocked_headline(const struct blocked *b);
+struct span blocked_status(const struct blocked *b, bool *good);
+void blocked_write_state(const struct blocked *b); /* between headline and help: states without an item */
+void blocked_write_ways(const struct blocked *b);
+void blocked_write_go_on(const struct blocked *b); /* the button back, or what to open */
+/* Sensitivities that are closed to this person on this device now. */
+unsigned blocked_closed(const struct blocked *b);
+#endif

@@ -1,0 +1,19 @@
+/* me: a person's own page: what to fix first, their devices, what is open, and what is collected. Opened by a sealed link. */
+#ifndef GATEWAY_PAGES_ME_H
+#define GATEWAY_PAGES_ME_H
+#include "gateway/pages/page.h"
+
+/* Opens the link: fills the page for its person. False: answered already. Between directory_enter() and directory_leave(). */
+bool me_open(struct http_request *r, struct http_response *res, struct page *p);
+
+enum route_result me_front(struct http_request *r, struct http_response *res); /* GET /me */
+enum route_result me_get(struct http_request *r, struct http_response *res);
+/* The rest of what it shows. */
+void me_write_add(const struct page *p);
+
+void me_recheck(struct http_request *r, struct http_response *res);
+void me_claim(struct http_request *r, struct http_response *res);
+void me_not_mine(struct http_request *r, struct http_response *res);
+/* GET /me/{token}/data: from the policy in force and the person's own records, so it cannot drift from what is done. */
+void me_data(struct http_request *r, struct http_response *res);
+#endif

@@ -1,0 +1,18 @@
+/* me_routes: every address that employees open. */
+#include "gateway/pages/assets.h"
+#include "gateway/pages/blocked.h"
+#include "gateway/pages/me.h"
+
+static const struct route rows[] = {
+    { HTTP_GET, "/blocked/{token}", LISTENER_PUBLIC, 0, 0, PROBLEM_PAGE, 0, blocked_get, NULL, "blocked" },
+    { HTTP_POST, "/blocked/{token}/recheck", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, blocked_recheck, "blocked.recheck" },
+    { HTTP_POST, "/blocked/{token}/wrong", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, blocked_wrong, "blocked.wrong" },
+    { HTTP_GET, "/me", LISTENER_PUBLIC, 0, 0, PROBLEM_PAGE, 0, me_front, NULL, "me.front" },
+    { HTTP_GET, "/me/{token}", LISTENER_PUBLIC, 0, 0, PROBLEM_PAGE, 0, me_get, NULL, "me" },
+    { HTTP_GET, "/me/{token}/data", LISTENER_PUBLIC, 0, 0, PROBLEM_PAGE, 0, NULL, me_data, "me.data" },
+    { HTTP_POST, "/me/{token}/recheck", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_recheck, "me.recheck" },
+    { HTTP_POST, "/me/{token}/claim", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_claim, "me.claim" },
+    { HTTP_POST, "/me/{token}/not-mine", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_not_mine, "me.not_mine" },
+    { HTTP_GET, "/assets/{file}", LISTENER_PUBLIC, 0, 0, PROBLEM_PAGE, 0, asset_get, NULL, "assets" },
+};
+const struct route_table me_routes = { rows, sizeof rows / sizeof rows[0] };
