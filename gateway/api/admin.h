@@ -1,0 +1,33 @@
+/* admin: what the handlers of /admin/v1 share. All block on the store (slow lane) and answer problem+json. */
+#ifndef GATEWAY_API_ADMIN_H
+#define GATEWAY_API_ADMIN_H
+#include "gateway/http/router.h"
+#include "posture/base/from_json.h"
+
+enum { ADMIN_BODY_BYTES = 4 * 1024 * 1024, ADMIN_DEPTH = 16, ADMIN_TEXT_BYTES = 256, ADMIN_LISTENERS = LISTENER_ADMIN | LISTENER_SOCKET };
+
+/* "admin:uid:0" or "admin:<key id>": the cause of what this request changes. */
+struct span admin_cause(const struct http_request *r);
+/* The body as a strict object; answers the problem itself and returns NULL. */
+struct from_json *admin_body(struct http_request *r, struct http_response *res, const char *const *known);
+void admin_problem(struct http_request *r, struct http_response *res, const struct err *err);
+/* A required or optional text member, copied into the request's arena. */
+MUST_CHECK enum err_code admin_text(const struct http_request *r, const struct from_json_value *root, const char *key, bool required, struct span *out, struct err *err);
+/* "limit" (1..1000, default 100) and "after" (an id) of a list. */
+struct admin_list { unsigned limit; struct span after, query; };
+MUST_CHECK enum err_code admin_read_list(struct http_request *r, struct admin_list *out, struct err *err);
+/* The person whom a path or body names (id, e-mail, alias), or ERR_NOT_FOUND. Copies the id into the arena. */
+MUST_CHECK enum err_code admin_person_id(const struct http_request *r, struct span name, struct span *id, struct err *err);
+/* The device: id, or serial. */
+MUST_CHECK enum err_code admin_device_id(const struct http_request *r, struct span name, struct span *id, struct err *err);
+
+/* The handlers, one file a resource. */
+route_slow_fn admin_list_persons, admin_import_persons, admin_show_person, admin_person_link, admin_person_absence;
+route_slow_fn admin_list_devices, admin_show_device, admin_device_owner, admin_device_recheck, admin_device_identifier, admin_device_remove;
+route_slow_fn admin_list_keys, admin_create_key, admin_revoke_key;
+route_slow_fn admin_list_secrets, admin_create_secret, admin_revoke_secret;
+route_slow_fn admin_show_policy, admin_plan_policy, admin_apply_policy;
+route_slow_fn admin_explain;
+route_slow_fn admin_show_incident, admin_start_incident, admin_stop_incident;
+route_slow_fn admin_list_deliveries, admin_resend_delivery, admin_status;
+#endif

@@ -1,0 +1,242 @@
+#include "gateway/api/admin.h"
+#include "gateway/pages/link.h"
+#include "gateway/people.h"
+
+#include <string.h>
+
+enum { IMPORT_MOST = 5000, PERSON_DEVICES = 64 };
+
+static void write_list(struct to_json *w, const char *key, const struct span *all, size_t count)
+{
+    to_json_key(w, key);
+    to_json_array(w);
+    for (size_t i = 0; i < count; i++)
+        to_json_text(w, all[i]);
+    to_json_end(w);
+}
+
+static void write_person(const struct http_request *r, const struct person *p, struct to_json *w)
+{
+    const struct device *devices[PERSON_DEVICES];
+    size_t count = directory_devices_of(r->node->directory, p->id, devices, PERSON_DEVICES);
+    to_json_member_text(w, "id", p->id);
+    to_json_member_text_if(w, "name", p->name);
+    write_list(w, "emails", p->emails, p->email_count);
+    write_list(w, "aliases", p->aliases, p->alias_count);
+    write_list(w, "groups", p->groups, p->group_count);
+    to_json_member_text_if(w, "slack", p->slack);
+    to_json_member_text_if(w, "zone", p->zone);
+    to_json_member_text_if(w, "region", p->region);
+    to_json_member_text_if(w, "locale", p->locale);
+    to_json_member_time_if(w, "created_at", p->created_s);
+    to_json_key(w, "devices");
+    to_json_array(w);
+    for (size_t i = 0; i < count && i < PERSON_DEVICES; i++)
+        to_json_text(w, devices[i]->id);
+    to_json_end(w);
+}
+
+static bool contains_fold(struct span text, struct span part)
+{
+    for (size_t i = 0; i + part.bytes <= text.bytes; i++)
+        if (span_equal_fold(span_slice(text, i, part.bytes), part))
+            return true;
+    return false;
+}
+
+struct listing { struct http_request *r; struct admin_list list; const struct person **all; size_t count, room, total; };
+
+static bool collect(void *context, const struct person *p)
+{
+    struct listing *l = context;
+    bool matches = span_empty(l->list.query) || contains_fold(p->name, l->list.query);
+    for (size_t i = 0; !matches && i < p->email_count; i++)
+        matches = contains_fold(p->emails[i], l->list.query);
+    if (p->removed || !matches)
+        return true;
+    l->total++;
+    if (!span_empty(l->list.after) && span_compare(p->id, l->list.after) <= 0)
+        return true;
+    /* Keep the `limit` smallest ids: a list in a stable order without sorting everybody. */
+    size_t at = l->count < l->room ? l->count++ : l->room;
+    if (at == l->room && span_compare(p->id, l->all[at - 1]->id) >= 0)
+        return true;
+    at = at == l->room ? at - 1 : at;
+    while (at > 0 && span_compare(l->all[at - 1]->id, p->id) > 0) {
+        l->all[at] = l->all[at - 1];
+        at--;
+    }
+    l->all[at] = p;
+    return true;
+}
+
+void admin_list_persons(struct http_request *r, struct http_response *res)
+{
+    struct listing l = { .r = r };
+    struct err err;
+    if (admin_read_list(r, &l.list, &err) != OK) {
+        admin_problem(r, res, &err);
+        return;
+    }
+    l.room = l.list.limit;
+    l.all = arena_array(r->arena, l.room, sizeof(void *));
+    directory_enter(r->node->directory);
+    if (l.all != NULL)
+        directory_each_person(r->node->directory, collect, &l);
+    struct to_json w = response_json(res, 200);
+    to_json_object(&w);
+    to_json_key(&w, "persons");
+    to_json_array(&w);
+    for (size_t i = 0; i < l.count; i++) {
+        to_json_object(&w);
+        write_person(r, l.all[i], &w);
+        to_json_end(&w);
+    }
+    to_json_end(&w);
+    to_json_member_int(&w, "total", (int64_t)l.total);
+    if (l.count == l.room)
+        to_json_member_text(&w, "after", l.all[l.count - 1]->id);
+    to_json_end(&w);
+    directory_leave(r->node->directory);
+}
+
+void admin_show_person(struct http_request *r, struct http_response *res)
+{
+    directory_enter(r->node->directory);
+    const struct person *p = directory_person_by(r->node->directory, r->params[0]);
+    if (p == NULL) {
+        problem_status_answer(r, res, PROBLEM_JSON, 404, "no such person");
+    } else {
+        struct to_json w = response_json(res, 200);
+        to_json_object(&w);
+        write_person(r, p, &w);
+        to_json_key(&w, "told");
+        to_json_array(&w);
+        for (size_t i = 0; i < p->told_count; i++) {
+            to_json_object(&w);
+            to_json_member_text(&w, "device", p->told[i].device);
+            to_json_member_text(&w, "check", p->told[i].check);
+            to_json_member_int(&w, "notices", p->told[i].count);
+            to_json_member_time_if(&w, "first_at", p->told[i].at_s[0]);
+            to_json_member_time_if(&w, "last_at", p->told[i].last_s);
+            to_json_end(&w);
+        }
+        to_json_end(&w);
+        to_json_member_time_if(&w, "last_nudge_at", p->nudge_s);
+        to_json_end(&w);
+    }
+    directory_leave(r->node->directory);
+}
+
+static void import_one(struct http_request *r, const struct from_json_value *item, struct to_json *w, unsigned counts[4])
+{
+    struct person_input in;
+    struct person_outcome outcome;
+    struct err err;
+    enum err_code code = person_input_read(item, r->arena, &in, &err);
+    if (code == OK)
+        code = people_import(r->node, r->store, &in, admin_cause(r), &outcome, &err);
+    to_json_object(w);
+    if (code == OK) {
+        to_json_member_text(w, "id", arena_copy_text(r->arena, outcome.id));
+        to_json_member_text(w, "email", in.emails[0]);
+        to_json_member_text(w, "result", outcome.created ? SPAN_LITERAL("created") : outcome.changed ? SPAN_LITERAL("changed") : SPAN_LITERAL("same"));
+        counts[outcome.created ? 0 : outcome.changed ? 1 : 2]++;
+    } else {
+        to_json_member_text(w, "result", SPAN_LITERAL("refused"));
+        to_json_member_text(w, "error", arena_copy_text(r->arena, err.text));
+        counts[3]++;
+    }
+    to_json_end(w);
+}
+
+/* {"persons": [...]}; each stands for itself: one that is wrong does not stop the others. */
+void admin_import_persons(struct http_request *r, struct http_response *res)
+{
+    static const char *const known[] = { "persons", NULL };
+    CLEANUP(from_json_freep) struct from_json *doc = admin_body(r, res, known);
+    struct err err;
+    unsigned counts[4] = { 0 };
+    if (doc == NULL)
+        return;
+    struct from_json_value root = from_json_root(doc), persons = from_json_member(&root, "persons");
+    if (from_json_array(&persons, IMPORT_MOST, &err) != OK) {
+        admin_problem(r, res, &err);
+        return;
+    }
+    struct to_json w = response_json(res, 200);
+    to_json_object(&w);
+    to_json_key(&w, "persons");
+    to_json_array(&w);
+    for (size_t i = 0; i < from_json_count(&persons); i++) {
+        struct from_json_value item = from_json_item(&persons, i);
+        import_one(r, &item, &w, counts);
+    }
+    to_json_end(&w);
+    to_json_member_int(&w, "created", counts[0]);
+    to_json_member_int(&w, "changed", counts[1]);
+    to_json_member_int(&w, "same", counts[2]);
+    to_json_member_int(&w, "refused", counts[3]);
+    to_json_end(&w);
+}
+
+void admin_person_link(struct http_request *r, struct http_response *res)
+{
+    struct span id;
+    struct err err;
+    CLEANUP(buf_done) struct buf url;
+    buf_init(&url, LINK_URL_BYTES);
+    enum err_code code = admin_person_id(r, r->params[0], &id, &err);
+    if (code == OK)
+        code = link_me(r->node, id, r->now_s + LINK_ME_LIFETIME_S, &url, &err);
+    if (code != OK) {
+        admin_problem(r, res, &err);
+        return;
+    }
+    struct to_json w = response_json(res, 200);
+    to_json_object(&w);
+    to_json_member_text(&w, "person", id);
+    to_json_member_text(&w, "url", buf_span(&url));
+    to_json_member_time_if(&w, "expires_at", r->now_s + LINK_ME_LIFETIME_S);
+    to_json_end(&w);
+}
+
+static enum err_code read_time(const struct http_request *r, const struct from_json_value *root, const char *key, int64_t *out, struct err *err)
+{
+    struct span text = SPAN_NONE;
+    enum err_code code = admin_text(r, root, key, false, &text, err);
+    if (code == OK && !span_empty(text) && !clock_from_rfc3339(text, out))
+        code = err_set(err, ERR_INPUT, "%s must be a time such as 2026-12-24T08:00:00Z", key);
+    return code;
+}
+
+void admin_person_absence(struct http_request *r, struct http_response *res)
+{
+    static const char *const known[] = { "from", "to", NULL };
+    CLEANUP(from_json_freep) struct from_json *doc = admin_body(r, res, known);
+    struct interval time = { r->now_s, 0 };
+    struct span id;
+    struct err err;
+    if (doc == NULL)
+        return;
+    struct from_json_value root = from_json_root(doc);
+    enum err_code code = admin_person_id(r, r->params[0], &id, &err);
+    if (code == OK)
+        code = read_time(r, &root, "from", &time.from_s, &err);
+    if (code == OK)
+        code = read_time(r, &root, "to", &time.to_s, &err);
+    if (code == OK && time.to_s <= time.from_s)
+        code = err_set(&err, ERR_INPUT, "to must be given and lie after from");
+    if (code == OK)
+        code = people_absence(r->node, r->store, id, time, admin_cause(r), &err);
+    if (code != OK) {
+        admin_problem(r, res, &err);
+        return;
+    }
+    struct to_json w = response_json(res, 200);
+    to_json_object(&w);
+    to_json_member_text(&w, "person", id);
+    to_json_member_time_if(&w, "from", time.from_s);
+    to_json_member_time_if(&w, "to", time.to_s);
+    to_json_end(&w);
+}
