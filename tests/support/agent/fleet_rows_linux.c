@@ -1,0 +1,105 @@
+#include "fleet_tables.h"
+
+#define UNIT(name, active, sub, file) \
+    "id=" name "|description=|load_state=loaded|active_state=" active "|sub_state=" sub "|unit_file_state=" file
+#define AUGEAS(number, name, value) \
+    "node=/files/etc/apt/apt.conf.d/20auto-upgrades/APT[" number "]/Periodic/" name "|label=" name "|value=" value \
+    "|path=/etc/apt/apt.conf.d/20auto-upgrades"
+
+/* A laptop with Ubuntu, one person. Secure boot, TPM, LVM on LUKS. */
+static const struct fleet_row rows[] = {
+    { "os_version", 0, OS_UPDATES,
+      "name=Ubuntu|version=24.04.4 LTS (Noble Numbat)|major=24|minor=04|patch=0|build=|platform=ubuntu|"
+      "platform_like=debian|codename=noble|arch=x86_64|extra=" },
+    { "os_version", OS_UPDATES, 0,
+      "name=Ubuntu|version=18.04.6 LTS (Bionic Beaver)|major=18|minor=04|patch=0|build=|platform=ubuntu|"
+      "platform_like=debian|codename=bionic|arch=x86_64|extra=" },
+    { "system_info", 0, 0,
+      "hostname={hostname}|uuid={uuid}|cpu_type=x86_64|cpu_subtype=140|cpu_brand=11th Gen Intel(R) Core(TM) i7-1165G7|"
+      "cpu_physical_cores=4|cpu_logical_cores=8|cpu_sockets=1|physical_memory=16524107776|hardware_vendor=LENOVO|"
+      "hardware_model={model}|hardware_version=ThinkPad X1|hardware_serial={serial}|board_vendor=LENOVO|board_model=|"
+      "board_version=|board_serial=|computer_name={hostname}|local_hostname={hostname}" },
+    { "osquery_info", 0, 0,
+      "pid=912|uuid={uuid}|instance_id={instance}|version=5.23.1|config_hash=|config_valid=1|extensions=inactive|"
+      "build_platform=linux|build_distro=centos7|start_time={start}|watcher=911|platform_mask=9" },
+    { "platform_info", 0, 0, "vendor=LENOVO|version=N32ET95W|date=08/12/2026|revision=1.71|firmware_type=uefi" },
+    { "uptime", 0, 0, "days=1|hours=2|minutes=3|seconds=4|total_seconds={uptime}" },
+    { "kernel_info", 0, 0, "version=6.8.0-90-generic|arguments=ro quiet splash|path=/boot/vmlinuz|device=" },
+    { "users", 0, 0,
+      "uid=0|gid=0|uid_signed=0|gid_signed=0|username=root|description=root|directory=/root|shell=/bin/bash|uuid=" },
+    { "users", 0, 0,
+      "uid=1000|gid=1000|uid_signed=1000|gid_signed=1000|username={user}|description=|directory=/home/{user}|"
+      "shell=/bin/bash|uuid=" },
+    { "shadow", 0, 0, "username=root|password_status=locked|last_change=20000" },
+    { "shadow", 0, EMPTY_PASSWORD, "username={user}|password_status=active|hash_alg=y|last_change=20000" },
+    { "shadow", EMPTY_PASSWORD, 0, "username={user}|password_status=empty|last_change=20000" },
+    { "mounts", 0, 0, "device=/dev/mapper/vg-root|device_alias=/dev/dm-1|path=/|type=ext4|flags=rw,relatime" },
+    { "mounts", 0, 0, "device=/dev/nvme0n1p1|device_alias=/dev/nvme0n1p1|path=/boot/efi|type=vfat|flags=rw" },
+    { "block_devices", 0, 0, "name=/dev/nvme0n1|parent=|model=SAMSUNG MZVL2512|size=1000215216|block_size=512|type=" },
+    { "block_devices", 0, 0, "name=/dev/nvme0n1p1|parent=/dev/nvme0n1|size=1050624|block_size=512|type=vfat" },
+    { "block_devices", 0, DISK_ENCRYPTION,
+      "name=/dev/nvme0n1p3|parent=/dev/nvme0n1|size=995620864|block_size=512|type=crypto_LUKS" },
+    { "block_devices", DISK_ENCRYPTION, 0,
+      "name=/dev/nvme0n1p3|parent=/dev/nvme0n1|size=995620864|block_size=512|type=LVM2_member" },
+    { "block_devices", 0, 0, "name=/dev/dm-1|parent=|size=900000000|block_size=512|type=ext4" },
+    { "block_devices", 0, 0, "name=/dev/dm-2|parent=|size=16000000|block_size=512|type=swap" },
+    { "disk_encryption", 0, 0, "name=/dev/nvme0n1|uuid=|encrypted=0|type=|encryption_status=not encrypted" },
+    { "disk_encryption", 0, 0, "name=/dev/nvme0n1p1|uuid=|encrypted=0|type=|encryption_status=not encrypted" },
+    { "disk_encryption", 0, DISK_ENCRYPTION, "name=/dev/dm-1|uuid=|encrypted=1|type=LUKS2|encryption_status=encrypted" },
+    { "disk_encryption", DISK_ENCRYPTION, 0, "name=/dev/dm-1|uuid=|encrypted=0|type=|encryption_status=not encrypted" },
+    { "disk_encryption", 0, SWAP_ENCRYPTION, "name=/dev/dm-2|uuid=|encrypted=1|type=LUKS2|encryption_status=encrypted" },
+    { "disk_encryption", SWAP_ENCRYPTION, 0, "name=/dev/dm-2|uuid=|encrypted=0|type=|encryption_status=not encrypted" },
+    { "systemd_units", 0, FIREWALL, UNIT("firewalld.service", "active", "running", "enabled") },
+    { "systemd_units", FIREWALL, 0, UNIT("firewalld.service", "inactive", "dead", "disabled") },
+    { "systemd_units", 0, AUTOMATIC_UPDATES, UNIT("apt-daily-upgrade.timer", "active", "waiting", "enabled") },
+    { "systemd_units", AUTOMATIC_UPDATES, 0, UNIT("apt-daily-upgrade.timer", "inactive", "dead", "disabled") },
+    { "systemd_units", 0, REMOTE_LOGIN, UNIT("ssh.service", "inactive", "dead", "disabled") },
+    { "systemd_units", REMOTE_LOGIN, 0, UNIT("ssh.service", "active", "running", "enabled") },
+    { "systemd_units", 0, ANTIVIRUS, UNIT("clamav-daemon.service", "active", "running", "enabled") },
+    { "systemd_units", ANTIVIRUS, 0, UNIT("clamav-daemon.service", "failed", "failed", "enabled") },
+    { "systemd_units", 0, 0, UNIT("apparmor.service", "active", "exited", "enabled") },
+    { "iptables", 0, FIREWALL, "filter_name=filter|chain=INPUT|policy=DROP" },
+    { "iptables", FIREWALL, 0, "filter_name=filter|chain=INPUT|policy=ACCEPT" },
+    { "augeas", 0, 0, AUGEAS("1", "Update-Package-Lists", "1") },
+    { "augeas", 0, AUTOMATIC_UPDATES, AUGEAS("2", "Unattended-Upgrade", "1") },
+    { "augeas", AUTOMATIC_UPDATES, 0, AUGEAS("2", "Unattended-Upgrade", "0") },
+    { "processes", 0, 0, "pid=1|name=systemd|path=/usr/lib/systemd/systemd|uid=0|parent=0" },
+    { "processes", 0, 0, "pid=701|name=cupsd|path=/usr/sbin/cupsd|uid=0|parent=1" },
+    { "listening_ports", 0, 0, "pid=701|port=631|protocol=6|family=2|address=127.0.0.1|fd=7|socket=11|path=" },
+    { "processes", REMOTE_LOGIN, 0, "pid=702|name=sshd|path=/usr/sbin/sshd|uid=0|parent=1" },
+    { "listening_ports", REMOTE_LOGIN, 0, "pid=702|port=22|protocol=6|family=2|address=0.0.0.0|fd=3|socket=12|path=" },
+    { "listening_ports", SCREEN_SHARING, 0, "pid=704|port=5900|protocol=6|family=2|address=0.0.0.0|fd=3|socket=15|path=" },
+    { "listening_ports", FILE_SHARING, 0, "pid=705|port=445|protocol=6|family=2|address=0.0.0.0|fd=3|socket=16|path=" },
+    { "processes", DOCKER_EXPOSED, 0, "pid=703|name=dockerd|path=/usr/bin/dockerd|uid=0|parent=1" },
+    { "listening_ports", DOCKER_EXPOSED, 0, "pid=703|port=2375|protocol=6|family=2|address=0.0.0.0|fd=3|socket=13|path=" },
+    { "docker_containers", CONTAINERS_EXPOSED, 0, "id=4f6d|name=/web|image=web|state=running|status=Up|pid=810|privileged=0" },
+    { "docker_container_ports", CONTAINERS_EXPOSED, 0, "id=4f6d|type=tcp|port=80|host_ip=0.0.0.0|host_port=8080" },
+    { "processes", DATABASES_EXPOSED, 0, "pid=706|name=redis-server|path=/usr/bin/redis-server|uid=0|parent=1" },
+    { "listening_ports", DATABASES_EXPOSED, 0,
+      "pid=706|port=6379|protocol=6|family=2|address=0.0.0.0|fd=3|socket=14|path=" },
+    { "user_ssh_keys", 0, SSH_KEYS, "uid=1000|path=/home/{user}/.ssh/id_ed25519|encrypted=1|key_type=|key_length=-1" },
+    { "user_ssh_keys", SSH_KEYS, 0, "uid=1000|path=/home/{user}/.ssh/id_ed25519|encrypted=0|key_type=|key_length=-1" },
+    { "secureboot", 0, SECURE_BOOT, "secure_boot=1|setup_mode=0" },
+    { "secureboot", SECURE_BOOT, 0, "secure_boot=0|setup_mode=0" },
+    { "apparmor_profiles", 0, MANDATORY_ACCESS, "path=|name=cupsd|attach=|mode=enforce|sha1=" },
+    { "deb_packages", 0, BROWSER,
+      "name=google-chrome-stable|version=155.0.7791.42-1|arch=amd64|revision=1|status=install ok installed" },
+    { "deb_packages", BROWSER, 0,
+      "name=google-chrome-stable|version=120.0.6099.71-1|arch=amd64|revision=1|status=install ok installed" },
+    { "deb_packages", 0, PASSWORD_MANAGER,
+      "name=keepassxc|version=2.7.10+dfsg.1-1|arch=amd64|revision=1|status=install ok installed" },
+    { "deb_packages", 0, 0, "name=bash|version=5.2.21-2ubuntu4|arch=amd64|revision=2ubuntu4|status=install ok installed" },
+    { "file", 0, 0, "path=/etc/apparmor.d|type=directory|size=4096|mode=0755" },
+    { "file", 0, 0, "path=/etc/sudoers|type=regular|size=1800|mode=0440" },
+    { "file", 0, 0, "path=/etc/kernel/postinst.d/unattended-upgrades|type=regular|size=100|mode=0755" },
+    { "file", 0, TPM, "path=/dev/tpmrm0|type=character|size=0|mode=0660" },
+    { "file", RESTART_PENDING, 0, "path=/run/reboot-required|type=regular|size=32|mode=0644" },
+    { "file", RESTART_PENDING, 0, "path=/var/run/reboot-required|type=regular|size=32|mode=0644" },
+    { "sudoers", 0, 0, "source=/etc/sudoers|header=root|rule_details=ALL=(ALL:ALL) ALL" },
+    { "sudoers", 0, 0, "source=/etc/sudoers|header=%sudo|rule_details=ALL=(ALL:ALL) ALL" },
+    { "sudoers", SUDO_PASSWORD, 0, "source=/etc/sudoers.d/local|header={user}|rule_details=ALL=(ALL) NOPASSWD: ALL" },
+    { "etc_hosts", 0, 0, "address=127.0.0.1|hostnames=localhost" },
+    { "interface_addresses", 0, 0, "interface=wlp0s20f3|address=192.0.2.17|mask=255.255.255.0|type=dhcp" },
+};
+
+const struct fleet_rows fleet_rows_linux = { rows, sizeof rows / sizeof rows[0] };
