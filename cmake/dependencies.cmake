@@ -1,0 +1,12 @@
+# Everything the product is built from is a Debian package; deploy/packages.txt names them.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto SSL)
+pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson>=2.13)
+pkg_check_modules(yaml REQUIRED IMPORTED_TARGET yaml-0.1)
+pkg_check_modules(urcu REQUIRED IMPORTED_TARGET liburcu-memb liburcu-cds)
+pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis>=0.14)
+pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl>=7.85)
+pkg_check_modules(microhttpd REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.75)
+pkg_check_modules(gnutls REQUIRED IMPORTED_TARGET gnutls)
+pkg_check_modules(zlib REQUIRED IMPORTED_TARGET zlib)

@@ -1,0 +1,11 @@
+# posture/ links against neither libmicrohttpd nor hiredis nor libcurl: its objects ask for none of their symbols.
+foreach(archive IN LISTS ARCHIVES)
+    execute_process(COMMAND nm --undefined-only ${archive} OUTPUT_VARIABLE symbols ERROR_QUIET RESULT_VARIABLE code)
+    if(NOT code EQUAL 0)
+        message(SEND_ERROR "nm ${archive} failed")
+    endif()
+    string(REGEX MATCHALL "U (MHD_|redis|curl_)[A-Za-z_]+" found "${symbols}")
+    if(found)
+        message(SEND_ERROR "${archive} needs ${found}")
+    endif()
+endforeach()
