@@ -16,6 +16,15 @@ MUST_CHECK enum err_code admin_text(const struct http_request *r, const struct f
 /* "limit" (1..1000, default 100) and "after" (an id) of a list. */
 struct admin_list { unsigned limit; struct span after, query; };
 MUST_CHECK enum err_code admin_read_list(struct http_request *r, struct admin_list *out, struct err *err);
+/* A page of a list in a stable order without sorting everything: the `limit` smallest ids after `after`. */
+struct admin_kept { const void *item; struct span id; };
+struct admin_page { struct admin_list list; struct admin_kept *all; size_t count, total; };
+/* Reads the list's parameters and makes room. */
+MUST_CHECK enum err_code admin_page_begin(struct http_request *r, struct admin_page *out, struct err *err);
+/* One that matches; counted in total, kept when it belongs on this page. `id` is borrowed like `item`. */
+void admin_page_offer(struct admin_page *p, const void *item, struct span id);
+/* Members "total" and, when there may be more, "after". */
+void admin_page_write_end(const struct admin_page *p, struct to_json *w);
 /* The person whom a path or body names (id, e-mail, alias), or ERR_NOT_FOUND. Copies the id into the arena. */
 MUST_CHECK enum err_code admin_person_id(const struct http_request *r, struct span name, struct span *id, struct err *err);
 /* The device: id, or serial. */

@@ -4,57 +4,42 @@
 #include "gateway/change.h"
 #include "gateway/people.h"
 
-struct listing { struct http_request *r; struct admin_list list; struct to_json *w; const struct device **all; size_t count, room, total, unowned; };
+struct listing { struct admin_page page; size_t unowned; };
 
 static bool collect(void *context, const struct device *d)
 {
     struct listing *l = context;
-    if (d->removed || (!span_empty(l->list.query) && !span_equal_fold(d->serial, l->list.query) && !span_equal_fold(d->name, l->list.query)))
+    struct span query = l->page.list.query;
+    if (d->removed || (!span_empty(query) && !span_equal_fold(d->serial, query) && !span_equal_fold(d->name, query)))
         return true;
-    l->total++;
     l->unowned += span_empty(d->owner);
-    if (!span_empty(l->list.after) && span_compare(d->id, l->list.after) <= 0)
-        return true;
-    size_t at = l->count < l->room ? l->count++ : l->room;
-    if (at == l->room && span_compare(d->id, l->all[at - 1]->id) >= 0)
-        return true;
-    at = at == l->room ? at - 1 : at;
-    while (at > 0 && span_compare(l->all[at - 1]->id, d->id) > 0) {
-        l->all[at] = l->all[at - 1];
-        at--;
-    }
-    l->all[at] = d;
+    admin_page_offer(&l->page, d, d->id);
     return true;
 }
 
 void admin_list_devices(struct http_request *r, struct http_response *res)
 {
     struct posture_view view = { .with_owner_email = true };
-    struct listing l = { .r = r };
+    struct listing l = { 0 };
     struct err err;
-    if (admin_read_list(r, &l.list, &err) != OK) {
+    if (admin_page_begin(r, &l.page, &err) != OK) {
         admin_problem(r, res, &err);
         return;
     }
-    l.room = l.list.limit;
-    l.all = arena_array(r->arena, l.room, sizeof(void *));
     directory_enter(r->node->directory);
-    if (l.all != NULL)
-        directory_each_device(r->node->directory, collect, &l);
+    directory_each_device(r->node->directory, collect, &l);
     struct to_json w = response_json(res, 200);
     to_json_object(&w);
     to_json_key(&w, "devices");
     to_json_array(&w);
-    for (size_t i = 0; i < l.count; i++) {
+    for (size_t i = 0; i < l.page.count; i++) {
         to_json_object(&w);
-        posture_write_device(r, l.all[i], &view, &w);
+        posture_write_device(r, l.page.all[i].item, &view, &w);
         to_json_end(&w);
     }
     to_json_end(&w);
-    to_json_member_int(&w, "total", (int64_t)l.total);
     to_json_member_int(&w, "unowned", (int64_t)l.unowned);
-    if (l.count == l.room)
-        to_json_member_text(&w, "after", l.all[l.count - 1]->id);
+    admin_page_write_end(&l.page, &w);
     to_json_end(&w);
     directory_leave(r->node->directory);
 }

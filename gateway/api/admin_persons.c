@@ -44,58 +44,38 @@ static bool contains_fold(struct span text, struct span part)
     return false;
 }
 
-struct listing { struct http_request *r; struct admin_list list; const struct person **all; size_t count, room, total; };
-
 static bool collect(void *context, const struct person *p)
 {
-    struct listing *l = context;
-    bool matches = span_empty(l->list.query) || contains_fold(p->name, l->list.query);
+    struct admin_page *page = context;
+    bool matches = span_empty(page->list.query) || contains_fold(p->name, page->list.query);
     for (size_t i = 0; !matches && i < p->email_count; i++)
-        matches = contains_fold(p->emails[i], l->list.query);
-    if (p->removed || !matches)
-        return true;
-    l->total++;
-    if (!span_empty(l->list.after) && span_compare(p->id, l->list.after) <= 0)
-        return true;
-    /* Keep the `limit` smallest ids: a list in a stable order without sorting everybody. */
-    size_t at = l->count < l->room ? l->count++ : l->room;
-    if (at == l->room && span_compare(p->id, l->all[at - 1]->id) >= 0)
-        return true;
-    at = at == l->room ? at - 1 : at;
-    while (at > 0 && span_compare(l->all[at - 1]->id, p->id) > 0) {
-        l->all[at] = l->all[at - 1];
-        at--;
-    }
-    l->all[at] = p;
+        matches = contains_fold(p->emails[i], page->list.query);
+    if (!p->removed && matches)
+        admin_page_offer(page, p, p->id);
     return true;
 }
 
 void admin_list_persons(struct http_request *r, struct http_response *res)
 {
-    struct listing l = { .r = r };
+    struct admin_page page;
     struct err err;
-    if (admin_read_list(r, &l.list, &err) != OK) {
+    if (admin_page_begin(r, &page, &err) != OK) {
         admin_problem(r, res, &err);
         return;
     }
-    l.room = l.list.limit;
-    l.all = arena_array(r->arena, l.room, sizeof(void *));
     directory_enter(r->node->directory);
-    if (l.all != NULL)
-        directory_each_person(r->node->directory, collect, &l);
+    directory_each_person(r->node->directory, collect, &page);
     struct to_json w = response_json(res, 200);
     to_json_object(&w);
     to_json_key(&w, "persons");
     to_json_array(&w);
-    for (size_t i = 0; i < l.count; i++) {
+    for (size_t i = 0; i < page.count; i++) {
         to_json_object(&w);
-        write_person(r, l.all[i], &w);
+        write_person(r, page.all[i].item, &w);
         to_json_end(&w);
     }
     to_json_end(&w);
-    to_json_member_int(&w, "total", (int64_t)l.total);
-    if (l.count == l.room)
-        to_json_member_text(&w, "after", l.all[l.count - 1]->id);
+    admin_page_write_end(&page, &w);
     to_json_end(&w);
     directory_leave(r->node->directory);
 }

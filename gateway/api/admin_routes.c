@@ -55,6 +55,36 @@ enum err_code admin_read_list(struct http_request *r, struct admin_list *out, st
     return code == ERR_NOT_FOUND ? OK : code;
 }
 
+enum err_code admin_page_begin(struct http_request *r, struct admin_page *out, struct err *err)
+{
+    *out = (struct admin_page){ 0 };
+    enum err_code code = admin_read_list(r, &out->list, err);
+    if (code == OK && (out->all = arena_array(r->arena, out->list.limit, sizeof *out->all)) == NULL)
+        code = err_set(err, ERR_MEMORY, "a list");
+    return code;
+}
+
+void admin_page_offer(struct admin_page *p, const void *item, struct span id)
+{
+    size_t room = p->list.limit;
+    p->total++;
+    if (!span_empty(p->list.after) && span_compare(id, p->list.after) <= 0)
+        return;
+    if (p->count == room && span_compare(id, p->all[room - 1].id) >= 0)
+        return;
+    size_t at = p->count < room ? p->count++ : room - 1;
+    for (; at > 0 && span_compare(p->all[at - 1].id, id) > 0; at--)
+        p->all[at] = p->all[at - 1];
+    p->all[at] = (struct admin_kept){ item, id };
+}
+
+void admin_page_write_end(const struct admin_page *p, struct to_json *w)
+{
+    to_json_member_int(w, "total", (int64_t)p->total);
+    if (p->count == p->list.limit)
+        to_json_member_text(w, "after", p->all[p->count - 1].id);
+}
+
 enum err_code admin_person_id(const struct http_request *r, struct span name, struct span *id, struct err *err)
 {
     directory_enter(r->node->directory);

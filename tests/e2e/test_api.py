@@ -514,5 +514,27 @@ def story_the_examples_of_the_page_run(world):
     gateway.stop()
 
 
+def story_lists_come_in_pages(world):
+    """Every person stands on exactly one page, in the order of ids, whatever the size of the pages."""
+    gateway = world.gateway(policy=fast_policy()).start()
+    gateway.cli("person", "import", "-", stdin=json.dumps([{"email": "p%d@acme.example" % i} for i in range(25)]))
+    for size in (1, 7, 24, 25, 26):
+        ids, after, pages = [], "", 0
+        while after is not None:
+            page = gateway.call("GET", "/admin/v1/persons?limit=%d%s" % (size, "&after=" + after if after else ""), admin=True,
+                                headers={"Authorization": "Bearer " + admin_key(gateway)}).json()
+            expect(page["total"] == 25 and len(page["persons"]) <= size, "page of %d: %s" % (size, page))
+            ids += [p["id"] for p in page["persons"]]
+            after, pages = page.get("after"), pages + 1
+        expect(len(ids) == 25 and ids == sorted(set(ids)), "pages of %d: %s" % (size, ids))
+    gateway.stop()
+
+
+def admin_key(gateway):
+    if not getattr(gateway, "admin_api_key", None):
+        gateway.admin_api_key = gateway.cli_json("key", "create", "--label", "story", "--scope", "admin")["key"]
+    return gateway.admin_api_key
+
+
 if __name__ == "__main__":
     harness.main(globals())
