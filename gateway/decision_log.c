@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { RING_NOTES = 4096, RINGS = 64, FILTER_SLOTS = 65536, FLUSH_MS = 50, BATCH = 256, NOTE_CHECKS = 8, NOTE_TEXT = 256, HOUR_MS = 3600000, ACCELERATE_S = 600,
-       PENDING_MOST = 20000 };
+       PENDING_MOST = 20000, PARTITIONS = 1024, LOOK_BACK_MS = 5000, LOOK_MOST = 1000, LOOK_ROUNDS = 100 };
 
 /* What the event needs, copied: the directory may have moved on when it is written. */
 struct note {
@@ -35,6 +35,7 @@ struct decision_log {
     uint64_t *filter;             /* hash of (person, device, app, hour) of allows already recorded; 0 empty */
     struct note *pending;         /* taken from the rings, not in the log yet: kept while the store is away */
     size_t pending_count;
+    bool unsure[PARTITIONS];      /* the last append there had no good answer: it may have happened */
     atomic_bool stop;
     bool started;
     pthread_t thread;
@@ -170,17 +171,61 @@ static bool note_to_event(const struct note *n, struct arena *arena, struct even
     return out->data.at != NULL;
 }
 
+struct look { struct decision_log *log; size_t seen; };
+
+static bool drop_written(void *context, const struct log_entry *entry)
+{
+    struct look *look = context;
+    struct decision_log *log = look->log;
+    look->seen++;
+    for (size_t i = 0; i < log->pending_count; i++) {
+        if (!span_equal_text(entry->event.id, log->pending[i].id))
+            continue;
+        log->pending_count--;
+        memmove(&log->pending[i], &log->pending[i + 1], (log->pending_count - i) * sizeof log->pending[0]);
+        break;
+    }
+    return true;
+}
+
+/* What an append without an answer did write is taken off the list: nothing is recorded twice. */
+static enum err_code settle_partition(struct decision_log *log, unsigned partition, struct err *err)
+{
+    int64_t from_ms = INT64_MAX;
+    struct log_position at;
+    enum err_code code = OK;
+    for (size_t i = 0; i < log->pending_count; i++)
+        if (log->pending[i].partition == partition && log->pending[i].at_ms < from_ms)
+            from_ms = log->pending[i].at_ms;
+    snprintf(at.text, sizeof at.text, "%lld-0", (long long)(from_ms > LOOK_BACK_MS ? from_ms - LOOK_BACK_MS : 0));
+    for (int round = 0; round < LOOK_ROUNDS && code == OK; round++) {
+        struct look look = { log, 0 };
+        code = log->store->ops->log_range(log->store, partition, &at, LOOK_MOST, drop_written, &look, err);
+        if (code == OK && look.seen == 0)
+            break;
+    }
+    if (code == OK || code == ERR_GONE)
+        log->unsure[partition % PARTITIONS] = false;
+    return code == ERR_GONE ? OK : code;
+}
+
 /* Writes the pending notes of one partition; they leave the list only when the store has them. */
 static enum err_code flush_partition(struct decision_log *log, unsigned partition, struct err *err)
 {
     struct event events[BATCH];
     size_t count = 0, kept = 0;
     struct arena arena;
+    if (log->unsure[partition % PARTITIONS]) {
+        enum err_code settled = settle_partition(log, partition, err);
+        if (settled != OK)
+            return settled;
+    }
     arena_init(&arena, 64 * 1024, 16 * 1024 * 1024);
     for (size_t i = 0; i < log->pending_count && count < BATCH; i++)
         if (log->pending[i].partition == partition && note_to_event(&log->pending[i], &arena, &events[count]))
             count++;
-    enum err_code code = log->store->ops->append(log->store, partition, events, count, err);
+    enum err_code code = count > 0 ? log->store->ops->append(log->store, partition, events, count, err) : OK;
+    log->unsure[partition % PARTITIONS] = code != OK;
     size_t written = code == OK ? count : 0;
     arena_done(&arena);
     for (size_t i = 0; i < log->pending_count; i++) {
