@@ -10,10 +10,11 @@ static const char *const rule_names[] = {
     [RULE_BREAK_GLASS] = "break_glass", [RULE_OUTAGE] = "outage", [RULE_UNKNOWN_PERSON] = "unknown_person", [RULE_UNKNOWN_APP] = "unknown_app",
     [RULE_UNKNOWN_ACTION] = "unknown_action", [RULE_UNIDENTIFIED] = "unidentified", [RULE_NO_DEVICE] = "no_device", [RULE_LADDER_CLOSED] = "ladder_closed",
     [RULE_LADDER_WARN] = "ladder_warn", [RULE_REPAIR_APP] = "repair_app", [RULE_UNOWNED] = "unowned", [RULE_DUPLICATE] = "duplicate", [RULE_GOOD] = "good",
+    [RULE_WEAK_PROOF] = "weak_proof",
 };
 
 const char *outcome_name(enum outcome o) { return outcome_names[o <= OUTCOME_DENY ? o : OUTCOME_DENY]; }
-const char *rule_name(enum rule r) { return r <= RULE_GOOD ? rule_names[r] : "unknown"; }
+const char *rule_name(enum rule r) { return r <= RULE_WEAK_PROOF ? rule_names[r] : "unknown"; }
 
 /* What a device's checks mean for the app that was asked for. */
 struct judged {
@@ -171,6 +172,12 @@ static void decide_by_person(struct deciding *d)
 
 /* ---- the named device ---- */
 
+/* A repair app opens on any proof: from it people put the better one in place. */
+static bool is_weak_proof(const struct decision_input *in)
+{
+    return in->proof != PROOF_NOT_ASKED && !in->app->repair && in->proof < in->policy->proof[in->app->sensitivity];
+}
+
 static void decide_by_device(struct deciding *d)
 {
     const struct decision_input *in = d->in;
@@ -191,6 +198,12 @@ static void decide_by_device(struct deciding *d)
         d->out->device = device;
         decision_step(d, "device %.*s is not this person's", SPAN_ARGS(device->id));
         decide_unidentified(d, RULE_UNIDENTIFIED);
+        return;
+    }
+    if (is_weak_proof(in)) {
+        d->out->device = device;
+        decision_step(d, "device %.*s was proved by %s, and this sensitivity needs %s", SPAN_ARGS(device->id), proof_name(in->proof), proof_name(in->policy->proof[in->app->sensitivity]));
+        decide_unidentified(d, RULE_WEAK_PROOF);
         return;
     }
     struct judged j = judge(d, device, in->person);
@@ -277,7 +290,7 @@ static void tell_question(struct deciding *d)
 void decision_make(const struct decision_input *in, struct arena *arena, decision_step_fn *step, void *context, struct decision *out)
 {
     struct deciding d = { in, arena, step, context, out, false };
-    *out = (struct decision){ .app = in->app, .stale = in->store_age_s > DECISION_STALE_S };
+    *out = (struct decision){ .app = in->app, .stale = in->store_age_s > DECISION_STALE_S, .proof = in->proof };
     tell_question(&d);
     if (!decide_early(&d))
         decide_by_door(&d);

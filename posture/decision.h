@@ -8,7 +8,7 @@ const char *outcome_name(enum outcome o);
 
 /* Which rule decided; also in the log and in explain. */
 enum rule { RULE_BREAK_GLASS, RULE_OUTAGE, RULE_UNKNOWN_PERSON, RULE_UNKNOWN_APP, RULE_UNKNOWN_ACTION, RULE_UNIDENTIFIED, RULE_NO_DEVICE, RULE_LADDER_CLOSED,
-            RULE_LADDER_WARN, RULE_REPAIR_APP, RULE_UNOWNED, RULE_DUPLICATE, RULE_GOOD };
+            RULE_LADDER_WARN, RULE_REPAIR_APP, RULE_UNOWNED, RULE_DUPLICATE, RULE_GOOD, RULE_WEAK_PROOF };
 const char *rule_name(enum rule r);   /* "break_glass", "ladder_closed", ... */
 
 enum door_device { DEVICE_NOT_ASKED,  /* the door cannot name one: person_verdict */
@@ -20,6 +20,7 @@ struct decision_input {
     const struct person *person;      /* NULL: unknown to us */
     struct span person_asked;         /* as the door named them */
     enum door_device door;
+    enum proof proof;                 /* how the door knows the device; PROOF_NOT_ASKED: a caller named it */
     const struct device *device;      /* with DEVICE_NAMED */
     const struct device *const *devices; size_t device_count; /* the person's devices, for person_verdict and nudging */
     bool device_subject;              /* the device itself is the subject: no person asked */
@@ -36,6 +37,7 @@ struct decision {
     enum outcome outcome;
     enum rule rule;
     bool stale;
+    enum proof proof;                 /* as it was asked */
     const struct device *device;      /* the one that decided; may be NULL */
     const struct app *app;
     struct span rung;

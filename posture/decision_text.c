@@ -156,6 +156,7 @@ static void add_asked(struct buf *out, const struct deciding *d)
     case RULE_NO_DEVICE: buf_append_text(out, ": no device of this person was seen in the last 30 days"); break;
     case RULE_UNIDENTIFIED: buf_append_text(out, o->device == NULL ? ": the door proved no device that is known" : ": another person's device, or nobody's"); break;
     case RULE_DUPLICATE: buf_format(out, ": duplicate identity, in conflict with %.*s", SPAN_ARGS(o->device->duplicate_of)); break;
+    case RULE_WEAK_PROOF: buf_format(out, ": the device was proved by %s only, and %s is the least here", proof_name(o->proof), proof_name(d->in->policy->proof[d->in->app->sensitivity])); break;
     case RULE_UNOWNED: buf_append_text(out, ": the device has no owner"); break;
     case RULE_LADDER_CLOSED:
     case RULE_LADDER_WARN:
@@ -260,6 +261,7 @@ static void say_unidentified(struct buf *out, const struct deciding *d)
     switch (d->out->rule) {
     case RULE_DUPLICATE: buf_append_text(out, "Two devices say that they are this one, so we cannot tell them apart."); break;
     case RULE_NO_DEVICE: buf_append_text(out, "We have seen no device of yours in the last 30 days."); break;
+    case RULE_WEAK_PROOF: buf_append_text(out, "This app needs a surer sign of which device you are using."); break;
     default: buf_append_text(out, d->out->device == NULL ? "We could not tell which device you are using." : "This device is not set up for you."); break;
     }
     buf_format(out, " %.*s %s.", SPAN_ARGS(title), d->out->outcome == OUTCOME_DENY ? "does not open without that" : "opens this time");
@@ -285,7 +287,8 @@ static void say_user(struct buf *out, const struct deciding *d)
     case RULE_UNKNOWN_ACTION: buf_format(out, "This way to use %.*s is not set up here yet.", SPAN_ARGS(title)), say_ask(out, d); break;
     case RULE_UNIDENTIFIED:
     case RULE_NO_DEVICE:
-    case RULE_DUPLICATE: say_unidentified(out, d); break;
+    case RULE_DUPLICATE:
+    case RULE_WEAK_PROOF: say_unidentified(out, d); break;
     case RULE_LADDER_CLOSED: say_closed(out, d); break;
     case RULE_LADDER_WARN: say_warning(out, d); break;
     case RULE_BREAK_GLASS:

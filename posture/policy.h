@@ -5,6 +5,8 @@
 #include "posture/base/yaml_read.h"
 #include "posture/check.h"
 #include "posture/device.h"
+#include "posture/door.h"
+#include "posture/proof.h"
 
 enum { POLICY_MAX_SENSITIVITIES = 8, POLICY_MAX_APPS = 4096, POLICY_MAX_CHECKS = 512, POLICY_MAX_LADDERS = 64, POLICY_MAX_RUNGS = 16,
        POLICY_MAX_MATCHES = 256, POLICY_MAX_GROUPS = 64, POLICY_MAX_BREAK_GLASS = 64, POLICY_MAX_ACTIONS = 64, POLICY_MAX_CHANNELS = 8,
@@ -72,6 +74,8 @@ struct policy {
     } nudges;
     struct outage_rule outage[POLICY_MAX_SENSITIVITIES];
     enum unidentified unidentified[POLICY_MAX_SENSITIVITIES];
+    enum proof proof[POLICY_MAX_SENSITIVITIES]; /* the least proof of device a login needs, else it is unidentified; PROOF_NONE: any that there is */
+    const struct door *doors; size_t door_count;                /* ascending by id */
     struct { unsigned share_percent; unsigned at_least; int64_t within_s; } breaker; /* within 0: off */
     struct { unsigned percent; } rings;
     enum person_verdict person_verdict;

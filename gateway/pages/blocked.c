@@ -50,6 +50,7 @@ static enum blocked_state state_of(const struct blocked *b)
     case RULE_DUPLICATE: return BLOCKED_UNCHECKED;
     case RULE_UNIDENTIFIED:
     case RULE_NO_DEVICE:
+    case RULE_WEAK_PROOF:
     case RULE_UNOWNED: return BLOCKED_DEVICE_UNKNOWN;
     default: break;
     }
