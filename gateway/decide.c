@@ -45,6 +45,7 @@ static void fill_input(const struct http_request *r, const struct question *q, c
     in->person_asked = q->person;
     in->device = device;
     in->door = q->door_device == DEVICE_NAMED && device == NULL ? DEVICE_UNPROVED : q->door_device;
+    in->proof = q->proof;
     in->device_subject = q->device_subject;
     in->app = find_app(in->policy, q);
     in->app_asked = q->app;
@@ -172,6 +173,8 @@ void decide_write_context(const struct answer *a, struct to_json *w)
     to_json_end(w);
     if (d->device != NULL)
         to_json_member_text(w, "device", d->device->id);
+    if (d->proof != PROOF_NOT_ASKED)
+        to_json_member_text(w, "proof", span_of(proof_name(d->proof)));
     to_json_member_time_if(w, "deadline", sure_deadline(d));
     to_json_member_time_if(w, "valid_until", d->valid_until_s);
     to_json_member_text_if(w, "remediation_url", a->page);

@@ -10,6 +10,7 @@ struct question {
     struct span door;                /* "authzen", "forward_auth", "explain", ... */
     struct span person;              /* as the door names them; empty with device_subject */
     enum door_device door_device;
+    enum proof proof;                /* of the device, by a door that proves one; PROOF_NOT_ASKED: the caller names it */
     struct span device_kind;         /* "id", or an identifier's kind: "serial", "uuid", "certificate" */
     struct span device;              /* with DEVICE_NAMED; raw, normalised here */
     bool device_subject;

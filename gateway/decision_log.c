@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RING_NOTES = 4096, RINGS = 64, FILTER_SLOTS = 65536, FLUSH_MS = 50, BATCH = 256, NOTE_CHECKS = 8, NOTE_TEXT = 256, HOUR_MS = 3600000, ACCELERATE_S = 600,
+enum { RING_NOTES = 4096, RINGS = 128 /* workers and slow lane threads */, FILTER_SLOTS = 65536, FLUSH_MS = 50, BATCH = 256, NOTE_CHECKS = 8, NOTE_TEXT = 256, HOUR_MS = 3600000, ACCELERATE_S = 600,
        PENDING_MOST = 20000, PARTITIONS = 1024, LOOK_BACK_MS = 5000, LOOK_MOST = 1000, LOOK_ROUNDS = 100 };
 
 /* What the event needs, copied: the directory may have moved on when it is written. */
@@ -17,6 +17,7 @@ struct note {
     int64_t at_ms, deadline_s;
     enum outcome outcome;
     enum rule rule;
+    enum proof proof;
     bool stale;
     unsigned partition;
 };
@@ -83,6 +84,7 @@ static void fill_note(struct note *n, const struct decision_input *in, const str
     n->deadline_s = d->deadline_s;
     n->outcome = d->outcome;
     n->rule = d->rule;
+    n->proof = d->proof;
     n->stale = d->stale;
     int64_t at_ms = 0;
     unsigned partition = 0;
@@ -142,6 +144,8 @@ static void note_to_data(const struct note *n, struct to_json *w)
     to_json_member_text(w, "rule", span_of(rule_name(n->rule)));
     to_json_member_text(w, "app", span_of(n->app));
     to_json_member_text(w, "door", span_of(n->door));
+    if (n->proof != PROOF_NOT_ASKED)
+        to_json_member_text(w, "proof", span_of(proof_name(n->proof)));
     to_json_member_text_if(w, "asked", span_of(n->asked));
     to_json_member_text_if(w, "rung", span_of(n->rung));
     if (n->checks[0][0] != '\0') {

@@ -8,7 +8,7 @@
 struct decision_ring;
 /* Where a record's events go; the same arithmetic as the store's, usable on a worker. 0 before the store was ever reached. */
 unsigned decision_log_partition(const struct decision_log *log, enum record_kind kind, struct span id);
-/* The ring belongs to one worker thread. Owned by the log. NULL when memory is short. */
+/* The ring belongs to one thread: a worker, or one of the slow lane. Owned by the log. NULL when memory is short. */
 struct decision_ring *decision_log_ring(struct decision_log *log);
 /* Copies what the event needs; false when it was not recorded by rule or for want of room. `id` is the decision's. */
 bool decision_ring_put(struct decision_ring *ring, const struct decision_input *in, const struct decision *d, struct span id, struct span door, struct span request_id);

@@ -1,5 +1,6 @@
 #include "gateway/slow_lane.h"
 
+#include "gateway/decision_log.h"
 #include "gateway/node.h"
 
 #include <pthread.h>
@@ -13,6 +14,7 @@ enum { URGENT_SHARE = 8, FULL_PAUSE_NS = 1000000 };
 struct slow_thread {
     struct slow_lane *lane;
     struct store *store;
+    struct decision_ring *decisions;
     pthread_t thread;
     bool started;
 };
@@ -50,6 +52,7 @@ static void *slow_thread_main(void *context)
     if (t->lane->node->directory != NULL)
         directory_register_thread();
     while ((job = mailbox_receive(t->lane->queue, -1)) != NULL) {
+        job->decisions = t->decisions;
         job->run(job, t->store);
         finish(job);
     }
@@ -77,6 +80,7 @@ static enum err_code start(struct slow_lane *lane, unsigned i, const struct stor
     enum err_code code = factory != NULL && factory->open != NULL ? factory->open(factory->context, &t->store, err) : OK;
     if (code != OK)
         return err_wrap(err, "the store of slow lane thread %u", i);
+    t->decisions = lane->node->decisions != NULL ? decision_log_ring(lane->node->decisions) : NULL;
     int failed = start_thread(t);
     return failed == 0 ? OK : err_set(err, ERR_IO, "starting slow lane thread %u: %s", i, strerror(failed));
 }

@@ -12,6 +12,7 @@ struct slow_job {
     void (*run)(struct slow_job *, struct store *); /* on a slow lane thread */
     void (*done)(struct slow_job *);                /* on the thread of `reply`, or right there when NULL; frees the job */
     struct mailbox *reply;
+    struct decision_ring *decisions;                /* the thread's own, set before run(); NULL in tests without a decision log */
 };
 MUST_CHECK enum err_code slow_lane_new(const struct node *node, unsigned threads, size_t queue, const struct store_factory *factory, struct slow_lane **out, struct err *err);
 bool slow_lane_send(struct slow_lane *lane, struct slow_job *job, bool urgent); /* false: full, the caller keeps the job */

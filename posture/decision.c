@@ -9,12 +9,12 @@ static const char *const outcome_names[] = { "allow", "warn", "deny" };
 static const char *const rule_names[] = {
     [RULE_BREAK_GLASS] = "break_glass", [RULE_OUTAGE] = "outage", [RULE_UNKNOWN_PERSON] = "unknown_person", [RULE_UNKNOWN_APP] = "unknown_app",
     [RULE_UNKNOWN_ACTION] = "unknown_action", [RULE_UNIDENTIFIED] = "unidentified", [RULE_NO_DEVICE] = "no_device", [RULE_LADDER_CLOSED] = "ladder_closed",
-    [RULE_LADDER_WARN] = "ladder_warn", [RULE_REPAIR_APP] = "repair_app", [RULE_UNOWNED] = "unowned", [RULE_DUPLICATE] = "duplicate", [RULE_GOOD] = "good",
-    [RULE_WEAK_PROOF] = "weak_proof",
+    [RULE_LADDER_WARN] = "ladder_warn", [RULE_REPAIR_APP] = "repair_app", [RULE_UNOWNED] = "unowned", [RULE_DUPLICATE] = "duplicate",
+    [RULE_WEAK_PROOF] = "weak_proof", [RULE_GOOD] = "good",
 };
 
 const char *outcome_name(enum outcome o) { return outcome_names[o <= OUTCOME_DENY ? o : OUTCOME_DENY]; }
-const char *rule_name(enum rule r) { return r <= RULE_WEAK_PROOF ? rule_names[r] : "unknown"; }
+const char *rule_name(enum rule r) { return r <= RULE_GOOD ? rule_names[r] : "unknown"; }
 
 /* What a device's checks mean for the app that was asked for. */
 struct judged {

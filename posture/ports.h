@@ -57,6 +57,9 @@ struct store_ops {
     enum err_code (*claim)(struct store *, struct span kind, struct span value, struct span owner, struct buf *holder, struct err *);
     enum err_code (*holder)(struct store *, struct span kind, struct span value, struct buf *holder, struct err *);  /* ERR_NOT_FOUND */
     enum err_code (*release)(struct store *, struct span kind, struct span value, struct span owner, struct err *);  /* only if ours */
+    /* Remembers `value` for ttl_s. OK the first time; ERR_CONFLICT while it is remembered: request ids, codes, link tokens. An answer that was
+     * lost leaves it remembered: the caller refuses, since used twice is worse than refused once. */
+    enum err_code (*once)(struct store *, struct span kind, struct span value, int64_t ttl_s, struct err *);
     /* Every record of a kind, in no order; loads of the directory. Refreshes kept beside the records are merged into bodies'
      * meaning by the second function: `seen` is called for each device's newest refresh. */
     enum err_code (*each_record)(struct store *, enum record_kind, bool (*fn)(void *, const struct record *), void *, struct err *);

@@ -67,14 +67,17 @@ struct redis_key redis_key_of(unsigned partitions, unsigned partition, enum redi
     return begin(partitions, partition, names[kind]);
 }
 
-struct redis_key redis_key_claim(unsigned partitions, struct span kind, struct span value)
+static struct redis_key of_kind(unsigned partitions, const char *what, struct span kind, struct span value)
 {
-    struct redis_key key = begin(partitions, redis_key_claim_partition(partitions, kind, value), "i:");
+    struct redis_key key = begin(partitions, redis_key_claim_partition(partitions, kind, value), what);
     add_part(&key, kind, REDIS_CLAIM_KIND_MOST);
     add(&key, SPAN_LITERAL(":"));
     add_part(&key, value, REDIS_CLAIM_VALUE_MOST);
     return key;
 }
+
+struct redis_key redis_key_claim(unsigned partitions, struct span kind, struct span value) { return of_kind(partitions, "i:", kind, value); }
+struct redis_key redis_key_once(unsigned partitions, struct span kind, struct span hash) { return of_kind(partitions, "1:", kind, hash); }
 
 struct redis_key redis_key_outbox(unsigned partitions, unsigned partition, struct span reader, bool bodies)
 {

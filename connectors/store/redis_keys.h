@@ -15,6 +15,7 @@
  *   pst:{TAG}:o:<reader>              zset     outbox: item id by due ms                                               until done
  *   pst:{TAG}:ob:<reader>             hash     outbox: item id -> body                                                 until done
  *   pst:{pMM}:i:<kind>:<value>        string   the d_ or p_ id that holds this identifier; MM from kind:value itself  with the record
+ *   pst:{pMM}:1:<kind>:<hash>         string   something used once (SHA-256 hex of it); MM from kind:hash itself       as asked, minutes
  *
  * A record's value is "<version>\n<body>": its version is read without looking at the body. */
 #ifndef CONNECTORS_STORE_REDIS_KEYS_H
@@ -35,6 +36,7 @@ unsigned redis_key_claim_partition(unsigned partitions, struct span kind, struct
 struct redis_key redis_key_record(unsigned partitions, enum record_kind kind, struct span id);
 struct redis_key redis_key_of(unsigned partitions, unsigned partition, enum redis_key_kind kind);
 struct redis_key redis_key_claim(unsigned partitions, struct span kind, struct span value);
+struct redis_key redis_key_once(unsigned partitions, struct span kind, struct span hash);
 struct redis_key redis_key_outbox(unsigned partitions, unsigned partition, struct span reader, bool bodies);
 /* A pattern for SCAN that finds the records of a kind, and the id inside a key that matched (empty: not such a key). */
 const char *redis_key_pattern(enum record_kind kind);

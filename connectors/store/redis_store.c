@@ -300,6 +300,27 @@ static enum err_code store_release(struct store *store, struct span kind, struct
     return redis_write(s->connection, &reply, err);
 }
 
+/* ---- once ---- */
+
+static enum err_code store_once(struct store *store, struct span kind, struct span value, int64_t ttl_s, struct err *err)
+{
+    struct redis_store *s = redis_store_of(store);
+    CLEANUP(redis_reply_done) redisReply *reply = NULL;
+    char hash[SECRET_HEX_BYTES + 1];
+    secret_sha256_hex(value, hash);
+    struct redis_key key = redis_key_once(s->partitions, kind, span_make(hash, SECRET_HEX_BYTES));
+    redis_command(s->connection, "SET");
+    redis_key(s->connection, &key);
+    redis_text(s->connection, "1");
+    redis_text(s->connection, "NX");
+    redis_text(s->connection, "EX");
+    redis_number(s->connection, ttl_s > 0 ? ttl_s : 1);
+    enum err_code code = redis_write(s->connection, &reply, err);
+    if (code != OK || reply->type != REDIS_REPLY_NIL)
+        return code;
+    return err_set(err, ERR_CONFLICT, "this %.*s was used before", SPAN_ARGS(kind));
+}
+
 /* ---- walks ---- */
 
 /* One turn of SCAN or HSCAN: the next cursor, and the elements in *items (inside *reply). */
@@ -425,7 +446,7 @@ static void store_free(struct store *store)
 
 static const struct store_ops ops = {
     .free = store_free, .partitions = store_partitions, .partition_of = store_partition_of, .get = store_get, .commit = store_commit,
-    .append = redis_log_append, .refresh = store_refresh, .claim = store_claim, .holder = store_holder, .release = store_release,
+    .append = redis_log_append, .refresh = store_refresh, .claim = store_claim, .holder = store_holder, .release = store_release, .once = store_once,
     .each_record = store_each_record, .each_seen = store_each_seen, .log_end = redis_log_end, .log_read = redis_log_read,
     .log_range = redis_log_range, .log_range_back = redis_log_range_back, .lease = redis_work_lease, .unlease = redis_work_unlease,
     .advance = redis_work_advance, .outbox = redis_work_outbox, .due = redis_work_due, .set_due = redis_work_set_due,

@@ -2,7 +2,6 @@
  * Source: OpenID AuthZEN, Authorization API 1.0 (final), sections "Access Evaluation", "Access Evaluations", "Metadata". */
 #include "gateway/decide.h"
 #include "gateway/http/router.h"
-#include "gateway/worker.h"
 
 #include "posture/base/from_json.h"
 
@@ -129,7 +128,7 @@ static bool answer_one(struct http_request *r, const struct asked *asked, struct
     struct answer a;
     if (refuse_type(asked, w))
         return false;
-    decide(r, &asked->question, r->worker != NULL ? worker_decisions(r->worker) : NULL, NULL, NULL, &a);
+    decide(r, &asked->question, r->decisions, NULL, NULL, &a);
     bool allowed = a.decision.outcome != OUTCOME_DENY;
     to_json_object(w);
     to_json_member_bool(w, "decision", allowed);

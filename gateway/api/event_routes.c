@@ -247,7 +247,7 @@ static void fetch_more(struct event_stream *s)
     struct fetch *f = calloc(1, sizeof *f);
     if (f == NULL)
         return;
-    f->job = (struct slow_job){ fetch_run, fetch_done, s->reply };
+    f->job = (struct slow_job){ .run = fetch_run, .done = fetch_done, .reply = s->reply };
     f->stream = s;
     buf_clear(&s->text);
     s->sent = 0;

@@ -3,7 +3,6 @@
  * Sources: nginx ngx_http_auth_request_module (any other status is an error and closes), RFC 9440 (Client-Cert). */
 #include "gateway/decide.h"
 #include "gateway/http/router.h"
-#include "gateway/worker.h"
 
 #include "posture/base/secret.h"
 
@@ -151,7 +150,7 @@ static enum route_result forward_auth(struct http_request *r, struct http_respon
     read_certificate(r, &q);
     struct answer a;
     directory_enter(r->node->directory);
-    decide(r, &q, r->worker != NULL ? worker_decisions(r->worker) : NULL, NULL, NULL, &a);
+    decide(r, &q, r->decisions, NULL, NULL, &a);
     res->decision = a.id;
     if (a.decision.outcome == OUTCOME_DENY) {
         refuse(r, res, &a);

@@ -27,6 +27,7 @@ struct http_request {
     struct worker *worker;          /* NULL in the slow lane */
     struct mailbox *reply;          /* of the worker whose connection this is: where slow jobs of a stream answer to */
     struct store *store;            /* the slow lane thread's connection; NULL on a worker */
+    struct decision_ring *decisions; /* where this thread's decisions go; NULL: not recorded */
     enum http_method method;
     enum listener_kind listener;    /* one bit */
     struct span path;               /* decoded, checked, starts with '/' */

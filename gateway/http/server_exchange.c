@@ -150,6 +150,7 @@ static void slow_run(struct slow_job *job, struct store *store)
 {
     struct exchange *x = (struct exchange *)(void *)job;
     x->request.store = store;
+    x->request.decisions = job->decisions;
     if (take_body(x))
         x->route->slow(&x->request, &x->response);
     x->request.store = NULL;
@@ -188,7 +189,7 @@ static bool send_to_slow_lane(struct exchange *x)
     if (x->request.reply == NULL || lane == NULL || x->route->slow == NULL || request_detach(&x->request, &err) != OK)
         return false;
     x->request.worker = NULL;
-    x->job = (struct slow_job){ slow_run, slow_done, x->request.reply };
+    x->job = (struct slow_job){ .run = slow_run, .done = slow_done, .reply = x->request.reply };
     x->in_lane = true;
     x->stage = STAGE_SLOW;
     if (slow_lane_send(lane, &x->job, x->style != PROBLEM_AGENT))

@@ -100,7 +100,7 @@ void shown_send(const struct node *node, const struct shown *shown)
     struct shown_job *j = malloc(sizeof *j);
     if (j == NULL)
         return;
-    *j = (struct shown_job){ { run_job, end_job, NULL }, node, *shown };
+    *j = (struct shown_job){ { .run = run_job, .done = end_job }, node, *shown };
     if (!slow_lane_send(node->slow_lane, &j->job, false))
         free(j);
 }

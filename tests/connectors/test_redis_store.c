@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -190,6 +191,22 @@ static void an_identifier_has_one_owner_whoever_comes_at_once(void **state)
         }
         assert_int_equal(won, 1);
         assert_int_equal(lost, THREADS - 1);
+    }
+}
+
+static void once_is_once_until_it_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    char long_value[4000];
+    memset(long_value, 'x', sizeof long_value);
+    struct span value = span_make(long_value, sizeof long_value), other = span_make(long_value, sizeof long_value - 1);
+    assert_ok(f, OPS(f)->once(f->store, TEXT("saml_request"), value, 600, &f->err));
+    assert_code(f, OPS(f)->once(f->store, TEXT("saml_request"), value, 600, &f->err), ERR_CONFLICT, "used before");
+    assert_ok(f, OPS(f)->once(f->store, TEXT("saml_request"), other, 600, &f->err));
+    assert_ok(f, OPS(f)->once(f->store, TEXT("code"), value, 1, &f->err));
+    for (int i = 0; OPS(f)->once(f->store, TEXT("code"), value, 1, &f->err) != OK; i++) {
+        assert_true(i < 600); /* it is forgotten after its second; a slow machine has a minute */
+        usleep(100000);
     }
 }
 
@@ -548,6 +565,7 @@ int main(void)
         ON_SERVER(of_many_writers_each_version_has_one_winner),
         ON_SERVER(an_identifier_has_one_owner_whoever_comes_at_once),
         ON_SERVER(a_claim_names_its_holder_and_only_that_one_releases_it),
+        ON_SERVER(once_is_once_until_it_is_forgotten),
         ON_SERVER(a_refresh_keeps_the_newest_time_of_every_check),
         ON_SERVER(a_large_refresh_is_one_write_and_as_many_events_as_it_needs),
         ON_SERVER(a_walk_meets_every_record_of_its_kind),

@@ -46,7 +46,7 @@ static void done(struct slow_job *job)
 static struct test_job *new_job(struct lane_test *t, void (*run)(struct slow_job *, struct store *), char letter, struct mailbox *reply)
 {
     struct test_job *j = calloc(1, sizeof *j);
-    *j = (struct test_job){ { run, done, reply }, t, letter };
+    *j = (struct test_job){ { .run = run, .done = done, .reply = reply }, t, letter };
     return j;
 }
 

@@ -51,6 +51,7 @@ static int set_up(void **state)
     if (w == NULL)
         return -1;
     w->policies[WORST] = read_policy(POLICY("worst"));
+    w->policies[WORST]->proof[2] = PROOF_WEBAUTHN; /* critical */
     w->policies[LATEST] = read_policy(POLICY("latest"));
     w->policies[BEST] = read_policy(POLICY("best"));
     w->calendar = calendar_new("/usr/share/zoneinfo");
@@ -117,6 +118,7 @@ struct story {
     bool subject;
     const int *devices; size_t device_count;
     int64_t store_age_s;
+    enum proof proof;
     enum outcome outcome;
     enum rule rule;
     const char *user, *admin; /* parts of the reasons; NULL: the person is told nothing */
@@ -127,6 +129,14 @@ struct story {
 static const struct story stories[] = {
     { "all is well", .app = "payroll", ON(GOOD), .outcome = OUTCOME_ALLOW, .rule = RULE_GOOD },
     { "never checked is not failing", .app = "payroll", ON(NEVER_CHECKED), .outcome = OUTCOME_ALLOW, .rule = RULE_GOOD },
+    { "the device was proved well enough", .app = "payroll", ON(GOOD), .proof = PROOF_WEBAUTHN, .outcome = OUTCOME_ALLOW, .rule = RULE_GOOD },
+    { "more than enough", .app = "payroll", ON(GOOD), .proof = PROOF_CERTIFICATE, .outcome = OUTCOME_ALLOW, .rule = RULE_GOOD },
+    { "a cookie is too little for a critical app", .app = "payroll", ON(GOOD), .proof = PROOF_COOKIE, .outcome = OUTCOME_DENY, .rule = RULE_WEAK_PROOF,
+      .user = "This app needs a surer sign of which device you are using. Payroll does not open without that.", .admin = "the device was proved by cookie only, and webauthn is the least here" },
+    { "a credential that is synced too", .app = "payroll", ON(GOOD), .proof = PROOF_WEBAUTHN_SYNCED, .outcome = OUTCOME_DENY, .rule = RULE_WEAK_PROOF, .user = "surer sign", .admin = "proved by webauthn_synced only" },
+    { "and enough for the others", .app = "crm", ON(GOOD), .proof = PROOF_COOKIE, .outcome = OUTCOME_ALLOW, .rule = RULE_GOOD },
+    { "another person's device is that first", .app = "payroll", ON(BENS), .proof = PROOF_COOKIE, .outcome = OUTCOME_DENY, .rule = RULE_UNIDENTIFIED, .user = "This device is not set up for you.", .admin = "another person's" },
+    { "a repair app opens on any proof", .app = "chat", ON(GOOD), .proof = PROOF_COOKIE, .outcome = OUTCOME_ALLOW, .rule = RULE_GOOD },
     { "failing, too new to matter", .days = 1, .app = "payroll", ON(BAD), .outcome = OUTCOME_ALLOW, .rule = RULE_GOOD, .admin = "good on d_bad" },
     { "warned at login", .days = 4, .app = "payroll", ON(BAD), .outcome = OUTCOME_WARN, .rule = RULE_LADDER_WARN,
       .user = "One thing to fix on bad. The firewall is off. Please do this by Mon 10:00 UTC. After that Payroll does not open on this device.", .admin = "rung warn reached 2026-11-19T10:00:00Z, warns" },
@@ -182,7 +192,7 @@ static struct decision_input input_of(const struct world *w, const struct story 
         room[i] = &f->all[s->devices[i]];
     bool owned = s->asked == NULL;
     return (struct decision_input){ .policy = policy, .calendar = w->calendar, .person = owned ? w->ana : NULL, .person_asked = owned ? SPAN_LITERAL("ana@acme.example") : span_of(s->asked),
-                                    .door = s->door, .device = s->door == DEVICE_NAMED ? &f->all[s->device] : NULL, .devices = room, .device_count = s->device_count, .device_subject = s->subject,
+                                    .door = s->door, .proof = s->proof, .device = s->door == DEVICE_NAMED ? &f->all[s->device] : NULL, .devices = room, .device_count = s->device_count, .device_subject = s->subject,
                                     .app = s->app == NULL ? NULL : policy_app(policy, span_of(s->app)), .app_asked = s->app == NULL ? SPAN_LITERAL("nowhere") : span_of(s->app), .action = span_of(s->action),
                                     .now_s = now_s, .ladder_now_s = now_s, .store_age_s = s->store_age_s };
 }

@@ -14,6 +14,7 @@ enum { PARTITIONS_MOST = 64, LISTS = 64, BLOCK_BYTES = 64 * 1024 };
 
 struct fake_record { enum record_kind kind; struct span id, body; int64_t version, due_s; };
 struct fake_claim { struct span kind, value, owner; };
+struct fake_once { struct span kind, value; int64_t until_s; };
 struct fake_seen { struct span device, times; int64_t seen_s; };
 struct fake_item { struct span reader, id, body; unsigned partition; int64_t due_ms; };
 struct fake_lease { struct span reader, node; unsigned partition; int64_t fence, until_ms; struct log_position cursor; };
@@ -26,7 +27,7 @@ struct fake_store {
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t grown;
     struct arena arena;
-    struct list records, claims, seen, items, leases, logs[PARTITIONS_MOST + 1];
+    struct list records, claims, once, seen, items, leases, logs[PARTITIONS_MOST + 1];
     int64_t trimmed_ms[PARTITIONS_MOST + 1];
     uint64_t trimmed_seq[PARTITIONS_MOST + 1];
     int64_t last_ms[PARTITIONS_MOST + 1];
@@ -388,6 +389,29 @@ static enum err_code fake_release(struct store *s, struct span kind, struct span
     size_t i = find_claim(f, kind, value);
     if (i < f->claims.count && span_equal(((struct fake_claim *)f->claims.all[i])->owner, owner))
         forget(&f->claims, i);
+    return leave(f, OK);
+}
+
+/* ---- once ---- */
+
+static enum err_code fake_once(struct store *s, struct span kind, struct span value, int64_t ttl_s, struct err *err)
+{
+    struct fake_store *f = of(s);
+    int64_t now_s = clock_wall_s(f->clock);
+    enum err_code code = enter(f, err);
+    if (code != OK)
+        return code;
+    for (size_t i = 0; i < f->once.count; i++) {
+        struct fake_once *o = f->once.all[i];
+        if (!span_equal(o->kind, kind) || !span_equal(o->value, value))
+            continue;
+        bool used = o->until_s > now_s;
+        if (!used)
+            o->until_s = now_s + ttl_s;
+        return leave(f, used ? err_set(err, ERR_CONFLICT, "this %.*s was used before", SPAN_ARGS(kind)) : OK);
+    }
+    struct fake_once *made = new_thing(f, &f->once, sizeof *made);
+    *made = (struct fake_once){ keep(f, kind), keep(f, value), now_s + ttl_s };
     return leave(f, OK);
 }
 
@@ -821,7 +845,7 @@ static void fake_free(struct store *s) { free(s); }
 
 static const struct store_ops fake_ops = {
     .free = fake_free, .partitions = fake_partitions, .partition_of = fake_partition_of, .get = fake_get, .commit = fake_commit, .append = fake_append,
-    .refresh = fake_refresh, .claim = fake_claim, .holder = fake_holder, .release = fake_release, .each_record = fake_each_record, .each_seen = fake_each_seen,
+    .refresh = fake_refresh, .claim = fake_claim, .holder = fake_holder, .release = fake_release, .once = fake_once, .each_record = fake_each_record, .each_seen = fake_each_seen,
     .log_end = fake_log_end, .log_read = fake_log_read, .log_range = fake_log_range, .log_range_back = fake_log_range_back, .lease = fake_lease,
     .unlease = fake_unlease, .advance = fake_advance, .outbox = fake_outbox, .due = fake_due, .set_due = fake_set_due, .heartbeat = fake_heartbeat,
     .trim = fake_trim, .ping = fake_ping,
@@ -844,7 +868,7 @@ void fake_store_free(struct fake_store *f)
 {
     if (f == NULL)
         return;
-    struct list *lists[] = { &f->records, &f->claims, &f->seen, &f->items, &f->leases };
+    struct list *lists[] = { &f->records, &f->claims, &f->once, &f->seen, &f->items, &f->leases };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         free(lists[i]->all);
     for (size_t i = 0; i <= PARTITIONS_MOST; i++)
