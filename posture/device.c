@@ -43,6 +43,20 @@ static const struct record_body_field identifier_row[] = {
     { "source", RECORD_TEXT, offsetof(struct identifier, source), TEXT_BYTES },
     { "since_s", RECORD_TIME, offsetof(struct identifier, since_s), 0 },
 };
+struct stored_credential { struct credential credential; struct span kind; };
+static const struct record_body_field credential_row[] = {
+    { "kind", RECORD_BORROWED, offsetof(struct stored_credential, kind), TEXT_BYTES },
+    { "id", RECORD_TEXT, offsetof(struct stored_credential, credential.id), TEXT_BYTES },
+    { "person", RECORD_TEXT, offsetof(struct stored_credential, credential.person), TEXT_BYTES },
+    { "created_s", RECORD_TIME, offsetof(struct stored_credential, credential.created_s), 0 },
+    { "used_s", RECORD_TIME, offsetof(struct stored_credential, credential.used_s), 0 },
+    { "source", RECORD_TEXT, offsetof(struct stored_credential, credential.source), TEXT_BYTES },
+    { "label", RECORD_TEXT, offsetof(struct stored_credential, credential.label), TEXT_BYTES },
+    { "key", RECORD_TEXT, offsetof(struct stored_credential, credential.key), TEXT_BYTES },
+    { "counter", RECORD_COUNT, offsetof(struct stored_credential, credential.counter), UINT_MAX },
+    { "backup_eligible", RECORD_FLAG, offsetof(struct stored_credential, credential.backup_eligible), 0 },
+    { "backed_up", RECORD_FLAG, offsetof(struct stored_credential, credential.backed_up), 0 },
+};
 struct stored_result { struct result result; struct span verdict; };
 static const struct record_body_field result_row[] = {
     { "check", RECORD_TEXT, offsetof(struct stored_result, result.check), TEXT_BYTES },
@@ -102,6 +116,12 @@ bool verdict_from(struct span name, enum verdict *v)
     return false;
 }
 
+const char *credential_kind_name(enum credential_kind k)
+{
+    static const char *const names[CREDENTIAL_KINDS] = { "cookie", "webauthn" };
+    return names[k < CREDENTIAL_KINDS ? k : CREDENTIAL_COOKIE];
+}
+
 /* ---- life ---- */
 
 struct device *device_new(void)
@@ -137,6 +157,17 @@ static const struct result *own_results(struct record_body *b, const struct devi
     return all;
 }
 
+static const struct credential *own_credentials(struct record_body *b, const struct credential *from, size_t count)
+{
+    struct credential *all = count == 0 ? NULL : record_body_array(b, count, sizeof *all);
+    for (size_t i = 0; all != NULL && i < count; i++) {
+        struct stored_credential stored = { .credential = from[i] };
+        record_body_own(b, credential_row, COUNT(credential_row), &stored);
+        all[i] = stored.credential;
+    }
+    return all;
+}
+
 struct device *device_copy(const struct device *d)
 {
     CLEANUP(device_freep) struct device *copy = calloc(1, sizeof *copy);
@@ -148,6 +179,7 @@ struct device *device_copy(const struct device *d)
     struct record_body b = { .arena = &copy->arena };
     record_body_own(&b, device_fields, COUNT(device_fields), copy);
     copy->identifiers = record_body_own_list(&b, d->identifiers, d->identifier_count, sizeof *d->identifiers, identifier_row, COUNT(identifier_row));
+    copy->credentials = own_credentials(&b, d->credentials, d->credential_count);
     copy->recheck_checks = record_body_own_texts(&b, d->recheck_checks, d->recheck_count);
     copy->results = own_results(&b, d);
     copy->facts = record_body_own_list(&b, d->facts, d->fact_count, sizeof *d->facts, fact_row, COUNT(fact_row));
@@ -166,6 +198,21 @@ static void write_rows(struct to_json *w, const char *key, const void *all, size
     for (size_t i = 0; i < count; i++) {
         to_json_array(w);
         record_body_write_row(w, fields, field_count, (const char *)all + i * each_bytes);
+        to_json_end(w);
+    }
+    to_json_end(w);
+}
+
+static void write_credentials(struct to_json *w, const struct device *d)
+{
+    if (d->credential_count == 0)
+        return;
+    to_json_key(w, "credentials");
+    to_json_array(w);
+    for (size_t i = 0; i < d->credential_count; i++) {
+        struct stored_credential stored = { d->credentials[i], span_of(credential_kind_name(d->credentials[i].kind)) };
+        to_json_array(w);
+        record_body_write_row(w, credential_row, COUNT(credential_row), &stored);
         to_json_end(w);
     }
     to_json_end(w);
@@ -192,6 +239,7 @@ void device_to_json(const struct device *d, struct to_json *w)
     to_json_member_text(w, "platform", span_of(platform_name(d->platform)));
     record_body_write(w, device_fields, COUNT(device_fields), d);
     write_rows(w, "identifiers", d->identifiers, d->identifier_count, sizeof *d->identifiers, identifier_row, COUNT(identifier_row));
+    write_credentials(w, d);
     record_body_write_texts(w, "recheck_checks", d->recheck_checks, d->recheck_count);
     write_results(w, d);
     write_rows(w, "facts", d->facts, d->fact_count, sizeof *d->facts, fact_row, COUNT(fact_row));
@@ -211,6 +259,34 @@ static size_t read_rows(struct record_body *b, const struct from_json_value *roo
         record_body_read_row(b, &row, fields, field_count, (char *)*out + i * each_bytes);
     }
     return count;
+}
+
+/* Of a kind that a newer version made: left out, since nothing here could check it. */
+static bool known_credential(struct record_body *b, const struct from_json_value *row, struct credential *out)
+{
+    struct stored_credential stored = { 0 };
+    record_body_read_row(b, row, credential_row, COUNT(credential_row), &stored);
+    for (int k = 0; k < CREDENTIAL_KINDS; k++) {
+        if (!span_equal_text(stored.kind, credential_kind_name((enum credential_kind)k)) || span_empty(stored.credential.id))
+            continue;
+        *out = stored.credential;
+        out->kind = (enum credential_kind)k;
+        return b->code == OK;
+    }
+    return false;
+}
+
+static void read_credentials(struct record_body *b, const struct from_json_value *root, struct device *d)
+{
+    struct from_json_value list;
+    void *room;
+    size_t count = record_body_list(b, root, "credentials", DEVICE_MAX_CREDENTIALS, sizeof(struct credential), &list, &room);
+    struct credential *all = room;
+    for (size_t i = 0; i < count && b->code == OK; i++) {
+        struct from_json_value row = from_json_item(&list, i);
+        d->credential_count += known_credential(b, &row, &all[d->credential_count]);
+    }
+    d->credentials = all;
 }
 
 /* device_result() searches by halving, so their order is part of the format. */
@@ -268,6 +344,7 @@ static void read_device(struct record_body *b, const struct from_json_value *roo
     d->platform = platform_from(platform);
     d->identifier_count = read_rows(b, root, "identifiers", DEVICE_MAX_IDENTIFIERS, sizeof *d->identifiers, identifier_row, COUNT(identifier_row), &list);
     d->identifiers = list;
+    read_credentials(b, root, d);
     d->recheck_count = record_body_texts(b, root, "recheck_checks", DEVICE_MAX_RESULTS, TEXT_BYTES, &d->recheck_checks);
     read_results(b, root, d);
     if (with_facts) {
@@ -328,6 +405,63 @@ const struct identifier *device_identifier(const struct device *d, struct span k
         if (span_equal(d->identifiers[i].kind, kind))
             return &d->identifiers[i];
     return NULL;
+}
+
+const struct credential *device_credential(const struct device *d, enum credential_kind kind, struct span id)
+{
+    for (size_t i = 0; i < d->credential_count; i++)
+        if (d->credentials[i].kind == kind && span_equal(d->credentials[i].id, id))
+            return &d->credentials[i];
+    return NULL;
+}
+
+/* ---- edits of credentials ---- */
+
+static int64_t last_life_s(const struct credential *c) { return c->used_s > c->created_s ? c->used_s : c->created_s; }
+
+/* The one that makes room: of that kind, unused for longest. */
+static const struct credential *idle_credential(const struct device *d, enum credential_kind kind)
+{
+    const struct credential *idle = NULL;
+    for (size_t i = 0; i < d->credential_count; i++)
+        if (d->credentials[i].kind == kind && (idle == NULL || last_life_s(&d->credentials[i]) < last_life_s(idle)))
+            idle = &d->credentials[i];
+    return idle;
+}
+
+bool device_put_credential(struct device *d, const struct credential *c)
+{
+    const struct credential *old = device_credential(d, c->kind, c->id);
+    struct record_body b = { .arena = &d->arena };
+    struct credential *all = arena_array(&d->arena, d->credential_count + 1, sizeof *all);
+    const struct credential *own = own_credentials(&b, c, 1);
+    size_t count = 0;
+    if (old == NULL && d->credential_count >= DEVICE_MAX_CREDENTIALS && (old = idle_credential(d, c->kind)) == NULL)
+        return false;
+    if (all == NULL || own == NULL || b.code != OK)
+        return false;
+    for (size_t i = 0; i < d->credential_count; i++)
+        if (&d->credentials[i] != old)
+            all[count++] = d->credentials[i];
+    all[count++] = *own;
+    d->credentials = all;
+    d->credential_count = count;
+    return true;
+}
+
+bool device_drop_credential(struct device *d, enum credential_kind kind, struct span id)
+{
+    const struct credential *old = device_credential(d, kind, id);
+    struct credential *all = old == NULL ? NULL : arena_array(&d->arena, d->credential_count, sizeof *all);
+    size_t count = 0;
+    if (all == NULL)
+        return false;
+    for (size_t i = 0; i < d->credential_count; i++)
+        if (&d->credentials[i] != old)
+            all[count++] = d->credentials[i];
+    d->credentials = all;
+    d->credential_count = count;
+    return true;
 }
 
 /* ---- on and off ---- */

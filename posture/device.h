@@ -12,12 +12,27 @@ enum verdict { VERDICT_UNKNOWN, VERDICT_PASS, VERDICT_FAIL, VERDICT_NOT_APPLICAB
 const char *verdict_name(enum verdict v);                 /* "unknown", "pass", "fail", "not_applicable", "in_progress" */
 bool verdict_from(struct span name, enum verdict *v);
 
-enum { DEVICE_MAX_IDENTIFIERS = 32, DEVICE_MAX_RESULTS = 512, DEVICE_MAX_FACTS = 1024, DEVICE_MAX_ON = 256,
+enum { DEVICE_MAX_IDENTIFIERS = 32, DEVICE_MAX_CREDENTIALS = 16, DEVICE_MAX_RESULTS = 512, DEVICE_MAX_FACTS = 1024, DEVICE_MAX_ON = 256,
        FACT_VALUE_BYTES = 4096, EVIDENCE_BYTES = 300, ON_SLOT_S = 900, DEVICE_BODY_BYTES = 1024 * 1024 };
 
-/* Kinds: "serial", "uuid" (hardware), "instance" (osquery), "certificate" (SHA-256 hex of DER), "name" is NOT an identifier.
- * Values are trimmed and case-folded where the kind is (serial upper, uuid lower, certificate lower). */
+/* Kinds: "serial", "uuid" (hardware), "instance" (osquery), "certificate" (SHA-256 hex of DER), "certificate_serial" (number of a client certificate, hex),
+ * "name" is NOT an identifier. Values are trimmed and case-folded where the kind is (serial upper, uuid and certificates lower). */
 struct identifier { struct span kind, value, source; int64_t since_s; };
+
+enum credential_kind { CREDENTIAL_COOKIE, CREDENTIAL_WEBAUTHN, CREDENTIAL_KINDS };
+const char *credential_kind_name(enum credential_kind k); /* "cookie", "webauthn" */
+/* What one browser on the device proves the device with (gateway/doors/device_proof.h). Taken off the list, it proves nothing any more. */
+struct credential {
+    enum credential_kind kind;
+    struct span id;           /* cookie: c_...; webauthn: the credential id, base64url */
+    struct span person;       /* p_...: the owner when it was made; with another owner it proves nothing */
+    struct span key;          /* webauthn: the public key as COSE (RFC 9052), base64url; empty for a cookie */
+    struct span label;        /* for people: browser or authenticator; may be empty */
+    struct span source;       /* the address it was made from, or last used from */
+    int64_t created_s, used_s; /* used_s is written down once a day at most; 0: never */
+    unsigned counter;         /* webauthn: the last signature counter, 0: it does not count */
+    bool backup_eligible, backed_up; /* webauthn flags BE and BS */
+};
 
 /* One check's result on this device. */
 struct result {
@@ -54,6 +69,7 @@ struct device {
     struct span serial;       /* as shown; also among the identifiers */
     bool virtual_hardware;
     const struct identifier *identifiers; size_t identifier_count;
+    const struct credential *credentials; size_t credential_count;
     struct span owner;        /* p_..., empty: unowned */
     struct span owner_source; /* "import", "assign", "enroll_secret", "claim" */
     int64_t owner_since_s;
@@ -85,6 +101,11 @@ MUST_CHECK enum err_code device_from_json(struct span body, int64_t version, boo
 const struct result *device_result(const struct device *d, struct span check); /* binary search */
 const struct fact *device_fact(const struct device *d, struct span name);
 const struct identifier *device_identifier(const struct device *d, struct span kind);
+const struct credential *device_credential(const struct device *d, enum credential_kind kind, struct span id);
+/* Edits on an unpublished device; texts are copied. Adding replaces one of that kind and id, and when the list is full the one of that kind unused for
+ * longest; false when none can go or memory is short. */
+bool device_put_credential(struct device *d, const struct credential *c);
+bool device_drop_credential(struct device *d, enum credential_kind kind, struct span id); /* false: it was not there */
 /* Normalises by kind; false for values that identify nothing (empty, generic serials, placeholder UUIDs: docs/agents.md). */
 bool identifier_normalize(struct span kind, struct span raw, struct arena *a, struct span *value);
 /* It spoke at now: extends or opens an on stretch. True when the record should be committed (a gap while failing). */

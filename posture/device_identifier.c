@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { VALUE_BYTES = 128, UUID_DIGITS = 32, UUID_BYTES = 36, CERTIFICATE_DIGITS = 64 };
+enum { VALUE_BYTES = 128, UUID_DIGITS = 32, UUID_BYTES = 36, CERTIFICATE_DIGITS = 64, NUMBER_DIGITS = 40 };
 
 /* Written by firmware nobody filled in; compared in upper case. */
 static const char *const generic_serials[] = {
@@ -90,6 +90,21 @@ static struct span certificate(struct span raw, char room[VALUE_BYTES])
     return span_make(room, digits_of(raw, ":", CERTIFICATE_DIGITS, room));
 }
 
+/* At most 20 octets (RFC 5280 section 4.1.2.2), whatever colons and leading zeros it came with. */
+static struct span certificate_serial(struct span raw, char room[VALUE_BYTES])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < raw.bytes; i++) {
+        char c = lower(raw.at[i]);
+        if (c == ':' || (c == '0' && count == 0))
+            continue;
+        if (!is_hex(c) || count == NUMBER_DIGITS)
+            return SPAN_NONE;
+        room[count++] = c;
+    }
+    return span_make(room, count);
+}
+
 static struct span instance(struct span raw, char room[VALUE_BYTES])
 {
     memcpy(room, raw.at, raw.bytes);
@@ -101,7 +116,7 @@ bool identifier_normalize(struct span kind, struct span raw, struct arena *a, st
     static const struct {
         const char *kind;
         struct span (*normal)(struct span raw, char room[VALUE_BYTES]);
-    } kinds[] = { { "serial", serial }, { "uuid", uuid }, { "certificate", certificate }, { "instance", instance } };
+    } kinds[] = { { "serial", serial }, { "uuid", uuid }, { "certificate", certificate }, { "certificate_serial", certificate_serial }, { "instance", instance } };
     char room[VALUE_BYTES];
     struct span trimmed = span_trim(raw);
     if (!is_printable(trimmed))

@@ -107,7 +107,7 @@ static void try_event(struct span body)
 
 static void try_identifier(struct span raw)
 {
-    static const char *const kinds[] = { "serial", "uuid", "certificate", "instance" };
+    static const char *const kinds[] = { "serial", "uuid", "certificate", "certificate_serial", "instance" };
     struct arena a;
     arena_init(&a, 1024, 1024 * 1024);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {

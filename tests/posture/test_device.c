@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #define COUNT(rows) (sizeof(rows) / sizeof(rows)[0])
@@ -15,7 +16,9 @@ static const char FULL[] =
     "{\"platform\":\"macos\",\"id\":\"d_1\",\"name\":\"dover\",\"model\":\"Mac14,2\",\"vendor\":\"Apple Inc.\",\"os_name\":\"macOS\",\"os_version\":\"15.5\",\"agent_version\":\"5.23.1\","
     "\"serial\":\"C02X\",\"virtual\":true,\"owner\":\"p_1\",\"owner_source\":\"import\",\"owner_since_s\":3,\"group\":\"staff\",\"enrolled_s\":1,\"first_seen_s\":2,\"node_key\":4,"
     "\"duplicate_of\":\"d_0\",\"removed\":true,\"recheck_s\":60,\"seen_s\":5000,\"rung\":\"warn\",\"rung_s\":70,"
-    "\"identifiers\":[[\"serial\",\"C02X\",\"osquery\",1],[\"uuid\",\"u\"]],\"recheck_checks\":[\"disk\"],"
+    "\"identifiers\":[[\"serial\",\"C02X\",\"osquery\",1],[\"uuid\",\"u\"]],"
+    "\"credentials\":[[\"cookie\",\"c_1\",\"p_1\",100,200,\"192.0.2.7\",\"Firefox\"],[\"webauthn\",\"AQID\",\"p_1\",300,0,\"\",\"\",\"pQEC\",9,true,true]],"
+    "\"recheck_checks\":[\"disk\"],"
     "\"results\":[[\"disk\",\"fail\",100,90,\"a1b2c3d4\",\"0123456789ab\",0,90,95,800,2,\"/ is open\"],[\"os\",\"pass\",100,50,\"a1b2c3d4\",\"0123456789ab\",100],"
     "[\"swap\",\"unknown\",100,100,\"\",\"\",0,0,0,0,0,\"\",\"no such table\"]],"
     "\"facts\":[[\"check:disk\",\"[{\\\"encrypted\\\":\\\"0\\\"}]\",\"osquery\",\"a1b2c3d4\",100],[\"backup_age\",\"1.50\",\"api:k\",\"\",100,900]],"
@@ -180,6 +183,13 @@ static void identifiers_are_made_comparable(void **state)
         { "certificate", "AB:CD:0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab", "abcd0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab" },
         { "certificate", "ABCD0123456789abcdef0123456789abcdef0123456789abcdef0123456789", NULL },
         { "certificate", "ABCD0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab", "abcd0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab" },
+        { "certificate_serial", "00:A1:b2", "a1b2" },
+        { "certificate_serial", "2", "2" },
+        { "certificate_serial", "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF", "ffffffffffffffffffffffffffffffffffffffff" },
+        { "certificate_serial", "1FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF", NULL },
+        { "certificate_serial", "00", NULL },
+        { "certificate_serial", "0x1a", NULL },
+        { "certificate_serial", "-5", NULL },
         { "name", "dover", NULL },
     };
     (void)state;
@@ -290,6 +300,49 @@ static void stretches_ascend_whatever_the_record_says(void **state)
     }
 }
 
+static struct credential cookie(const char *id, int64_t created_s, int64_t used_s)
+{
+    return (struct credential){ .kind = CREDENTIAL_COOKIE, .id = span_of(id), .person = SPAN_LITERAL("p_1"), .created_s = created_s, .used_s = used_s };
+}
+
+static void credentials_come_and_go(void **state)
+{
+    (void)state;
+    struct device *d = read_device("{\"id\":\"d\",\"credentials\":[[\"cookie\",\"c_1\",\"p_1\",5],[\"passport\",\"x\"],[\"cookie\",\"\"]]}", true);
+    struct credential again = cookie("c_1", 9, 0), new = cookie("c_2", 7, 0);
+    assert_int_equal(d->credential_count, 1); /* of a kind that is not known, and without an id: left out */
+    assert_true(device_put_credential(d, &again));
+    assert_int_equal(d->credential_count, 1);
+    assert_int_equal(device_credential(d, CREDENTIAL_COOKIE, SPAN_LITERAL("c_1"))->created_s, 9);
+    assert_null(device_credential(d, CREDENTIAL_WEBAUTHN, SPAN_LITERAL("c_1")));
+    assert_true(device_put_credential(d, &new));
+    assert_true(device_drop_credential(d, CREDENTIAL_COOKIE, SPAN_LITERAL("c_1")));
+    assert_false(device_drop_credential(d, CREDENTIAL_COOKIE, SPAN_LITERAL("c_1")));
+    assert_int_equal(d->credential_count, 1);
+    assert_written(d, "{\"platform\":\"unknown\",\"id\":\"d\",\"credentials\":[[\"cookie\",\"c_2\",\"p_1\",7]]}");
+    device_free(d);
+}
+
+static void a_full_list_loses_what_is_unused_for_longest(void **state)
+{
+    (void)state;
+    struct device *d = read_device("{\"id\":\"d\"}", true);
+    char id[16];
+    struct credential passkey = { .kind = CREDENTIAL_WEBAUTHN, .id = SPAN_LITERAL("k"), .created_s = 1 };
+    for (int i = 0; i < DEVICE_MAX_CREDENTIALS; i++) {
+        snprintf(id, sizeof id, "c_%d", i);
+        struct credential c = cookie(id, 100 + i, i == 0 ? 999 : 0);
+        assert_true(device_put_credential(d, &c));
+    }
+    assert_false(device_put_credential(d, &passkey)); /* one kind does not push out the other */
+    struct credential last = cookie("c_last", 500, 0);
+    assert_true(device_put_credential(d, &last));
+    assert_int_equal(d->credential_count, DEVICE_MAX_CREDENTIALS);
+    assert_non_null(device_credential(d, CREDENTIAL_COOKIE, SPAN_LITERAL("c_0")));
+    assert_null(device_credential(d, CREDENTIAL_COOKIE, SPAN_LITERAL("c_1")));
+    device_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +354,8 @@ int main(void)
         cmocka_unit_test(what_a_newer_version_wrote_is_skipped),
         cmocka_unit_test(names_are_those_of_the_field),
         cmocka_unit_test(identifiers_are_made_comparable),
+        cmocka_unit_test(credentials_come_and_go),
+        cmocka_unit_test(a_full_list_loses_what_is_unused_for_longest),
         cmocka_unit_test(silence_while_failing_is_a_gap),
         cmocka_unit_test(silence_without_a_failure_is_nothing),
         cmocka_unit_test(stretches_end_with_the_failure),
