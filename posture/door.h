@@ -3,7 +3,7 @@
  * Nothing here is secret: client secrets are API keys of scope `login` bound to the door (gateway/cli/cli_door.c makes them). */
 #ifndef POSTURE_DOOR_H
 #define POSTURE_DOOR_H
-#include "posture/base/span.h"
+#include "posture/base/arena.h"
 
 enum { DOOR_MAX = 256, DOOR_MAX_URLS = 32, DOOR_MAX_CERTIFICATES = 8, DOOR_MAX_TENANTS = 32, DOOR_URL_BYTES = 2000, DOOR_PEM_BYTES = 16 * 1024, DOOR_JWKS_BYTES = 32 * 1024 };
 
@@ -68,6 +68,8 @@ struct policy;
 const struct door *policy_door(const struct policy *p, struct span id);
 const struct door *policy_door_saml(const struct policy *p, struct span entity_id);
 const struct door *policy_door_oidc(const struct policy *p, struct span client_id);
+/* Everything of it into `arena`, for those who go on with a door after directory_leave(). False: the arena is full. */
+bool door_copy(const struct door *d, struct arena *a, struct door *out);
 const char *door_kind_name(enum door_kind k);
 const char *door_use_name(enum door_use u);
 

@@ -278,7 +278,7 @@ struct secret {
 /* These words are part of every derived key: a change makes all that was sealed or signed before unreadable. */
 static const char *const purpose_words[SECRET_PURPOSES] = {
     [SECRET_LINK] = "link",     [SECRET_QUERY] = "query",   [SECRET_NODE_KEY] = "node-key",
-    [SECRET_SEALED] = "sealed", [SECRET_CURSOR] = "cursor",
+    [SECRET_SEALED] = "sealed", [SECRET_CURSOR] = "cursor",   [SECRET_OIDC] = "oidc",
 };
 
 static void free_kdf(EVP_KDF_CTX **context)
