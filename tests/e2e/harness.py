@@ -55,14 +55,14 @@ def free_port():
 
 
 class Process:
-    """A child in its own group, its output in a file, ended at exit."""
+    """A child, its output in a file, ended at exit. own_group: one that signals its whole process group (Apache), and is ended with all of it."""
 
-    def __init__(self, args, log, env=None, cwd=None):
-        self.args, self.log = args, log
+    def __init__(self, args, log, env=None, cwd=None, own_group=False):
+        self.args, self.log, self.own_group = args, log, own_group
         self.file = open(log, "ab")
         environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=0", UBSAN_OPTIONS="print_stacktrace=1")
         environment.update(env or {})
-        self.child = subprocess.Popen(args, stdout=self.file, stderr=self.file, stdin=subprocess.DEVNULL, env=environment, cwd=cwd)
+        self.child = subprocess.Popen(args, stdout=self.file, stderr=self.file, stdin=subprocess.DEVNULL, env=environment, cwd=cwd, process_group=0 if own_group else None)
         atexit.register(self.kill)
 
     def alive(self):
@@ -70,7 +70,7 @@ class Process:
 
     def kill(self):
         if self.alive():
-            self.child.kill()
+            os.killpg(self.child.pid, signal.SIGKILL) if self.own_group else self.child.kill()
             self.child.wait()
 
     def stop(self, limit_s=LIMIT_S):
