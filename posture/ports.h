@@ -60,6 +60,8 @@ struct store_ops {
     /* Remembers `value` for ttl_s. OK the first time; ERR_CONFLICT while it is remembered: request ids, codes, link tokens. An answer that was
      * lost leaves it remembered: the caller refuses, since used twice is worse than refused once. */
     enum err_code (*once)(struct store *, struct span kind, struct span value, int64_t ttl_s, struct err *);
+    /* Whether once() remembers it now; changes nothing. */
+    enum err_code (*used)(struct store *, struct span kind, struct span value, bool *used, struct err *);
     /* Every record of a kind, in no order; loads of the directory. Refreshes kept beside the records are merged into bodies'
      * meaning by the second function: `seen` is called for each device's newest refresh. */
     enum err_code (*each_record)(struct store *, enum record_kind, bool (*fn)(void *, const struct record *), void *, struct err *);

@@ -302,13 +302,18 @@ static enum err_code store_release(struct store *store, struct span kind, struct
 
 /* ---- once ---- */
 
+static struct redis_key key_once(const struct redis_store *s, struct span kind, struct span value)
+{
+    char hash[SECRET_HEX_BYTES + 1];
+    secret_sha256_hex(value, hash);
+    return redis_key_once(s->partitions, kind, span_make(hash, SECRET_HEX_BYTES));
+}
+
 static enum err_code store_once(struct store *store, struct span kind, struct span value, int64_t ttl_s, struct err *err)
 {
     struct redis_store *s = redis_store_of(store);
     CLEANUP(redis_reply_done) redisReply *reply = NULL;
-    char hash[SECRET_HEX_BYTES + 1];
-    secret_sha256_hex(value, hash);
-    struct redis_key key = redis_key_once(s->partitions, kind, span_make(hash, SECRET_HEX_BYTES));
+    struct redis_key key = key_once(s, kind, value);
     redis_command(s->connection, "SET");
     redis_key(s->connection, &key);
     redis_text(s->connection, "1");
@@ -319,6 +324,19 @@ static enum err_code store_once(struct store *store, struct span kind, struct sp
     if (code != OK || reply->type != REDIS_REPLY_NIL)
         return code;
     return err_set(err, ERR_CONFLICT, "this %.*s was used before", SPAN_ARGS(kind));
+}
+
+static enum err_code store_used(struct store *store, struct span kind, struct span value, bool *used, struct err *err)
+{
+    struct redis_store *s = redis_store_of(store);
+    CLEANUP(redis_reply_done) redisReply *reply = NULL;
+    struct redis_key key = key_once(s, kind, value);
+    redis_command(s->connection, "GET");
+    redis_key(s->connection, &key);
+    enum err_code code = redis_call(s->connection, &reply, err);
+    if (code == OK)
+        *used = reply->type != REDIS_REPLY_NIL;
+    return code;
 }
 
 /* ---- walks ---- */
@@ -446,7 +464,7 @@ static void store_free(struct store *store)
 
 static const struct store_ops ops = {
     .free = store_free, .partitions = store_partitions, .partition_of = store_partition_of, .get = store_get, .commit = store_commit,
-    .append = redis_log_append, .refresh = store_refresh, .claim = store_claim, .holder = store_holder, .release = store_release, .once = store_once,
+    .append = redis_log_append, .refresh = store_refresh, .claim = store_claim, .holder = store_holder, .release = store_release, .once = store_once, .used = store_used,
     .each_record = store_each_record, .each_seen = store_each_seen, .log_end = redis_log_end, .log_read = redis_log_read,
     .log_range = redis_log_range, .log_range_back = redis_log_range_back, .lease = redis_work_lease, .unlease = redis_work_unlease,
     .advance = redis_work_advance, .outbox = redis_work_outbox, .due = redis_work_due, .set_due = redis_work_set_due,

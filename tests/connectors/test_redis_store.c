@@ -200,7 +200,12 @@ static void once_is_once_until_it_is_forgotten(void **state)
     char long_value[4000];
     memset(long_value, 'x', sizeof long_value);
     struct span value = span_make(long_value, sizeof long_value), other = span_make(long_value, sizeof long_value - 1);
+    bool used = true;
+    assert_ok(f, OPS(f)->used(f->store, TEXT("saml_request"), value, &used, &f->err));
+    assert_false(used);
     assert_ok(f, OPS(f)->once(f->store, TEXT("saml_request"), value, 600, &f->err));
+    assert_ok(f, OPS(f)->used(f->store, TEXT("saml_request"), value, &used, &f->err));
+    assert_true(used);
     assert_code(f, OPS(f)->once(f->store, TEXT("saml_request"), value, 600, &f->err), ERR_CONFLICT, "used before");
     assert_ok(f, OPS(f)->once(f->store, TEXT("saml_request"), other, 600, &f->err));
     assert_ok(f, OPS(f)->once(f->store, TEXT("code"), value, 1, &f->err));

@@ -415,6 +415,20 @@ static enum err_code fake_once(struct store *s, struct span kind, struct span va
     return leave(f, OK);
 }
 
+static enum err_code fake_used(struct store *s, struct span kind, struct span value, bool *used, struct err *err)
+{
+    struct fake_store *f = of(s);
+    enum err_code code = enter(f, err);
+    if (code != OK)
+        return code;
+    *used = false;
+    for (size_t i = 0; i < f->once.count; i++) {
+        const struct fake_once *o = f->once.all[i];
+        *used = *used || (span_equal(o->kind, kind) && span_equal(o->value, value) && o->until_s > clock_wall_s(f->clock));
+    }
+    return leave(f, OK);
+}
+
 /* ---- walks ---- */
 
 static enum err_code fake_each_record(struct store *s, enum record_kind kind, bool (*fn)(void *, const struct record *), void *context, struct err *err)
@@ -845,7 +859,7 @@ static void fake_free(struct store *s) { free(s); }
 
 static const struct store_ops fake_ops = {
     .free = fake_free, .partitions = fake_partitions, .partition_of = fake_partition_of, .get = fake_get, .commit = fake_commit, .append = fake_append,
-    .refresh = fake_refresh, .claim = fake_claim, .holder = fake_holder, .release = fake_release, .once = fake_once, .each_record = fake_each_record, .each_seen = fake_each_seen,
+    .refresh = fake_refresh, .claim = fake_claim, .holder = fake_holder, .release = fake_release, .once = fake_once, .used = fake_used, .each_record = fake_each_record, .each_seen = fake_each_seen,
     .log_end = fake_log_end, .log_read = fake_log_read, .log_range = fake_log_range, .log_range_back = fake_log_range_back, .lease = fake_lease,
     .unlease = fake_unlease, .advance = fake_advance, .outbox = fake_outbox, .due = fake_due, .set_due = fake_set_due, .heartbeat = fake_heartbeat,
     .trim = fake_trim, .ping = fake_ping,
