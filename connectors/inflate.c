@@ -44,6 +44,14 @@ static enum err_code inflate_all(struct span body, int window_bits, struct buf *
     return code;
 }
 
-enum err_code inflate_gzip(struct span body, struct buf *out, struct err *err) { return inflate_all(body, MAX_WBITS + GZIP_ONLY, out, err); }
+enum err_code inflate_gzip(struct span body, struct buf *out, struct err *err)
+{
+    enum err_code code = inflate_all(body, MAX_WBITS + GZIP_ONLY, out, err);
+    return code == OK ? OK : err_wrap(err, "gzip");
+}
 
-enum err_code inflate_raw(struct span body, struct buf *out, struct err *err) { return inflate_all(body, -MAX_WBITS, out, err); }
+enum err_code inflate_raw(struct span body, struct buf *out, struct err *err)
+{
+    enum err_code code = inflate_all(body, -MAX_WBITS, out, err);
+    return code == OK ? OK : err_wrap(err, "DEFLATE");
+}

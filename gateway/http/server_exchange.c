@@ -1,5 +1,5 @@
 /* One request from its head to the end of its answer. */
-#include "gateway/http/inflate.h"
+#include "connectors/inflate.h"
 #include "gateway/http/server_parts.h"
 #include "gateway/http/stream.h"
 

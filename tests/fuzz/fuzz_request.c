@@ -1,5 +1,5 @@
 /* Any query, form, key, network or gzip body: read or refused, within the bounds. The first byte chooses. */
-#include "gateway/http/inflate.h"
+#include "connectors/inflate.h"
 #include "gateway/http/network.h"
 #include "gateway/http/request.h"
 
@@ -28,12 +28,13 @@ static void read_parameters(struct span text)
     arena_done(&arena);
 }
 
-static void inflate_it(struct span body)
+typedef enum err_code inflate_fn(struct span body, struct buf *out, struct err *err);
+static void inflate_it(inflate_fn *how, struct span body)
 {
     struct buf out;
     struct err err;
     buf_init(&out, INFLATED_BYTES);
-    enum err_code code = inflate_gzip(body, &out, &err);
+    enum err_code code = how(body, &out, &err);
     require(out.bytes <= INFLATED_BYTES);
     require(code != OK || out.bytes <= INFLATE_FREE_BYTES || out.bytes / INFLATE_RATIO <= body.bytes);
     buf_done(&out);
@@ -59,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     if (data[0] % 3 == 0)
         read_parameters(rest);
     else if (data[0] % 3 == 1)
-        inflate_it(rest);
+        inflate_it(data[0] & 4 ? inflate_raw : inflate_gzip, rest);
     else
         read_network(rest);
     return 0;
