@@ -1,4 +1,73 @@
-#include "posture/door.h"
+#include "posture/policy.h"
+
+#include <stdlib.h>
+
+const char *const door_entra_redirect_uris[] = { "https://login.microsoftonline.com/common/federation/externalauthprovider",
+                                                 "https://login.microsoftonline.us/common/federation/externalauthprovider",
+                                                 "https://login.partner.microsoftonline.cn/common/federation/externalauthprovider", NULL };
+
+static int compare_door_id(const void *key, const void *item)
+{
+    const struct door *door = item;
+    return span_compare(*(const struct span *)key, door->id);
+}
+
+const struct door *policy_door(const struct policy *p, struct span id)
+{
+    if (p->door_count == 0)
+        return NULL;
+    return bsearch(&id, p->doors, p->door_count, sizeof p->doors[0], compare_door_id);
+}
+
+const struct door *policy_door_saml(const struct policy *p, struct span entity_id)
+{
+    for (size_t i = 0; i < p->door_count; i++)
+        if (p->doors[i].kind == DOOR_SAML && span_equal(p->doors[i].saml.entity_id, entity_id))
+            return &p->doors[i];
+    return NULL;
+}
+
+const struct door *policy_door_oidc(const struct policy *p, struct span client_id)
+{
+    for (size_t i = 0; i < p->door_count; i++)
+        if (p->doors[i].kind == DOOR_OIDC && span_equal(p->doors[i].oidc.client_id, client_id))
+            return &p->doors[i];
+    return NULL;
+}
+
+const char *door_kind_name(enum door_kind k)
+{
+    static const char *const names[] = { "saml", "oidc", "okta_hook" };
+    return names[k];
+}
+
+const char *door_use_name(enum door_use u)
+{
+    static const char *const names[] = { "login", "factor", "okta_posture", "entra" };
+    return names[u];
+}
+
+const char *door_requests_name(enum door_requests r) { return r == DOOR_REQUESTS_SIGNED ? "signed" : "optional"; }
+
+const char *door_sign_name(enum door_sign s)
+{
+    static const char *const names[] = { "both", "response", "assertion" };
+    return names[s];
+}
+
+const char *door_name_id_name(enum door_name_id n)
+{
+    static const char *const names[] = { "unspecified", "email", "persistent", "transient" };
+    return names[n];
+}
+
+const char *door_auth_name(enum door_client_auth a)
+{
+    static const char *const names[] = { "client_secret_basic", "client_secret_post", "private_key_jwt", "none" };
+    return names[a];
+}
+
+const char *door_when_denied_name(enum door_when_denied w) { return w == DOOR_DENIED_ANSWER ? "answer" : "page"; }
 
 static bool copy_text(struct arena *a, struct span *text)
 {

@@ -42,7 +42,7 @@ struct door_oidc {
     struct span signing;                              /* id_token algorithm: RS256 (default) or ES256 */
     /* use: entra */
     const struct span *tenants; size_t tenant_count;  /* tid values that may ask */
-    struct span hint_audience;                        /* aud of id_token_hint: the app registration's id, or client_id (idp.md 4.1: configure, do not guess) */
+    struct span hint_audience;                        /* aud of id_token_hint: the app registration's id, or client_id (Microsoft documents both) */
     struct span hint_issuer;                          /* with {tid}; default https://login.microsoftonline.com/{tid}/v2.0 */
     struct span hint_metadata;                        /* discovery document of the hint's issuer; default Microsoft's common one */
 };
@@ -64,13 +64,24 @@ struct door {
     struct door_hook hook;
 };
 struct policy;
+/* The hint's issuer of one tenant, and where its keys are found, unless the policy says otherwise. */
+#define DOOR_HINT_ISSUER "https://login.microsoftonline.com/{tid}/v2.0"
+#define DOOR_HINT_METADATA "https://login.microsoftonline.com/common/v2.0/.well-known/openid-configuration"
 /* The door of that id, SAML entity id, or OIDC client id; NULL. */
 const struct door *policy_door(const struct policy *p, struct span id);
 const struct door *policy_door_saml(const struct policy *p, struct span entity_id);
 const struct door *policy_door_oidc(const struct policy *p, struct span client_id);
 /* Everything of it into `arena`, for those who go on with a door after directory_leave(). False: the arena is full. */
 bool door_copy(const struct door *d, struct arena *a, struct door *out);
+/* Their words in the policy. */
 const char *door_kind_name(enum door_kind k);
 const char *door_use_name(enum door_use u);
+const char *door_requests_name(enum door_requests r);
+const char *door_sign_name(enum door_sign s);
+const char *door_name_id_name(enum door_name_id n);
+const char *door_auth_name(enum door_client_auth a);
+const char *door_when_denied_name(enum door_when_denied w);
+/* Entra's addresses, one a cloud: the only redirect URIs of a door with `use: entra`. NULL-terminated. */
+extern const char *const door_entra_redirect_uris[];
 
 #endif

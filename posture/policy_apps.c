@@ -15,16 +15,6 @@ struct key_read {
     const struct yaml_node *at;
 };
 
-static struct span lower_host(struct policy_reader *r, struct span host)
-{
-    char *copy = policy_reader_array(r, host.bytes + 1, 1);
-    if (copy == NULL)
-        return SPAN_NONE;
-    for (size_t i = 0; i < host.bytes; i++)
-        copy[i] = (char)(host.at[i] >= 'A' && host.at[i] <= 'Z' ? host.at[i] - 'A' + 'a' : host.at[i]);
-    return span_make(copy, host.bytes);
-}
-
 static bool is_host(struct span s)
 {
     for (size_t i = 0; i < s.bytes; i++) {
@@ -40,7 +30,7 @@ static void lower_hosts(struct policy_reader *r, const struct yaml_node *n, stru
 {
     struct span *hosts = policy_reader_array(r, app->match_count[MATCH_HOST], sizeof *hosts);
     for (size_t i = 0; hosts != NULL && i < app->match_count[MATCH_HOST]; i++) {
-        hosts[i] = lower_host(r, app->match[MATCH_HOST][i]);
+        hosts[i] = policy_reader_lower(r, app->match[MATCH_HOST][i]);
         if (!span_empty(hosts[i]) && !is_host(hosts[i]))
             yaml_mistake(r->mistakes, n->kind == YAML_SCALAR ? n : &n->children[i], "\"%.*s\" is not a host name", SPAN_ARGS(hosts[i]));
     }

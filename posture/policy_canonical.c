@@ -331,6 +331,17 @@ static void write_outage(struct to_json *w, const struct policy *p)
     to_json_end(w);
 }
 
+static void write_proof(struct to_json *w, const struct policy *p)
+{
+    struct by_sensitivity sorted[POLICY_MAX_SENSITIVITIES];
+    sort_sensitivities(p, sorted);
+    to_json_key(w, "proof");
+    to_json_object(w);
+    for (size_t i = 0; i < p->sensitivity_count; i++)
+        to_json_member_text(w, sorted[i].name.at, span_of(proof_name(p->proof[sorted[i].index])));
+    to_json_end(w);
+}
+
 static void write_unidentified(struct to_json *w, const struct policy *p)
 {
     static const char *const names[] = { "allow", "warn", "deny" };
@@ -395,6 +406,7 @@ void policy_canonical_write(const struct policy *p, struct buf *out)
     to_json_init(w, out);
     to_json_object(w);
     write_lists(w, p);
+    policy_doors_write(p, w);
     write_grace(w, p);
     write_help(w, p);
     write_ladders(w, p);
@@ -403,6 +415,7 @@ void policy_canonical_write(const struct policy *p, struct buf *out)
     to_json_member_text(w, "person_verdict", span_of(verdicts[p->person_verdict]));
     to_json_member_text(w, "policy", p->name);
     to_json_member_text(w, "policy_managed_by", p->managed_by_files ? SPAN_LITERAL("files") : SPAN_LITERAL("console"));
+    write_proof(w, p);
     write_rings(w, p);
     write_texts(w, "sensitivities", p->sensitivities, p->sensitivity_count);
     write_unidentified(w, p);

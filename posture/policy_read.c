@@ -51,7 +51,7 @@ static void read_root(struct policy_reader *r, const struct yaml_node *root)
 {
     static const char *const known[] = { "policy", "sensitivities", "apps", "checks", "ladders", "visible_after", "grace", "nudges", "outage",
                                          "breaker", "rings", "unidentified_device", "person_verdict", "break_glass", "actions",
-                                         "policy_managed_by", "help", NULL };
+                                         "policy_managed_by", "help", "doors", "proof", NULL };
     if (!policy_reader_mapping(r, root, known))
         return;
     read_name(r, root);
@@ -59,6 +59,7 @@ static void read_root(struct policy_reader *r, const struct yaml_node *root)
     policy_apps_read(r, yaml_get(root, "apps"));
     policy_checks_read(r, yaml_get(root, "checks"));
     policy_ladders_read(r, yaml_get(root, "ladders"));
+    policy_doors_read(r, yaml_get(root, "doors"));
     policy_rules_read(r, root);
     warn_missing(r, root);
     if (r->full)

@@ -117,6 +117,14 @@ bool policy_reader_app_id(struct policy_reader *r, const struct yaml_node *n, st
     return read_id(r, n, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", "letters, digits, -, _ and .", out);
 }
 
+struct span policy_reader_lower(struct policy_reader *r, struct span text)
+{
+    char *copy = policy_reader_array(r, text.bytes + 1, 1);
+    for (size_t i = 0; copy != NULL && i < text.bytes; i++)
+        copy[i] = (char)(text.at[i] >= 'A' && text.at[i] <= 'Z' ? text.at[i] - 'A' + 'a' : text.at[i]);
+    return copy == NULL ? SPAN_NONE : span_make(copy, text.bytes);
+}
+
 bool policy_reader_texts(struct policy_reader *r, const struct yaml_node *n, size_t most, size_t max_bytes, const struct span **out, size_t *count)
 {
     bool one = n != NULL && n->kind == YAML_SCALAR;

@@ -29,6 +29,8 @@ bool policy_reader_text(struct policy_reader *r, const struct yaml_node *n, size
 /* a-z 0-9 _ - (apps: any case, and dots), at most POLICY_ID_BYTES. */
 bool policy_reader_id(struct policy_reader *r, const struct yaml_node *n, struct span *out);
 bool policy_reader_app_id(struct policy_reader *r, const struct yaml_node *n, struct span *out);
+/* A copy in small letters (ASCII); empty when memory is short. */
+struct span policy_reader_lower(struct policy_reader *r, struct span text);
 /* A list of texts, or one text. One entry a node; what could not be read is left empty. */
 bool policy_reader_texts(struct policy_reader *r, const struct yaml_node *n, size_t most, size_t max_bytes, const struct span **out, size_t *count);
 bool policy_reader_duration(struct policy_reader *r, const struct yaml_node *n, int64_t least_s, int64_t most_s, int64_t *out);
@@ -49,6 +51,7 @@ void policy_reader_inside(struct policy_reader *r, const struct yaml_node *n, st
 void policy_apps_read(struct policy_reader *r, const struct yaml_node *n);
 void policy_checks_read(struct policy_reader *r, const struct yaml_node *n);
 void policy_ladders_read(struct policy_reader *r, const struct yaml_node *n);
+void policy_doors_read(struct policy_reader *r, const struct yaml_node *n); /* after the apps, which doors name */
 /* Everything else at the top level: visible_after, grace, nudges, outage, ... */
 void policy_rules_read(struct policy_reader *r, const struct yaml_node *root);
 
@@ -62,5 +65,8 @@ void policy_check_platforms_read(struct policy_reader *r, const struct policy_ch
 
 /* RFC 8785 JSON of the policy; whether it fitted is asked of the buf. */
 void policy_canonical_write(const struct policy *p, struct buf *out);
+/* Its member "doors". */
+struct to_json;
+void policy_doors_write(const struct policy *p, struct to_json *w);
 
 #endif

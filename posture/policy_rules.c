@@ -216,6 +216,21 @@ static void read_unidentified(struct policy_reader *r, const struct yaml_node *n
     }
 }
 
+static void read_proof(struct policy_reader *r, const struct yaml_node *n)
+{
+    static const char *const kinds[] = { "none", "cookie", "webauthn_synced", "webauthn", "certificate", NULL };
+    const char *const *words = policy_reader_sensitivity_words(r);
+    for (size_t i = 0; i < r->policy->sensitivity_count; i++)
+        r->policy->proof[i] = PROOF_NONE;
+    if (words == NULL || words[0] == NULL || !policy_reader_mapping(r, n, words))
+        return;
+    for (size_t i = 0; words[i] != NULL; i++) {
+        unsigned kind;
+        if (yaml_word(yaml_get(n, words[i]), kinds, &kind, r->mistakes))
+            (void)proof_from(span_of(kinds[kind]), &r->policy->proof[i]);
+    }
+}
+
 static void read_share(struct policy_reader *r, const struct yaml_node *n)
 {
     struct span text;
@@ -258,14 +273,6 @@ static bool is_email(struct span s)
     return true;
 }
 
-static struct span lower(struct policy_reader *r, struct span text)
-{
-    char *copy = policy_reader_array(r, text.bytes + 1, 1);
-    for (size_t i = 0; copy != NULL && i < text.bytes; i++)
-        copy[i] = (char)(text.at[i] >= 'A' && text.at[i] <= 'Z' ? text.at[i] - 'A' + 'a' : text.at[i]);
-    return copy == NULL ? SPAN_NONE : span_make(copy, text.bytes);
-}
-
 static void read_break_glass(struct policy_reader *r, const struct yaml_node *n)
 {
     const struct span *texts;
@@ -278,7 +285,7 @@ static void read_break_glass(struct policy_reader *r, const struct yaml_node *n)
         return;
     for (size_t i = 0; i < count; i++) {
         names[i].at = n->kind == YAML_SCALAR ? n : &n->children[i];
-        names[i].id = mails[i] = lower(r, texts[i]);
+        names[i].id = mails[i] = policy_reader_lower(r, texts[i]);
         if (!span_empty(mails[i]) && !is_email(mails[i]))
             yaml_mistake(r->mistakes, names[i].at, "\"%.*s\" is not an e-mail address", SPAN_ARGS(mails[i]));
     }
@@ -333,6 +340,7 @@ void policy_rules_read(struct policy_reader *r, const struct yaml_node *root)
     read_nudges(r, yaml_get(root, "nudges"));
     read_outage(r, yaml_get(root, "outage"));
     read_unidentified(r, yaml_get(root, "unidentified_device"));
+    read_proof(r, yaml_get(root, "proof"));
     read_breaker(r, yaml_get(root, "breaker"));
     read_rings(r, yaml_get(root, "rings"));
     read_words(r, root);

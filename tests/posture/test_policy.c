@@ -340,6 +340,88 @@ static void the_version_knows_meaning_and_no_spelling(void **state)
     policy_free(c);
 }
 
+static void doors_are_found_by_the_names_they_are_asked_with(void **state)
+{
+    (void)state;
+    char *text = load(VECTORS "/doors.yaml");
+    assert_non_null(text);
+    struct policy *p = good(text);
+    static const struct { const char *asked, *by_id, *by_entity, *by_client; } rows[] = {
+        { "okta-posture", "okta-posture", NULL, NULL },
+        { "https://www.okta.com/saml2/service-provider/spX", NULL, "okta-posture", NULL },
+        { "https://www.okta.com/saml2/service-provider/spx", NULL, NULL, NULL },
+        { "postern-entra", NULL, NULL, "entra" },
+        { "wiki-rp", "wiki-rp", NULL, "wiki-rp" },
+        { "okta-hooks", "okta-hooks", NULL, NULL },
+        { "0oa:X", NULL, NULL, "no-app" },
+        { "", NULL, NULL, NULL },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct door *found[] = { policy_door(p, span_of(rows[i].asked)), policy_door_saml(p, span_of(rows[i].asked)), policy_door_oidc(p, span_of(rows[i].asked)) };
+        const char *wanted[] = { rows[i].by_id, rows[i].by_entity, rows[i].by_client };
+        printf("row %s\n", rows[i].asked);
+        for (size_t k = 0; k < COUNT(wanted); k++) {
+            assert_int_equal(found[k] != NULL, wanted[k] != NULL);
+            if (wanted[k] != NULL)
+                assert_true(span_equal_text(found[k]->id, wanted[k]));
+        }
+    }
+    policy_free(p);
+    free(text);
+}
+
+static void a_door_has_what_is_left_out(void **state)
+{
+    (void)state;
+    struct policy *p = with("proof: { top: webauthn }\napps: [{ id: x, sensitivity: low }]\ndoors:\n"
+                            "- { id: s, kind: saml, app: x, saml: { entity_id: e, acs: 'https://s.example/acs' } }\n"
+                            "- { id: o, kind: oidc, app: x, oidc: { redirect_uris: 'https://o.example/cb' } }\n"
+                            "- { id: e, kind: oidc, use: entra, app: x, oidc: { tenants: 6babcaad-604b-40ac-a9d7-9fd97c0b779f, hint_audience: a } }\n"
+                            "- { id: h, kind: okta_hook }\n");
+    const struct door *s = policy_door(p, span_of("s")), *o = policy_door(p, span_of("o")), *e = policy_door(p, span_of("e")), *h = policy_door(p, span_of("h"));
+    assert_int_equal(p->proof[0], PROOF_NONE);
+    assert_int_equal(p->proof[2], PROOF_WEBAUTHN);
+    assert_int_equal(s->use, DOOR_USE_LOGIN);
+    assert_true(span_equal_text(s->title, "s"));
+    assert_int_equal(s->warn_every_s, 86400);
+    assert_int_equal(s->login_s, 600);
+    assert_int_equal(s->when_denied, DOOR_DENIED_PAGE);
+    assert_int_equal(s->saml.requests, DOOR_REQUESTS_OPTIONAL);
+    assert_int_equal(s->saml.sign, DOOR_SIGN_BOTH);
+    assert_int_equal(s->saml.acs_count, 1);
+    assert_false(s->saml.sha1);
+    assert_true(span_equal_text(o->oidc.client_id, "o"));
+    assert_int_equal(o->oidc.auth, DOOR_AUTH_BASIC);
+    assert_true(o->oidc.pkce);
+    assert_true(span_equal_text(o->oidc.signing, "RS256"));
+    assert_int_equal(e->login_s, 300);
+    assert_int_equal(e->oidc.auth, DOOR_AUTH_NONE);
+    assert_true(span_equal_text(e->oidc.redirect_uris[0], door_entra_redirect_uris[0]));
+    assert_true(span_equal_text(e->oidc.hint_issuer, DOOR_HINT_ISSUER));
+    assert_true(span_equal_text(e->oidc.hint_metadata, DOOR_HINT_METADATA));
+    assert_true(span_equal_text(h->hook.claim, "device_posture"));
+    assert_int_equal(h->hook.warned_lifetime_s, 0);
+    assert_int_equal(h->hook.denied_lifetime_s, 300);
+    assert_true(h->hook.refuse);
+    policy_free(p);
+}
+
+/* However it is pasted, it is kept as PEM in lines of 64, which every reader of certificates takes. */
+static void certificates_are_kept_as_pem(void **state)
+{
+    (void)state;
+    char *text = load(VECTORS "/doors.yaml");
+    assert_non_null(text);
+    struct policy *p = good(text);
+    const struct door_saml *saml = &policy_door(p, span_of("okta-posture"))->saml;
+    assert_int_equal(saml->certificate_count, 2);
+    assert_true(span_starts(saml->certificates[0], SPAN_LITERAL("-----BEGIN CERTIFICATE-----\nMII")));
+    assert_true(span_ends(saml->certificates[0], SPAN_LITERAL("\n-----END CERTIFICATE-----\n")));
+    assert_true(span_equal(saml->certificates[0], saml->certificates[1]));
+    policy_free(p);
+    free(text);
+}
+
 struct lines { char text[2048]; };
 
 static void add_line(void *context, struct span line)
@@ -361,6 +443,10 @@ static void a_diff_names_what_changed(void **state)
         { "apps: [{ id: x, sensitivity: low }]", "apps: [{ id: x, sensitivity: low, match: { host: h } }]", "app x: match: host set to [\"h\"]\n" },
         { ladder_a, ladder_b, "ladder a: rung one: after 1d -> 2d\nladder a: rung two: added\n" },
         { "breaker: off", "breaker: { at_least: 3 }", "breaker false -> {\"at_least\":3,\"share\":\"5%\",\"within\":\"1h\"}\n" },
+        { "proof: { low: none }", "proof: { low: cookie }", "proof: low none -> cookie\n" },
+        { "doors: []", "doors: [{ id: h, kind: okta_hook }]", "door h: added\n" },
+        { "doors: [{ id: h, kind: okta_hook }]", "doors: [{ id: h, kind: okta_hook, hook: { refuse: false } }]", "door h: hook: refuse true -> false\n" },
+        { "doors: [{ id: h, kind: okta_hook }, { id: g, kind: okta_hook }]", "doors: [{ id: h, kind: okta_hook }]", "door g: removed\n" },
         { "nudges: { apart: 16h }", "nudges: { apart: 20h }", "nudges: apart 16h -> 20h\n" },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -398,6 +484,10 @@ static void lists_have_a_longest_and_one_over(void **state)
         { "one app over", "policy: p\nsensitivities: [s]\napps: [", "{id: a#, sensitivity: s}, ", POLICY_MAX_APPS + 1, "]", false },
         { "checks", "policy: p\nsensitivities: [s]\nchecks: [", "{id: a#, pass: fact.x == 1}, ", POLICY_MAX_CHECKS, "]", true },
         { "one check over", "policy: p\nsensitivities: [s]\nchecks: [", "{id: a#, pass: fact.x == 1}, ", POLICY_MAX_CHECKS + 1, "]", false },
+        { "doors", "policy: p\nsensitivities: [s]\ndoors: [", "{id: d#, kind: okta_hook}, ", DOOR_MAX, "]", true },
+        { "one door over", "policy: p\nsensitivities: [s]\ndoors: [", "{id: d#, kind: okta_hook}, ", DOOR_MAX + 1, "]", false },
+        { "addresses", "policy: p\nsensitivities: [s]\ndoors: [{id: a, kind: saml, saml: {entity_id: e, acs: [", "'https://a.example/#', ", DOOR_MAX_URLS, "]}}]", true },
+        { "one address over", "policy: p\nsensitivities: [s]\ndoors: [{id: a, kind: saml, saml: {entity_id: e, acs: [", "'https://a.example/#', ", DOOR_MAX_URLS + 1, "]}}]", false },
         { "one break glass over", "policy: p\nsensitivities: [s]\nbreak_glass: [", "r#@a.example, ", POLICY_MAX_BREAK_GLASS + 1, "]", false },
         { "one fix over", "policy: p\nsensitivities: [s]\nchecks: [{id: a, pass: fact.x == 1, fix: [", "do #, ", CHECK_MAX_FIX + 1, "]}]", false },
         { "one name over", "policy: p\nsensitivities: [s]\nchecks: [{id: a, pass: \"", "fact.f# == 1 and ", CHECK_MAX_NAMES + 1, "true\"}]", false },
@@ -447,6 +537,9 @@ int main(void)
         cmocka_unit_test(a_library_check_may_be_overridden_key_by_key),
         cmocka_unit_test(names_to_keep_come_from_rules_and_evidence),
         cmocka_unit_test(the_version_knows_meaning_and_no_spelling),
+        cmocka_unit_test(doors_are_found_by_the_names_they_are_asked_with),
+        cmocka_unit_test(a_door_has_what_is_left_out),
+        cmocka_unit_test(certificates_are_kept_as_pem),
         cmocka_unit_test(a_diff_names_what_changed),
         cmocka_unit_test(lists_have_a_longest_and_one_over),
         cmocka_unit_test(hostile_texts_are_refused),
