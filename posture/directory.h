@@ -12,8 +12,14 @@ struct api_key {                     /* control record "api_keys" */
     unsigned scopes;                 /* enum api_scope bits */
     int64_t created_s, expires_s /* 0: never */;
     bool revoked;
+    struct span door;                /* id of the policy's door it is for, by scope login (its client's secret) and hooks; else empty */
 };
-enum api_scope { SCOPE_DECIDE = 1, SCOPE_POSTURE = 2, SCOPE_FACTS = 4, SCOPE_EVENTS = 8, SCOPE_HOOKS = 16, SCOPE_ADMIN = 32 };
+/* SCOPE_LOGIN opens no route: such a key is the secret of a door's client (auth_door_secret). */
+enum api_scope { SCOPE_DECIDE = 1, SCOPE_POSTURE = 2, SCOPE_FACTS = 4, SCOPE_EVENTS = 8, SCOPE_HOOKS = 16, SCOPE_ADMIN = 32, SCOPE_LOGIN = 64, SCOPE_ALL = 127 };
+enum { SCOPE_COUNT = 7 };
+/* The word of one bit of SCOPE_ALL ("decide"), and the bit of a word; 0: none of ours. */
+const char *api_scope_name(unsigned bit);
+unsigned api_scope_bit(struct span name);
 struct enroll_secret {               /* control record "enroll_secrets" */
     struct span id, label, sealed /* the secret, sealed under the root key */, secret_sha256;
     struct span group, person;       /* devices it enrols join the group, or belong to the person; may be empty */

@@ -17,6 +17,7 @@ static const struct record_body_field key_fields[] = {
     { "created_s", RECORD_TIME, offsetof(struct api_key, created_s), 0 },
     { "expires_s", RECORD_TIME, offsetof(struct api_key, expires_s), 0 },
     { "revoked", RECORD_FLAG, offsetof(struct api_key, revoked), 0 },
+    { "door", RECORD_TEXT, offsetof(struct api_key, door), TEXT_BYTES },
 };
 static const struct record_body_field secret_fields[] = {
     { "id", RECORD_TEXT, offsetof(struct enroll_secret, id), TEXT_BYTES },
@@ -29,9 +30,23 @@ static const struct record_body_field secret_fields[] = {
     { "expires_s", RECORD_TIME, offsetof(struct enroll_secret, expires_s), 0 },
     { "revoked", RECORD_FLAG, offsetof(struct enroll_secret, revoked), 0 },
 };
-static const struct { const char *name; unsigned bit; } scopes[] = {
-    { "decide", SCOPE_DECIDE }, { "posture", SCOPE_POSTURE }, { "facts", SCOPE_FACTS }, { "events", SCOPE_EVENTS }, { "hooks", SCOPE_HOOKS }, { "admin", SCOPE_ADMIN },
-};
+static const char *const scope_names[SCOPE_COUNT] = { "decide", "posture", "facts", "events", "hooks", "admin", "login" }; /* by bit */
+
+const char *api_scope_name(unsigned bit)
+{
+    for (unsigned i = 0; i < SCOPE_COUNT; i++)
+        if (bit == 1U << i)
+            return scope_names[i];
+    return "";
+}
+
+unsigned api_scope_bit(struct span name)
+{
+    for (unsigned i = 0; i < SCOPE_COUNT; i++)
+        if (span_equal_text(name, scope_names[i]))
+            return 1U << i;
+    return 0;
+}
 
 int directory_control_index(struct span record_id)
 {
@@ -54,9 +69,9 @@ void control_api_keys_to_json(const struct api_key *keys, size_t count, struct t
         record_body_write(w, key_fields, COUNT(key_fields), &keys[i]);
         to_json_key(w, "scopes");
         to_json_array(w);
-        for (size_t s = 0; s < COUNT(scopes); s++)
-            if (keys[i].scopes & scopes[s].bit)
-                to_json_text(w, span_of(scopes[s].name));
+        for (unsigned bit = 1; bit <= SCOPE_ALL; bit <<= 1)
+            if ((keys[i].scopes & bit) != 0)
+                to_json_text(w, span_of(api_scope_name(bit)));
         to_json_end(w);
         to_json_end(w);
     }
@@ -74,9 +89,8 @@ static void read_scopes(struct record_body *b, const struct from_json_value *ite
         struct from_json_value scope = from_json_item(&list, i);
         struct span name;
         b->code = from_json_text(&scope, TEXT_BYTES, &name, b->err);
-        for (size_t s = 0; b->code == OK && s < COUNT(scopes); s++)
-            if (span_equal_text(name, scopes[s].name))
-                *out |= scopes[s].bit;
+        if (b->code == OK)
+            *out |= api_scope_bit(name);
     }
 }
 

@@ -30,6 +30,9 @@ MUST_CHECK enum err_code admin_person_id(const struct http_request *r, struct sp
 /* The device: id, or serial. */
 MUST_CHECK enum err_code admin_device_id(const struct http_request *r, struct span name, struct span *id, struct err *err);
 
+/* A new API key, committed: `key` names label, scopes, door and end, and gets its id; *text is the key itself, shown once. */
+MUST_CHECK enum err_code admin_make_key(struct http_request *r, struct api_key *key, struct span *text, struct err *err);
+
 /* The handlers, one file a resource. */
 route_slow_fn admin_list_persons, admin_import_persons, admin_show_person, admin_person_link, admin_person_absence;
 route_slow_fn admin_list_devices, admin_show_device, admin_device_owner, admin_device_recheck, admin_device_identifier, admin_device_remove;

@@ -8,11 +8,6 @@
 
 enum { KEYS_MOST = 1000, SECRET_TEXT_BYTES = 43, SHORT_ID_BYTES = 12, LABEL_BYTES = 100 };
 
-static const struct { const char *name; unsigned bit; } scopes[] = {
-    { "decide", SCOPE_DECIDE }, { "posture", SCOPE_POSTURE }, { "facts", SCOPE_FACTS }, { "events", SCOPE_EVENTS }, { "hooks", SCOPE_HOOKS }, { "admin", SCOPE_ADMIN },
-};
-enum { SCOPES = sizeof scopes / sizeof scopes[0] };
-
 /* An id short enough to type: lower-case letters and digits only. */
 static void new_short_id(char id[SHORT_ID_BYTES + 1])
 {
@@ -60,10 +55,11 @@ static void write_key(const struct api_key *k, int64_t now_s, struct to_json *w)
     to_json_member_text_if(w, "label", k->label);
     to_json_key(w, "scopes");
     to_json_array(w);
-    for (size_t i = 0; i < SCOPES; i++)
-        if (k->scopes & scopes[i].bit)
-            to_json_text(w, span_of(scopes[i].name));
+    for (unsigned bit = 1; bit <= SCOPE_ALL; bit <<= 1)
+        if ((k->scopes & bit) != 0)
+            to_json_text(w, span_of(api_scope_name(bit)));
     to_json_end(w);
+    to_json_member_text_if(w, "door", k->door);
     to_json_member_time_if(w, "created_at", k->created_s);
     to_json_member_time_if(w, "expires_at", k->expires_s);
     to_json_member_text(w, "state", k->revoked ? SPAN_LITERAL("revoked") : k->expires_s != 0 && k->expires_s <= now_s ? SPAN_LITERAL("expired") : SPAN_LITERAL("active"));
@@ -130,55 +126,90 @@ static enum change_say edit_keys(void *context, struct span before, struct buf *
 static enum err_code read_scopes(const struct from_json_value *root, unsigned *out, struct err *err)
 {
     struct from_json_value list = from_json_member(root, "scopes");
-    enum err_code code = from_json_array(&list, SCOPES, err);
+    enum err_code code = from_json_array(&list, SCOPE_COUNT, err);
     *out = 0;
     for (size_t i = 0; code == OK && i < from_json_count(&list); i++) {
         struct from_json_value item = from_json_item(&list, i);
         struct span name;
-        unsigned bit = 0;
         code = from_json_text(&item, 32, &name, err);
-        for (size_t s = 0; code == OK && s < SCOPES; s++)
-            if (span_equal_text(name, scopes[s].name))
-                bit = scopes[s].bit;
+        unsigned bit = code == OK ? api_scope_bit(name) : 0;
         if (code == OK && bit == 0)
-            code = from_json_refuse(&item, err, "must be decide, posture, facts, events, hooks or admin");
+            code = from_json_refuse(&item, err, "must be decide, posture, facts, events, hooks, admin or login");
         *out |= bit;
     }
     return code != OK ? code : *out != 0 ? OK : from_json_refuse(&list, err, "must name at least one scope");
 }
 
-void admin_create_key(struct http_request *r, struct http_response *res)
+/* Which doors a key can be for: clients that authenticate with a secret, and Okta's hooks. */
+static enum err_code check_door(const struct http_request *r, const struct api_key *key, struct err *err)
 {
-    static const char *const known[] = { "label", "scopes", "expires", NULL };
-    CLEANUP(from_json_freep) struct from_json *doc = admin_body(r, res, known);
+    directory_enter(r->node->directory);
+    const struct policy *policy = directory_control(r->node->directory)->policy;
+    const struct door *door = policy != NULL ? policy_door(policy, key->door) : NULL;
+    bool login = door != NULL && door->kind == DOOR_OIDC && (door->oidc.auth == DOOR_AUTH_BASIC || door->oidc.auth == DOOR_AUTH_POST);
+    bool hooks = door != NULL && door->kind == DOOR_OKTA_HOOK;
+    enum err_code code = OK;
+    if (span_empty(key->door) && (key->scopes & SCOPE_LOGIN) != 0)
+        code = err_set(err, ERR_INPUT, "scope login needs door: the id of the door whose client gets this secret");
+    else if (!span_empty(key->door) && (key->scopes & ~(unsigned)(SCOPE_LOGIN | SCOPE_HOOKS)) != 0)
+        code = err_set(err, ERR_INPUT, "a key for a door has scope login or hooks and no other");
+    else if (!span_empty(key->door) && door == NULL)
+        code = err_set(err, ERR_NOT_FOUND, "no door %.*s", SPAN_ARGS(span_slice(key->door, 0, 64)));
+    else if (((key->scopes & SCOPE_LOGIN) != 0 && !login) || (!span_empty(key->door) && (key->scopes & SCOPE_HOOKS) != 0 && !hooks))
+        code = err_set(err, ERR_INPUT, "door %.*s takes no such key: login is for kind oidc with a client secret, hooks for kind okta_hook", SPAN_ARGS(span_slice(key->door, 0, 64)));
+    directory_leave(r->node->directory);
+    return code;
+}
+
+enum err_code admin_make_key(struct http_request *r, struct api_key *key, struct span *text, struct err *err)
+{
     struct list_edit e = { .r = r };
     char id[SHORT_ID_BYTES + 1], secret[SECRET_TEXT_BYTES], hash[SECRET_HEX_BYTES + 1];
-    struct err err;
-    if (doc == NULL)
-        return;
     new_short_id(id);
     secret_random_text(secret, sizeof secret);
     secret_sha256_hex(span_make(secret, sizeof secret), hash);
+    key->id = arena_copy_text(r->arena, id);
+    key->secret_sha256 = arena_copy_text(r->arena, hash);
+    key->created_s = r->now_s;
+    e.key = *key;
+    *text = arena_format(r->arena, "pst_%s_%.*s", id, SECRET_TEXT_BYTES, secret);
+    secret_wipe(secret, sizeof secret);
+    if (span_empty(key->id) || span_empty(key->secret_sha256) || span_empty(*text))
+        return err_set(err, ERR_MEMORY, "a new key");
+    return change_control(r->node, r->store, SPAN_LITERAL("api_keys"), edit_keys, &e, err);
+}
+
+void admin_create_key(struct http_request *r, struct http_response *res)
+{
+    static const char *const known[] = { "label", "scopes", "expires", "door", NULL };
+    CLEANUP(from_json_freep) struct from_json *doc = admin_body(r, res, known);
+    struct api_key key = { 0 };
+    struct span text;
+    struct err err;
+    if (doc == NULL)
+        return;
     struct from_json_value root = from_json_root(doc);
-    e.key = (struct api_key){ .id = span_of(id), .secret_sha256 = span_of(hash), .created_s = r->now_s };
-    enum err_code code = admin_text(r, &root, "label", false, &e.key.label, &err);
+    enum err_code code = admin_text(r, &root, "label", false, &key.label, &err);
     if (code == OK)
-        code = read_scopes(&root, &e.key.scopes, &err);
+        code = read_scopes(&root, &key.scopes, &err);
     if (code == OK)
-        code = read_expiry(r, &root, &e.key.expires_s, &err);
+        code = admin_text(r, &root, "door", false, &key.door, &err);
     if (code == OK)
-        code = change_control(r->node, r->store, SPAN_LITERAL("api_keys"), edit_keys, &e, &err);
+        code = check_door(r, &key, &err);
+    if (code == OK)
+        code = read_expiry(r, &root, &key.expires_s, &err);
+    if (code == OK)
+        code = admin_make_key(r, &key, &text, &err);
     if (code != OK) {
         admin_problem(r, res, &err);
         return;
     }
     struct to_json w = response_json(res, 201);
     to_json_object(&w);
-    to_json_member_text(&w, "id", e.key.id);
-    to_json_member_text(&w, "key", arena_format(r->arena, "pst_%s_%.*s", id, SECRET_TEXT_BYTES, secret));
+    to_json_member_text(&w, "id", key.id);
+    to_json_member_text(&w, "key", text);
     to_json_member_text(&w, "note", SPAN_LITERAL("shown once; only its hash is kept"));
     to_json_end(&w);
-    secret_wipe(secret, sizeof secret);
 }
 
 void admin_revoke_key(struct http_request *r, struct http_response *res)

@@ -18,6 +18,7 @@ static void write_request(const struct args *args, struct buf *body)
         to_json_text(&w, span_of(scope));
     to_json_end(&w);
     to_json_member_text_if(&w, "expires", span_of(args_text(args, "--expires")));
+    to_json_member_text_if(&w, "door", span_of(args_text(args, "--door")));
     to_json_end(&w);
 }
 
@@ -28,7 +29,7 @@ static int create(const struct args *args)
     CLEANUP(buf_done) struct buf body;
     buf_init(&body, BODY_BYTES);
     if (!args_has(args, "--scope"))
-        return cli_usage(args->command, "create needs --scope (decide, posture, facts, events, hooks or admin; several times for several)");
+        return cli_usage(args->command, "create needs --scope (decide, posture, facts, events, hooks, admin or login; several times for several)");
     write_request(args, &body);
     int code = client_open(args, &c);
     if (code == CLI_DONE)
@@ -46,6 +47,7 @@ static void add_row(void *context, const struct from_json_value *k)
     table_cell(context, json_text(k, "id"));
     table_cell(context, json_text(k, "label"));
     table_cell(context, json_texts(k, "scopes", scopes, sizeof scopes));
+    table_cell(context, json_text(k, "door"));
     table_cell(context, json_text(k, "state"));
     table_cell(context, json_text(k, "created_at"));
     table_cell(context, json_text(k, "expires_at"));
@@ -53,10 +55,10 @@ static void add_row(void *context, const struct from_json_value *k)
 
 static int list(const struct args *args)
 {
-    static const char *const headings[] = { "KEY", "LABEL", "SCOPES", "STATE", "CREATED", "EXPIRES" };
+    static const char *const headings[] = { "KEY", "LABEL", "SCOPES", "DOOR", "STATE", "CREATED", "EXPIRES" };
     CLEANUP(client_closep) struct client *c = NULL;
     CLEANUP(table_done) struct table table;
-    table_init(&table, headings, 6);
+    table_init(&table, headings, 7);
     struct client_list keys = { "/admin/v1/keys", "keys", 0, args->json, add_row, &table };
     int code = client_open(args, &c);
     if (code == CLI_DONE)
@@ -84,9 +86,9 @@ static int revoke(const struct args *args)
 
 static int run(int argc, char **argv)
 {
-    static const struct arg_option create_options[] = { { "--label", ARG_TEXT }, { "--scope", ARG_TEXTS }, { "--expires", ARG_TEXT } };
+    static const struct arg_option create_options[] = { { "--label", ARG_TEXT }, { "--scope", ARG_TEXTS }, { "--expires", ARG_TEXT }, { "--door", ARG_TEXT } };
     static const struct cli_action actions[] = {
-        { "create", NULL, 0, 0, create_options, 3, create },
+        { "create", NULL, 0, 0, create_options, 4, create },
         { "list", NULL, 0, 0, NULL, 0, list },
         { "revoke", "KEY", 1, 1, NULL, 0, revoke },
     };
@@ -95,11 +97,12 @@ static int run(int argc, char **argv)
 
 const struct cli_command cli_key = {
     "key",
-    "postern key create --scope SCOPE... [--label TEXT] [--expires 90d] [--json]\n"
+    "postern key create --scope SCOPE... [--door DOOR] [--label TEXT] [--expires 90d] [--json]\n"
     "       postern key list [--json]\n"
     "       postern key revoke KEY [--json]\n\n"
-    "Scopes: decide, posture, facts, events, hooks, admin; --scope may be given several times. The key alone goes to standard\n"
-    "output, once. KEY in revoke is the short id that list prints.",
+    "Scopes: decide, posture, facts, events, hooks, admin, login; --scope may be given several times. A key of scope login is the\n"
+    "client secret of a door (--door), one of scope hooks may be for one of Okta's hooks. The key alone goes to standard output,\n"
+    "once. KEY in revoke is the short id that list prints.",
     "API keys: create, list, revoke",
     run,
 };

@@ -4,18 +4,9 @@
 
 /* "pst_" id "_" secret: the secret's length is fixed, so an id may hold any of its letters. */
 enum { KEY_PREFIX_BYTES = 4, KEY_SECRET_BYTES = 43, KEY_ID_BYTES = 64 };
-static const unsigned all_scopes = SCOPE_DECIDE | SCOPE_POSTURE | SCOPE_FACTS | SCOPE_EVENTS | SCOPE_HOOKS | SCOPE_ADMIN;
-static const struct { unsigned bit; const char *name; } scope_names[] = {
-    { SCOPE_DECIDE, "decide" }, { SCOPE_POSTURE, "posture" }, { SCOPE_FACTS, "facts" }, { SCOPE_EVENTS, "events" }, { SCOPE_HOOKS, "hooks" }, { SCOPE_ADMIN, "admin" },
-};
 
-static const char *scope_name(unsigned scope)
-{
-    for (size_t i = 0; i < sizeof scope_names / sizeof scope_names[0]; i++)
-        if ((scope & scope_names[i].bit) != 0)
-            return scope_names[i].name;
-    return "";
-}
+/* The first of several, by name. */
+static const char *scope_name(unsigned scope) { return api_scope_name(scope & -scope); }
 
 /* RFC 6750 section 2.1; the scheme is case-insensitive (RFC 9110 section 11.1). */
 static bool read_bearer(const struct http_request *r, struct span *token)
@@ -59,47 +50,79 @@ static bool key_holds(const struct api_key *key, struct span secret, int64_t now
 /* Copies what it keeps: the directory's texts are valid only until directory_leave(). */
 static enum err_code accept_key(struct http_request *r, const struct api_key *key, struct err *err)
 {
-    struct caller caller = { CALLER_API_KEY, arena_copy(r->arena, key->id), arena_copy(r->arena, key->label), key->scopes };
-    if (caller.id.at == NULL || caller.label.at == NULL)
+    struct caller caller = { CALLER_API_KEY, arena_copy(r->arena, key->id), arena_copy(r->arena, key->label), key->scopes, arena_copy(r->arena, key->door) };
+    if (caller.id.at == NULL || caller.label.at == NULL || (caller.door.at == NULL && !span_empty(key->door)))
         return err_set(err, ERR_MEMORY, "naming the caller");
     r->caller = caller;
     return OK;
 }
 
-static enum err_code check_key(struct http_request *r, struct span id, struct span secret, struct err *err)
+/* The key that the text is, while the directory is held. */
+static enum err_code look_up(const struct http_request *r, struct span text, const struct api_key **key, struct err *err)
 {
+    struct span id, secret;
+    if (!split_key(text, &id, &secret))
+        return err_set(err, ERR_UNAUTHORIZED, "this is not an API key");
+    *key = find_key(directory_control(r->node->directory), id);
+    if (*key == NULL && !directory_counts(r->node->directory).complete)
+        return err_set(err, ERR_UNAVAILABLE, "this node is starting and does not know the API keys yet"); /* 401 would say that the key is bad */
+    if (*key == NULL || !key_holds(*key, secret, r->now_s))
+        return err_set(err, ERR_UNAUTHORIZED, "this API key is not valid");
+    return OK;
+}
+
+static enum err_code check_key(struct http_request *r, struct span text, struct err *err)
+{
+    const struct api_key *key = NULL;
     directory_enter(r->node->directory);
-    const struct api_key *key = find_key(directory_control(r->node->directory), id);
-    enum err_code code = OK;
-    if (key == NULL && !directory_counts(r->node->directory).complete)
-        code = err_set(err, ERR_UNAVAILABLE, "this node is starting and does not know the API keys yet"); /* 401 would say that the key is bad */
-    else
-        code = key != NULL && key_holds(key, secret, r->now_s) ? accept_key(r, key, err) : err_set(err, ERR_UNAUTHORIZED, "this API key is not valid");
+    enum err_code code = look_up(r, text, &key, err);
+    if (code == OK)
+        code = accept_key(r, key, err);
+    directory_leave(r->node->directory);
+    return code;
+}
+
+enum err_code auth_door_secret(const struct http_request *r, struct span door, struct span secret, struct err *err)
+{
+    const struct api_key *key = NULL;
+    directory_enter(r->node->directory);
+    enum err_code code = look_up(r, secret, &key, err);
+    if (code == OK && ((key->scopes & SCOPE_LOGIN) == 0 || span_empty(door) || !span_equal(key->door, door)))
+        code = err_set(err, ERR_UNAUTHORIZED, "this is not a client secret of door %.*s", SPAN_ARGS(door));
     directory_leave(r->node->directory);
     return code;
 }
 
 static enum err_code identify(struct http_request *r, struct err *err)
 {
-    struct span token, id, secret;
+    struct span token;
     if (r->caller.kind == CALLER_SOCKET)
         return OK; /* the server checked the peer's uid */
     if (!request_has_header(r, "Authorization"))
         return err_set(err, ERR_UNAUTHORIZED, "an API key is needed: Authorization: Bearer pst_...");
-    if (!read_bearer(r, &token) || !split_key(token, &id, &secret))
+    if (!read_bearer(r, &token))
         return err_set(err, ERR_UNAUTHORIZED, "this is not an API key");
-    return check_key(r, id, secret, err);
+    return check_key(r, token, err);
+}
+
+static enum err_code has_scope(const struct http_request *r, unsigned scope, struct err *err)
+{
+    unsigned has = r->caller.kind == CALLER_SOCKET ? SCOPE_ALL : r->caller.scopes;
+    if ((has & scope) != scope)
+        return err_set(err, ERR_DENIED, "this needs an API key with scope %s", scope_name(scope & ~has));
+    return OK;
 }
 
 enum err_code auth_caller(struct http_request *r, unsigned scope, struct err *err)
 {
     enum err_code code = identify(r, err);
-    if (code != OK)
-        return code;
-    unsigned has = r->caller.kind == CALLER_SOCKET ? all_scopes : r->caller.scopes;
-    if ((has & scope) != scope)
-        return err_set(err, ERR_DENIED, "this needs an API key with scope %s", scope_name(scope & ~has));
-    return OK;
+    return code == OK ? has_scope(r, scope, err) : code;
+}
+
+enum err_code auth_key(struct http_request *r, struct span key, unsigned scope, struct err *err)
+{
+    enum err_code code = check_key(r, key, err);
+    return code == OK ? has_scope(r, scope, err) : code;
 }
 
 void auth_challenge(const struct http_request *r, struct http_response *res, enum err_code code, unsigned scope)

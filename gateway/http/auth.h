@@ -1,5 +1,6 @@
 /* auth: credentials in a request -> caller. API keys now ("Authorization: Bearer pst_<id>_<secret>"): the id finds the key in the directory,
  * the SHA-256 of the secret is compared in constant time. The admin socket's peers are admitted by uid (root, or our own).
+ * All from memory: no store, no wait. Call outside directory_enter().
  * Access tokens and mTLS join here later. */
 #ifndef GATEWAY_HTTP_AUTH_H
 #define GATEWAY_HTTP_AUTH_H
@@ -7,6 +8,12 @@
 #include "gateway/http/response.h"
 /* OK with r->caller filled; ERR_UNAUTHORIZED (answer 401 with WWW-Authenticate, RFC 6750 section 3) or ERR_DENIED (403 insufficient_scope). */
 MUST_CHECK enum err_code auth_caller(struct http_request *r, unsigned scope, struct err *err);
+/* Like it for the text of an API key alone ("pst_..."), for callers that send it in another shape; r->caller is filled, with the door it is for. */
+MUST_CHECK enum err_code auth_key(struct http_request *r, struct span key, unsigned scope, struct err *err);
+/* The secret that a door's client presents (client_secret_basic, client_secret_post): the whole text of an API key of scope `login` made for that door.
+ * A door may have several, so that a secret is rotated without a gap. Untrusted: any bytes, any length. OK; ERR_UNAUTHORIZED (invalid_client); or
+ * ERR_UNAVAILABLE while this node is loading. r->caller stays as it is. */
+MUST_CHECK enum err_code auth_door_secret(const struct http_request *r, struct span door, struct span secret, struct err *err);
 /* Adds WWW-Authenticate for what auth_caller() answered (RFC 6750 section 3): no error code when nothing was presented. */
 void auth_challenge(const struct http_request *r, struct http_response *res, enum err_code code, unsigned scope);
 #endif

@@ -18,6 +18,7 @@ struct caller {
     struct span id;                 /* key id, or "uid:0" */
     struct span label;
     unsigned scopes;                /* enum api_scope */
+    struct span door;               /* id of the door that an API key was made for; empty: none */
 };
 
 struct node; struct worker; struct store; struct decision_ring; struct mailbox;

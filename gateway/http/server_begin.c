@@ -56,7 +56,7 @@ static void fill_request(struct exchange *x)
     r->now_ms = clock_wall_ms(s->node->clock);
     r->now_s = r->now_ms / 1000;
     if (s->local)
-        r->caller = (struct caller){ CALLER_SOCKET, arena_format(&x->arena, "uid:%u", (unsigned)x->connection->uid), SPAN_LITERAL("admin.sock"), ~0u };
+        r->caller = (struct caller){ CALLER_SOCKET, arena_format(&x->arena, "uid:%u", (unsigned)x->connection->uid), SPAN_LITERAL("admin.sock"), SCOPE_ALL, SPAN_NONE };
     set_request_id(x);
 }
 

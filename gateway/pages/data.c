@@ -199,6 +199,7 @@ static void write_keys(const struct page *p)
         { SCOPE_POSTURE, "may read the results of your devices" },
         { SCOPE_EVENTS, "may read the log of changes and sign-ins" },
         { SCOPE_DECIDE, "may ask whether an app opens for you, and get the reason" },
+        { SCOPE_LOGIN | SCOPE_HOOKS, "belong to the sign-in, which learns whether you may go on" },
         { SCOPE_FACTS, "may send values in for the checks above" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

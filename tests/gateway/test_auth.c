@@ -25,10 +25,14 @@ static int start(void **state)
     (void)state;
     secret_sha256_hex(SPAN_LITERAL(SECRET), hex);
     const struct api_key keys[] = {
-        { SPAN_LITERAL("k_1"), SPAN_LITERAL("one"), span_of(hex), SCOPE_DECIDE | SCOPE_POSTURE, 1, 0, false },
-        { SPAN_LITERAL("old"), SPAN_LITERAL("old"), span_of(hex), SCOPE_DECIDE, 1, NOW_S, false },
-        { SPAN_LITERAL("gone"), SPAN_LITERAL("gone"), span_of(hex), SCOPE_DECIDE, 1, 0, true },
-        { SPAN_LITERAL("young"), SPAN_LITERAL("young"), span_of(hex), SCOPE_DECIDE, 1, NOW_S + 1, false },
+        { SPAN_LITERAL("k_1"), SPAN_LITERAL("one"), span_of(hex), SCOPE_DECIDE | SCOPE_POSTURE, 1, 0, false, SPAN_NONE },
+        { SPAN_LITERAL("old"), SPAN_LITERAL("old"), span_of(hex), SCOPE_DECIDE, 1, NOW_S, false, SPAN_NONE },
+        { SPAN_LITERAL("gone"), SPAN_LITERAL("gone"), span_of(hex), SCOPE_DECIDE, 1, 0, true, SPAN_NONE },
+        { SPAN_LITERAL("young"), SPAN_LITERAL("young"), span_of(hex), SCOPE_DECIDE, 1, NOW_S + 1, false, SPAN_NONE },
+        { SPAN_LITERAL("kc1"), SPAN_LITERAL("keycloak"), span_of(hex), SCOPE_LOGIN, 1, 0, false, SPAN_LITERAL("kc") },
+        { SPAN_LITERAL("kc0"), SPAN_LITERAL("keycloak, before"), span_of(hex), SCOPE_LOGIN, 1, 0, true, SPAN_LITERAL("kc") },
+        { SPAN_LITERAL("kc9"), SPAN_LITERAL("keycloak, trial"), span_of(hex), SCOPE_LOGIN, 1, NOW_S, false, SPAN_LITERAL("kc") },
+        { SPAN_LITERAL("hook"), SPAN_LITERAL("okta"), span_of(hex), SCOPE_HOOKS, 1, 0, false, SPAN_LITERAL("kc") },
     };
     buf_init(&body, 65536);
     to_json_init(&w, &body);
@@ -108,6 +112,46 @@ static void the_caller_is_named_and_outlives_the_directory_s_own_texts(void **st
     assert_int_equal(auth_caller(&r, SCOPE_DECIDE, &err), ERR_UNAUTHORIZED); /* a key that was taken away no longer opens */
 }
 
+static const struct { const char *name, *door, *secret; enum err_code code; } secrets[] = {
+    { "good", "kc", "pst_kc1_" SECRET, OK },
+    { "of another door", "kd", "pst_kc1_" SECRET, ERR_UNAUTHORIZED },
+    { "door cut short", "k", "pst_kc1_" SECRET, ERR_UNAUTHORIZED },
+    { "no door", "", "pst_kc1_" SECRET, ERR_UNAUTHORIZED },
+    { "a key for no door", "", "pst_k_1_" SECRET, ERR_UNAUTHORIZED },
+    { "wrong secret", "kc", "pst_kc1_" OTHER, ERR_UNAUTHORIZED },
+    { "revoked", "kc", "pst_kc0_" SECRET, ERR_UNAUTHORIZED },
+    { "expired in this second", "kc", "pst_kc9_" SECRET, ERR_UNAUTHORIZED },
+    { "of another scope", "kc", "pst_hook_" SECRET, ERR_UNAUTHORIZED },
+    { "the secret without its id", "kc", SECRET, ERR_UNAUTHORIZED },
+    { "empty", "kc", "", ERR_UNAUTHORIZED },
+    { "with a scheme", "kc", "Bearer pst_kc1_" SECRET, ERR_UNAUTHORIZED },
+};
+
+static void a_door_s_client_is_known_by_a_key_for_that_door(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
+        struct http_request r = { .node = &node, .now_s = NOW_S };
+        struct err err;
+        enum err_code code = auth_door_secret(&r, span_of(secrets[i].door), span_of(secrets[i].secret), &err);
+        if (code != secrets[i].code || r.caller.kind != CALLER_NONE)
+            fail_msg("%s: %d", secrets[i].name, (int)code);
+    }
+}
+
+static void a_key_in_another_shape_is_a_key(void **state)
+{
+    CLEANUP(arena_done) struct arena arena;
+    struct http_request r = { .arena = &arena, .node = &node, .now_s = NOW_S };
+    struct err err;
+    (void)state;
+    arena_init(&arena, 1024, 65536);
+    assert_int_equal(auth_key(&r, SPAN_LITERAL("pst_hook_" SECRET), SCOPE_HOOKS, &err), OK);
+    assert_true(span_equal_text(r.caller.door, "kc"));
+    assert_int_equal(auth_key(&r, SPAN_LITERAL("pst_k_1_" SECRET), SCOPE_HOOKS, &err), ERR_DENIED);
+    assert_int_equal(auth_key(&r, SPAN_LITERAL("hook_" SECRET), SCOPE_HOOKS, &err), ERR_UNAUTHORIZED);
+}
+
 static void the_admin_socket_needs_no_key(void **state)
 {
     struct http_request r = { .node = &node, .caller = { .kind = CALLER_SOCKET } };
@@ -120,6 +164,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_open_what_their_scopes_say),
+        cmocka_unit_test(a_door_s_client_is_known_by_a_key_for_that_door),
+        cmocka_unit_test(a_key_in_another_shape_is_a_key),
         cmocka_unit_test(the_admin_socket_needs_no_key),
         cmocka_unit_test(the_caller_is_named_and_outlives_the_directory_s_own_texts),
     };

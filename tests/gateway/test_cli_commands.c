@@ -199,7 +199,7 @@ static void commands_ask_print_and_exit(void **state)
           "GET /admin/v1/persons?limit=500 \nGET /admin/v1/persons?limit=500&after=p_1 \n", "{\"persons\":[]}\n", "" },
         { "a table is aligned", { "key", "list" },
           { { 200, "{\"keys\":[{\"id\":\"k1\",\"label\":\"a long label\",\"scopes\":[\"decide\",\"facts\"],\"state\":\"active\",\"created_at\":\"C\"},{\"id\":\"k2\",\"scopes\":[]}]}" } }, 0, "GET /admin/v1/keys \n",
-          "KEY  LABEL         SCOPES         STATE   CREATED  EXPIRES\nk1   a long label  decide, facts  active  C        -\nk2   -             -              -       -        -\n", "" },
+          "KEY  LABEL         SCOPES         DOOR  STATE   CREATED  EXPIRES\nk1   a long label  decide, facts  -     active  C        -\nk2   -             -              -     -       -        -\n", "" },
         { "a problem's detail is said", { "device", "show", "a/b" }, { { 404, "{\"title\":\"Not Found\",\"detail\":\"no such device\"}" } }, 1, "GET /admin/v1/devices/a%2Fb \n", "",
           "postern: no such device\n" },
         { "a busy gateway is out of reach", { "device", "show", "x" }, { { 503, "{\"title\":\"Service Unavailable\"}" } }, 3, "GET /admin/v1/devices/x \n", "", "postern: Service Unavailable\n" },
