@@ -4,6 +4,8 @@ import os
 from harness import Process, expect, free_port, wait_for, request
 
 MODULES = "/usr/lib/apache2/modules"
+STRUCTURES = {"shib": "mod_shib"}  # modules whose structure is not called NAME_module
+FILES = {"php": "libphp8.2.so"}    # and whose file is not called mod_NAME.so
 ALWAYS = ["mpm_prefork", "authz_core", "authn_core", "authz_user", "ssl", "dir", "alias", "mime", "env", "setenvif", "headers"]
 
 CONFIG = """
@@ -56,8 +58,7 @@ class Apache:
 
     def start(self, body, env=None, log_level="warn"):
         user = "User nobody\nGroup nogroup\n" if os.getuid() == 0 else ""
-        loads = "".join("LoadModule %s_module %s\n" % (name if name != "php8.2" else "php", os.path.join(MODULES, ("libphp8.2.so" if name == "php8.2" else "mod_%s.so" % name)))
-                        for name in self.modules)
+        loads = "".join("LoadModule %s %s/%s\n" % (STRUCTURES.get(name, name + "_module"), MODULES, FILES.get(name, "mod_%s.so" % name)) for name in self.modules)
         config = self.write("apache.conf", loads + CONFIG % {"folder": self.folder, "name": self.base, "port": self.port, "certificate": self.tls[0], "key": self.tls[1], "user": user,
                                                              "body": body, "log_level": log_level})
         self.log = os.path.join(self.folder, "error.log")

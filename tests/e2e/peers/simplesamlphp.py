@@ -57,7 +57,7 @@ echo json_encode(['person' => $name->getValue(), 'format' => $name->getFormat(),
 
 class SimpleSamlPhp:
     def __init__(self, world, authority, host="ssp.example", sign=True):
-        self.apache = Apache(world, authority, host, ["php8.2"])
+        self.apache = Apache(world, authority, host, ["php"])
         self.sign = sign
         self.base = self.apache.base
         self.entity_id = self.base + "/simplesaml/module.php/saml/sp/metadata.php/postern"
