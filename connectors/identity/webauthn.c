@@ -60,7 +60,7 @@ static enum err_code check_text(const struct from_json_value *root, const char *
     struct span text;
     enum err_code code = from_json_text(&member, WEBAUTHN_CLIENT_DATA_MOST, &text, err);
     if (code == OK && !span_equal_ct(text, wanted))
-        code = err_set(err, ERR_DENIED, "clientDataJSON: %s", why);
+        code = err_set(err, ERR_DENIED, "%s", why);
     return code;
 }
 
@@ -80,8 +80,8 @@ static enum err_code check_client_data(const struct webauthn_expected *expected,
     if (code == OK)
         code = from_json_bool_opt(&cross_origin, &cross, err);
     if (code == OK && (cross || from_json_present(&top)))
-        code = err_set(err, ERR_DENIED, "clientDataJSON: it was made inside of another site's page");
-    return code;
+        code = err_set(err, ERR_DENIED, "it was made inside of another site's page");
+    return code == OK ? OK : err_wrap(err, "clientDataJSON");
 }
 
 /* ---- authenticator data, section 6.1 ---- */

@@ -48,15 +48,15 @@ static bool read_okp(const struct cbor *map, struct webauthn_key_form *out)
            take_bytes(map, LABEL_X, COORDINATE_BYTES, COORDINATE_BYTES, &out->first);
 }
 
-/* No leading zero, so that the bytes tell the bits; an exponent that is odd and not 1. */
+/* At least 2048 bits, written without a leading zero (RFC 8230); an exponent that is odd and not 1. */
 static bool read_rsa(const struct cbor *map, struct webauthn_key_form *out)
 {
     if (map->count != 4 || !has_int(map, LABEL_KIND, KIND_RSA) || !take_bytes(map, LABEL_N, RSA_LEAST_BYTES, RSA_MOST_BYTES, &out->first) ||
         !take_bytes(map, LABEL_E, 1, EXPONENT_MOST_BYTES, &out->second))
         return false;
     struct span n = out->first, e = out->second;
-    bool full = ((unsigned char)n.at[0] & 0x80) != 0, odd = (e.at[e.bytes - 1] & 1) != 0 && (n.at[n.bytes - 1] & 1) != 0;
-    return full && odd && e.at[0] != 0 && !(e.bytes == 1 && e.at[0] == 1);
+    bool long_enough = n.bytes > RSA_LEAST_BYTES ? n.at[0] != 0 : ((unsigned char)n.at[0] & 0x80) != 0, odd = (e.at[e.bytes - 1] & 1) != 0 && (n.at[n.bytes - 1] & 1) != 0;
+    return long_enough && odd && e.at[0] != 0 && !(e.bytes == 1 && e.at[0] == 1);
 }
 
 enum err_code webauthn_key_read(struct span cose, struct webauthn_key_form *out, struct err *err)
