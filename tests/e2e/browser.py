@@ -195,10 +195,11 @@ class Connection(http.client.HTTPConnection):
 
 
 class Browser:
-    """One person's browser. ca: certificate files that are trusted. certificate: (certificate file, key file), presented to whoever asks."""
+    """One person's browser. ca: certificate files that are trusted. certificate: (certificate file, key file), presented to whoever asks.
+    ports: {name: port} of hosts whose addresses name no port (a fake of a public service)."""
 
-    def __init__(self, ca=(), certificate=None, timeout=60, language="en"):
-        self.timeout, self.language = timeout, language
+    def __init__(self, ca=(), certificate=None, timeout=60, language="en", ports=None):
+        self.timeout, self.language, self.ports = timeout, language, ports or {}
         self.cookies, self.history = [], []
         self.context = ssl.create_default_context()
         for file in [ca] if isinstance(ca, str) else ca:
@@ -303,7 +304,7 @@ class Browser:
         if place.scheme not in ("http", "https"):
             raise Refused("not a web address: " + url)
         secure = place.scheme == "https"
-        connection = Connection(place.hostname, place.port or (443 if secure else 80), self.context if secure else None, self.timeout)
+        connection = Connection(place.hostname, place.port or self.ports.get(place.hostname) or (443 if secure else 80), self.context if secure else None, self.timeout)
         try:
             connection.request(method, (place.path or "/") + ("?" + place.query if place.query else ""), body, self.headers(method, url, body, source))
             response = connection.getresponse()
