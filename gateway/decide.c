@@ -43,6 +43,7 @@ static void fill_input(const struct http_request *r, const struct question *q, c
     directory_decision_input(d, person, r->now_s, devices, PERSON_DEVICES, in);
     in->person = person;
     in->person_asked = q->person;
+    in->person_claimed = q->person_claimed;
     in->device = device;
     in->door = q->door_device == DEVICE_NAMED && device == NULL ? DEVICE_UNPROVED : q->door_device;
     in->proof = q->proof;

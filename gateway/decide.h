@@ -8,7 +8,8 @@
 
 struct question {
     struct span door;                /* "authzen", "forward_auth", "explain", ... */
-    struct span person;              /* as the door names them; empty with device_subject */
+    struct span person;              /* as the door names them; empty with device_subject, or when it names nobody */
+    bool person_claimed;             /* by the request alone: only a device of theirs makes it true */
     enum door_device door_device;
     enum proof proof;                /* of the device, by a door that proves one; PROOF_NOT_ASKED: the caller names it */
     struct span device_kind;         /* "id", or an identifier's kind: "serial", "uuid", "certificate" */

@@ -122,6 +122,10 @@ static void decide_unidentified(struct deciding *d, enum rule rule)
     static const enum outcome outcomes[] = { [UNIDENTIFIED_ALLOW] = OUTCOME_ALLOW, [UNIDENTIFIED_WARN] = OUTCOME_WARN, [UNIDENTIFIED_DENY] = OUTCOME_DENY };
     enum outcome outcome = outcomes[d->in->policy->unidentified[d->in->app->sensitivity]];
     decision_step(d, "unidentified_device for this sensitivity: %s", outcome_name(outcome));
+    if (d->in->person_claimed && outcome != OUTCOME_DENY) {
+        decision_step(d, "nobody but the request says who this is, and no device proves it: deny");
+        outcome = OUTCOME_DENY;
+    }
     decide_as(d, outcome, rule);
 }
 
@@ -194,7 +198,7 @@ static void decide_by_device(struct deciding *d)
         decide_as(d, OUTCOME_ALLOW, RULE_UNOWNED);
         return;
     }
-    if (!span_equal(device->owner, in->person->id)) {
+    if (in->person == NULL || !span_equal(device->owner, in->person->id)) {
         d->out->device = device;
         decision_step(d, "device %.*s is not this person's", SPAN_ARGS(device->id));
         decide_unidentified(d, RULE_UNIDENTIFIED);
@@ -254,9 +258,9 @@ static bool decide_early(struct deciding *d)
     const struct decision_input *in = d->in;
     if (in->policy == NULL)
         decide_as(d, OUTCOME_DENY, RULE_OUTAGE);
-    else if (!in->device_subject && policy_is_break_glass(in->policy, in->person, in->person_asked))
+    else if (!in->device_subject && !in->person_claimed && policy_is_break_glass(in->policy, in->person, in->person_asked))
         decide_as(d, OUTCOME_ALLOW, RULE_BREAK_GLASS);
-    else if (!in->device_subject && !is_known(in->person))
+    else if (!in->device_subject && !is_known(in->person) && !span_empty(in->person_asked))
         decide_as(d, OUTCOME_DENY, RULE_UNKNOWN_PERSON);
     else if (in->app == NULL)
         decide_as(d, OUTCOME_DENY, RULE_UNKNOWN_APP);
@@ -275,7 +279,9 @@ static void tell_question(struct deciding *d)
     if (d->step == NULL)
         return;
     decision_step(d, "policy: %.12s", in->policy != NULL ? in->policy->version : "none yet");
-    if (in->person != NULL)
+    if (in->person == NULL && span_empty(in->person_asked))
+        decision_step(d, "person: the door named nobody");
+    else if (in->person != NULL)
         decision_step(d, "person: %.*s, asked as \"%.*s\"", SPAN_ARGS(in->person->id), SPAN_ARGS(in->person_asked));
     else
         decision_step(d, "person: nobody known as \"%.*s\"", SPAN_ARGS(in->person_asked));

@@ -18,7 +18,8 @@ struct decision_input {
     const struct policy *policy;
     const struct calendar *calendar;
     const struct person *person;      /* NULL: unknown to us */
-    struct span person_asked;         /* as the door named them */
+    struct span person_asked;         /* as the door named them; empty: it named nobody */
+    bool person_claimed;              /* anyone could have named them so: only a device of theirs makes it true */
     enum door_device door;
     enum proof proof;                 /* how the door knows the device; PROOF_NOT_ASKED: a caller named it */
     const struct device *device;      /* with DEVICE_NAMED */

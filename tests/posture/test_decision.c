@@ -119,6 +119,7 @@ struct story {
     const int *devices; size_t device_count;
     int64_t store_age_s;
     enum proof proof;
+    bool claimed;
     enum outcome outcome;
     enum rule rule;
     const char *user, *admin; /* parts of the reasons; NULL: the person is told nothing */
@@ -137,6 +138,13 @@ static const struct story stories[] = {
     { "and enough for the others", .app = "crm", ON(GOOD), .proof = PROOF_COOKIE, .outcome = OUTCOME_ALLOW, .rule = RULE_GOOD },
     { "another person's device is that first", .app = "payroll", ON(BENS), .proof = PROOF_COOKIE, .outcome = OUTCOME_DENY, .rule = RULE_UNIDENTIFIED, .user = "This device is not set up for you.", .admin = "another person's" },
     { "a repair app opens on any proof", .app = "chat", ON(GOOD), .proof = PROOF_COOKIE, .outcome = OUTCOME_ALLOW, .rule = RULE_GOOD },
+    { "a claim that their own device confirms", .app = "payroll", ON(GOOD), .claimed = true, .proof = PROOF_CERTIFICATE, .outcome = OUTCOME_ALLOW, .rule = RULE_GOOD },
+    { "a claim alone opens nothing", .app = "mail", .door = DEVICE_UNPROVED, .claimed = true, .proof = PROOF_NONE, .outcome = OUTCOME_DENY, .rule = RULE_UNIDENTIFIED, .user = "We could not tell which device you are using.", .admin = "proved no device that is known" },
+    { "nor does a claim on another's device", .app = "mail", ON(BENS), .claimed = true, .proof = PROOF_CERTIFICATE, .outcome = OUTCOME_DENY, .rule = RULE_UNIDENTIFIED, .user = "not set up for you", .admin = "another person's device" },
+    { "a claim to be break-glass is not enough", .asked = "root@acme.example", .app = "payroll", .door = DEVICE_UNPROVED, .claimed = true, .outcome = OUTCOME_DENY, .rule = RULE_UNKNOWN_PERSON, .user = "do not know your account", .admin = "unknown_person" },
+    { "nobody named, nothing proved", .asked = "", .app = "mail", .door = DEVICE_UNPROVED, .outcome = OUTCOME_ALLOW, .rule = RULE_UNIDENTIFIED },
+    { "nobody named, nothing proved, a critical app", .asked = "", .app = "payroll", .door = DEVICE_UNPROVED, .outcome = OUTCOME_DENY, .rule = RULE_UNIDENTIFIED, .user = "could not tell which device", .admin = "proved no device" },
+    { "nobody named, and a device that is nobody's", .asked = "", .app = "payroll", ON(NOBODYS), .proof = PROOF_CERTIFICATE, .outcome = OUTCOME_DENY, .rule = RULE_UNIDENTIFIED, .user = "not set up for you", .admin = "another person's device" },
     { "failing, too new to matter", .days = 1, .app = "payroll", ON(BAD), .outcome = OUTCOME_ALLOW, .rule = RULE_GOOD, .admin = "good on d_bad" },
     { "warned at login", .days = 4, .app = "payroll", ON(BAD), .outcome = OUTCOME_WARN, .rule = RULE_LADDER_WARN,
       .user = "One thing to fix on bad. The firewall is off. Please do this by Mon 10:00 UTC. After that Payroll does not open on this device.", .admin = "rung warn reached 2026-11-19T10:00:00Z, warns" },
@@ -192,7 +200,7 @@ static struct decision_input input_of(const struct world *w, const struct story 
         room[i] = &f->all[s->devices[i]];
     bool owned = s->asked == NULL;
     return (struct decision_input){ .policy = policy, .calendar = w->calendar, .person = owned ? w->ana : NULL, .person_asked = owned ? SPAN_LITERAL("ana@acme.example") : span_of(s->asked),
-                                    .door = s->door, .proof = s->proof, .device = s->door == DEVICE_NAMED ? &f->all[s->device] : NULL, .devices = room, .device_count = s->device_count, .device_subject = s->subject,
+                                    .door = s->door, .proof = s->proof, .person_claimed = s->claimed, .device = s->door == DEVICE_NAMED ? &f->all[s->device] : NULL, .devices = room, .device_count = s->device_count, .device_subject = s->subject,
                                     .app = s->app == NULL ? NULL : policy_app(policy, span_of(s->app)), .app_asked = s->app == NULL ? SPAN_LITERAL("nowhere") : span_of(s->app), .action = span_of(s->action),
                                     .now_s = now_s, .ladder_now_s = now_s, .store_age_s = s->store_age_s };
 }
