@@ -3,10 +3,11 @@
  *
  *   door: checks its request, fills a struct login ──▶ login_begin()
  *     ──▶ proof of device (gateway/doors/device_proof.h): this request's; else one hop to the device host (client certificate), else a WebAuthn page
- *     ──▶ decide(): allow, or a warn page seen lately ──▶ door->answer()
- *                   warn ──▶ page with "Continue"; deny ──▶ page with "Check again", which continues this login when fixed
- *     ──▶ gave up, passive, or too late ──▶ door->refuse(), or "start again" when nobody waits for the answer any more
+ *     ──▶ decide(): allow, or a warning that was read lately ──▶ door->answer()
+ *                   warn ──▶ page with "Continue"; deny ──▶ page with "Check again", which goes on with this login when fixed
+ *     ──▶ gave up, passive ──▶ door->refuse(); too late ──▶ a page that says how to start again: nobody waits for the answer any more
  *
+ * A login belongs to the browser that began it (cookie `__Host-postern-login`): a link sent to somebody else starts nothing there.
  * Thread: slow lane throughout (signatures are verified and made here, never on a worker). */
 #ifndef GATEWAY_LOGIN_H
 #define GATEWAY_LOGIN_H
@@ -14,7 +15,7 @@
 #include "gateway/doors/device_proof.h"
 #include "posture/door.h"
 
-enum { LOGIN_REQUEST_BYTES = 6 * 1024, LOGIN_PERSON_BYTES = 320 };
+enum { LOGIN_REQUEST_BYTES = 5 * 1024, LOGIN_PERSON_BYTES = 320, LOGIN_APP_BYTES = 512 };
 
 /* How the door knows the person. */
 enum login_person {
@@ -36,10 +37,12 @@ struct login {
     int64_t started_s, expires_s;   /* set by login_begin() */
     /* ---- what happened so far; doors read it, login_*.c writes it ---- */
     struct device_proof proof;
-    unsigned tried;                 /* proofs that were asked for already */
+    unsigned tried;                 /* enum login_tried: proofs that were asked for already */
     bool seen;                      /* the warn page was passed */
+    struct span browser;            /* hash of the cookie that the browser got at the beginning */
 };
-/* What the door may say when the login goes on. Valid during answer() and refuse(); texts are in the request's arena. */
+enum login_tried { LOGIN_TRIED_CERTIFICATE = 1, LOGIN_TRIED_WEBAUTHN = 2 };
+/* What the door may say when the login goes on. Texts are in the request's arena. */
 struct login_result {
     struct span decision;           /* id */
     enum outcome outcome;
@@ -64,15 +67,19 @@ enum login_refusal {
     LOGIN_REFUSED_PASSIVE,          /* a page would be needed and none may be shown */
     LOGIN_REFUSED_OUTAGE            /* our check is not working, and the app's outage rule is deny */
 };
-/* What each kind of door brings. Both fill `res` with what carries the answer back (a redirect, a form that posts itself). */
+/* What each kind of door brings. Both fill `res` with what carries the answer back (a redirect, a form that posts itself). Called outside
+ * directory_enter(); `door` is a copy in the request's arena. */
 struct login_door {
     enum door_kind kind;
     void (*answer)(struct http_request *r, struct http_response *res, const struct login *l, const struct door *door, const struct login_result *result);
     void (*refuse)(struct http_request *r, struct http_response *res, const struct login *l, const struct door *door, const struct login_result *result, enum login_refusal why);
 };
 extern const struct login_door saml_login_door, oidc_login_door;
+/* The doors by kind, listed in login_doors.c; NULL for a kind without logins. Tests put others there. */
+const struct login_door *login_door_of(enum door_kind kind);
 
-/* The door's request was good. Copies nothing: texts live in the request's arena. Call outside directory_enter(). */
+/* The door's request was good. Copies nothing: texts live in the request's arena. Call outside directory_enter(). A request that does not fit
+ * (LOGIN_REQUEST_BYTES and the like) is refused with a page. */
 void login_begin(struct http_request *r, struct http_response *res, struct login *l);
 /* The request is at fault and nobody can be answered (unknown client, address not registered, nonsense): a page in plain words with the request's id.
  * `status` 400 to 499; `why` is for the log and the small print, never a vendor's stack. */

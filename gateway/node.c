@@ -9,6 +9,7 @@
 #include "gateway/feed.h"
 #include "gateway/housekeeping.h"
 #include "gateway/http/self_signed.h"
+#include "gateway/once_memory.h"
 #include "gateway/options.h"
 #include "gateway/publish.h"
 #include "gateway/refresher.h"
@@ -125,7 +126,7 @@ static enum err_code make_parts(struct running *run, struct err *err)
         code = refresher_new(node, &node->refresher, err);
     if (code == OK)
         code = slow_lane_new(node, (unsigned)run->options->slow_threads, SLOW_QUEUE, &node->stores, &node->slow_lane, err);
-    if (code == OK && ((node->events = event_hub_new(node->feed)) == NULL || (node->allowances = allowance_new()) == NULL))
+    if (code == OK && ((node->events = event_hub_new(node->feed)) == NULL || (node->allowances = allowance_new()) == NULL || (node->once = once_memory_new()) == NULL))
         code = err_set(err, ERR_MEMORY, "event hub");
     return code;
 }
@@ -293,6 +294,7 @@ static void undo(struct running *run)
     decision_log_free(node->decisions);
     event_hub_free(node->events);
     allowance_free(node->allowances);
+    once_memory_free(node->once);
     feed_free(node->feed);
     directory_free(node->directory);
     calendar_free(node->calendar);

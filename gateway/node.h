@@ -7,7 +7,7 @@
 #include "posture/base/secret.h"
 #include "posture/directory.h"
 
-struct router; struct feed; struct slow_lane; struct effects; struct decision_log; struct refresher; struct event_hub; struct allowance;
+struct router; struct feed; struct slow_lane; struct effects; struct decision_log; struct refresher; struct event_hub; struct allowance; struct once_memory;
 struct node_options {
     struct span public_url;         /* no trailing slash */
     struct span state;              /* folder */
@@ -31,6 +31,7 @@ struct node {
     struct refresher *refresher;    /* seen times -> store, batched */
     struct effects *effects;
     struct allowance *allowances;   /* how often an agent may enrol, and be asked again; NULL: no limits (gateway/allowance.h) */
+    struct once_memory *once;       /* what was used once while the store was away (gateway/once_memory.h) */
     struct event_hub *events;       /* wakes /v1/events streams and waiting pages */
     struct store_factory stores;
 };

@@ -36,6 +36,10 @@ static const struct record_body_field dispute_fields[] = {
     { "from_s", RECORD_TIME, offsetof(struct dispute, time.from_s), 0 },
     { "to_s", RECORD_TIME, offsetof(struct dispute, time.to_s), 0 },
 };
+static const struct record_body_field warned_fields[] = {
+    { "device", RECORD_TEXT, offsetof(struct warned, device), ID_BYTES },
+    { "at_s", RECORD_TIME, offsetof(struct warned, at_s), 0 },
+};
 static const struct record_body_field notice_fields[] = {
     { "id", RECORD_TEXT, offsetof(struct notice, id), ID_BYTES },
     { "reserved_s", RECORD_TIME, offsetof(struct notice, reserved_s), 0 },
@@ -84,6 +88,7 @@ static void own_lists(struct record_body *b, const struct person *p, struct pers
     copy->told = record_body_own_list(b, p->told, p->told_count, sizeof *p->told, told_fields, COUNT(told_fields));
     copy->told_room = p->told_count;
     copy->disputes = record_body_own_list(b, p->disputes, p->dispute_count, sizeof *p->disputes, dispute_fields, COUNT(dispute_fields));
+    copy->warned = record_body_own_list(b, p->warned, p->warned_count, sizeof *p->warned, warned_fields, COUNT(warned_fields));
     record_body_own(b, notice_fields, COUNT(notice_fields), &copy->notice);
     copy->notice.items = record_body_own_list(b, p->notice.items, p->notice.item_count, sizeof *p->notice.items, item_fields, COUNT(item_fields));
 }
@@ -161,6 +166,7 @@ void person_to_json(const struct person *p, struct to_json *w)
     write_list(w, "absences", p->absences, p->absence_count, sizeof *p->absences, absence_fields, COUNT(absence_fields));
     write_told(w, p);
     write_list(w, "disputes", p->disputes, p->dispute_count, sizeof *p->disputes, dispute_fields, COUNT(dispute_fields));
+    write_list(w, "warned", p->warned, p->warned_count, sizeof *p->warned, warned_fields, COUNT(warned_fields));
     write_notice(w, &p->notice);
     to_json_end(w);
 }
@@ -247,6 +253,8 @@ static void read_person(struct record_body *b, const struct from_json_value *roo
     read_told(b, root, p);
     p->dispute_count = read_list(b, root, "disputes", PERSON_MAX_DISPUTES, sizeof *p->disputes, dispute_fields, COUNT(dispute_fields), &list);
     p->disputes = list;
+    p->warned_count = read_list(b, root, "warned", PERSON_MAX_WARNED, sizeof *p->warned, warned_fields, COUNT(warned_fields), &list);
+    p->warned = list;
     read_notice(b, root, &p->notice);
 }
 
@@ -282,6 +290,30 @@ bool person_in_group(const struct person *p, struct span group)
         if (span_equal(p->groups[i], group))
             return true;
     return false;
+}
+
+const struct warned *person_warned(const struct person *p, struct span device)
+{
+    for (size_t i = 0; i < p->warned_count; i++)
+        if (span_equal(p->warned[i].device, device))
+            return &p->warned[i];
+    return NULL;
+}
+
+bool person_set_warned(struct person *p, struct span device, int64_t at_s)
+{
+    struct warned *all = arena_array(&p->arena, p->warned_count + 1, sizeof *all);
+    struct span own = arena_copy(&p->arena, device);
+    size_t kept = 0, from = p->warned_count >= PERSON_MAX_WARNED ? p->warned_count - PERSON_MAX_WARNED + 1 : 0;
+    if (all == NULL || own.bytes != device.bytes)
+        return false;
+    for (size_t i = from; i < p->warned_count; i++)
+        if (!span_equal(p->warned[i].device, device))
+            all[kept++] = p->warned[i];
+    all[kept++] = (struct warned){ own, at_s };
+    p->warned = all;
+    p->warned_count = kept;
+    return true;
 }
 
 bool person_has_email(const struct person *p, struct span email)

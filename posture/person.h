@@ -10,7 +10,7 @@
 struct interval { int64_t from_s, to_s; };
 
 enum { PERSON_MAX_EMAILS = 16, PERSON_MAX_ALIASES = 16, PERSON_MAX_GROUPS = 128, PERSON_MAX_ABSENCES = 64,
-       PERSON_MAX_TOLD = 512, PERSON_MAX_DISPUTES = 64, TOLD_TIMES = 8, PERSON_BODY_BYTES = 256 * 1024 };
+       PERSON_MAX_TOLD = 512, PERSON_MAX_DISPUTES = 64, PERSON_MAX_WARNED = 32, TOLD_TIMES = 8, PERSON_BODY_BYTES = 256 * 1024 };
 
 /* What a person has been told about one failing check of one device: the delivered notices.
  * Forgotten when the check passes again (a new failure starts from the beginning). */
@@ -38,6 +38,8 @@ struct notice {
 
 /* "This looks wrong": freezes the clock of one check of one device until it ends. */
 struct dispute { struct span id, device, check, text; struct interval time; };
+/* A warn page that was read at a login; empty device: one about no known device. */
+struct warned { struct span device; int64_t at_s; };
 struct absence { struct interval time; struct span source; /* never a reason */ };
 
 struct person {
@@ -53,6 +55,7 @@ struct person {
     const struct absence *absences; size_t absence_count; /* ascending */
     const struct told *told;        size_t told_count, told_room /* of edits: 0 when the list is not theirs to grow */;
     const struct dispute *disputes; size_t dispute_count;
+    const struct warned *warned;    size_t warned_count;
     struct notice notice;           /* id empty: never */
     int32_t nudge_day;              /* local day of the last nudge reserved, delivered or not (unless it surely failed) */
     int64_t nudge_s;                /* its time */
@@ -72,6 +75,8 @@ const struct told *person_told(const struct person *p, struct span device, struc
 /* Edits on an unpublished person. False when a bound is passed or memory is short. */
 bool person_add_told(struct person *p, struct span device, struct span check, int64_t at_s);
 void person_forget_told(struct person *p, struct span device, struct span check); /* empty check: all of the device */
+const struct warned *person_warned(const struct person *p, struct span device);
+bool person_set_warned(struct person *p, struct span device, int64_t at_s); /* the oldest makes room */
 bool person_has_email(const struct person *p, struct span email);  /* case folded */
 
 #endif

@@ -11,12 +11,12 @@ enum { CHECKING_S = 20, WAITING_S = 60, CHECKING_POLL_S = 2, LONG_POLL_S = 10, C
 
 /* ---- what is true now ---- */
 
-static void decide_again(struct blocked *b)
+static void decide_again(struct http_request *r, struct blocked *b)
 {
     const struct blocked_link *link = &b->link;
     struct question q = { .door = SPAN_LITERAL("page"), .person = span_empty(link->person) ? link->person_asked : link->person, .door_device = link->door,
                           .device_kind = SPAN_LITERAL("id"), .device = link->device, .app = link->app, .silent = true };
-    decide(b->page.r, &q, NULL, NULL, NULL, &b->answer);
+    decide(r, &q, NULL, NULL, NULL, &b->answer);
 }
 
 /* A failure that nobody could look at again lately. */
@@ -116,6 +116,15 @@ static void find_phase(struct blocked *b)
         b->phase = now_s - since_s < CHECKING_S ? PHASE_CHECKING : now_s - since_s < WAITING_S ? PHASE_WAITING : PHASE_LONG;
 }
 
+void blocked_look(struct http_request *r, struct http_response *res, const struct person *person, struct blocked *b)
+{
+    page_init(&b->page, r, res, person != NULL && !person->removed ? person : NULL);
+    collect_items(b);
+    b->state = state_of(b);
+    find_phase(b);
+    res->decision = b->link.decision;
+}
+
 bool blocked_open(struct http_request *r, struct http_response *res, struct blocked *b)
 {
     struct err err;
@@ -125,13 +134,8 @@ bool blocked_open(struct http_request *r, struct http_response *res, struct bloc
         page_refuse_link(r, res, code);
         return false;
     }
-    const struct person *person = span_empty(b->link.person) ? NULL : directory_person(r->node->directory, b->link.person);
-    page_init(&b->page, r, res, person != NULL && !person->removed ? person : NULL);
-    decide_again(b);
-    collect_items(b);
-    b->state = state_of(b);
-    find_phase(b);
-    res->decision = b->link.decision;
+    decide_again(r, b);
+    blocked_look(r, res, span_empty(b->link.person) ? NULL : directory_person(r->node->directory, b->link.person), b);
     return true;
 }
 
@@ -300,24 +304,29 @@ static void write_page(struct blocked *b)
             write_also(b, 0);
         blocked_write_ways(b);
     }
+    blocked_write_way_out(b);
     write_small_print(b, me);
     page_end(p);
+}
+
+void blocked_show(struct blocked *b)
+{
+    struct shown shown = { 0 };
+    write_page(b);
+    if (is_open_page(b))
+        page_keep_watching(&b->page, b->device);
+    if (page_is_seen(b->page.r) && (b->state == BLOCKED_DENIED || b->state == BLOCKED_WARNED || b->state == BLOCKED_GO_ON))
+        shown_collect(&b->page, b->device, b->answer.decision.standings, b->answer.decision.standing_count, b->link.decision, &shown);
+    if (!b->page.res->body.failed)
+        shown_send(b->page.r->node, &shown);
 }
 
 enum route_result blocked_get(struct http_request *r, struct http_response *res)
 {
     struct blocked b;
-    struct shown shown = { 0 };
     directory_enter(r->node->directory);
-    if (blocked_open(r, res, &b)) {
-        write_page(&b);
-        if (is_open_page(&b))
-            page_keep_watching(&b.page, b.device);
-        if (page_is_seen(r) && (b.state == BLOCKED_DENIED || b.state == BLOCKED_WARNED || b.state == BLOCKED_GO_ON))
-            shown_collect(&b.page, b.device, b.answer.decision.standings, b.answer.decision.standing_count, b.link.decision, &shown);
-    }
+    if (blocked_open(r, res, &b))
+        blocked_show(&b);
     directory_leave(r->node->directory);
-    if (!res->body.failed)
-        shown_send(r->node, &shown);
     return ROUTE_DONE;
 }

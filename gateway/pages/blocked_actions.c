@@ -14,7 +14,7 @@ static size_t checks_to_ask(const struct blocked *b, struct span checks[CHECKS_M
     return count;
 }
 
-void blocked_recheck(struct http_request *r, struct http_response *res)
+void blocked_recheck_with(struct http_request *r, struct http_response *res, blocked_open_fn *open_page)
 {
     struct blocked b;
     struct span checks[CHECKS_MOST], device = SPAN_NONE;
@@ -22,7 +22,7 @@ void blocked_recheck(struct http_request *r, struct http_response *res)
     if (!page_same_site(r, res))
         return;
     directory_enter(r->node->directory);
-    bool open = blocked_open(r, res, &b);
+    bool open = open_page(r, res, &b);
     if (open && b.device != NULL) {
         device = arena_copy(r->arena, b.device->id);
         count = checks_to_ask(&b, checks);
@@ -45,7 +45,7 @@ static const struct standing *disputed(const struct blocked *b, struct span chec
     return NULL;
 }
 
-void blocked_wrong(struct http_request *r, struct http_response *res)
+void blocked_wrong_with(struct http_request *r, struct http_response *res, blocked_open_fn *open_page)
 {
     struct blocked b;
     struct dispute_input in = { 0 };
@@ -54,7 +54,7 @@ void blocked_wrong(struct http_request *r, struct http_response *res)
     if (!page_same_site(r, res))
         return;
     directory_enter(r->node->directory);
-    if (!blocked_open(r, res, &b)) {
+    if (!open_page(r, res, &b)) {
         directory_leave(r->node->directory);
         return;
     }
@@ -74,3 +74,6 @@ void blocked_wrong(struct http_request *r, struct http_response *res)
     else
         page_see_other(r, res, "said", code == ERR_LIMIT ? SPAN_LITERAL("full") : again ? SPAN_LITERAL("told_before") : SPAN_LITERAL("told"));
 }
+
+void blocked_recheck(struct http_request *r, struct http_response *res) { blocked_recheck_with(r, res, blocked_open); }
+void blocked_wrong(struct http_request *r, struct http_response *res) { blocked_wrong_with(r, res, blocked_open); }

@@ -192,3 +192,12 @@ void blocked_write_ways(const struct blocked *b)
         html_raw(p->out, "<li>None right now. Please talk to a person.</li>\n");
     html_raw(p->out, "</ul>\n</section>\n");
 }
+
+void blocked_write_way_out(const struct blocked *b)
+{
+    const struct page *p = &b->page;
+    if (span_empty(b->way_out))
+        return;
+    HTML(p->out, "<section>\n<h2>Not now?</h2>\n<p>You can stop here. {} is told that this device is not ready, and you can try again at any time.</p>\n", b->way_out);
+    HTML(p->out, "<form method=\"post\" action=\"{}/stop\"><button class=\"second\">Go back to {}</button></form>\n</section>\n", p->r->params[0], b->way_out);
+}

@@ -13,6 +13,6 @@ static const struct route rows[] = {
     { HTTP_POST, "/me/{token}/recheck", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_recheck, "me.recheck" },
     { HTTP_POST, "/me/{token}/claim", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_claim, "me.claim" },
     { HTTP_POST, "/me/{token}/not-mine", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_not_mine, "me.not_mine" },
-    { HTTP_GET, "/assets/{file}", LISTENER_PUBLIC, 0, 0, PROBLEM_PAGE, 0, asset_get, NULL, "assets" },
+    { HTTP_GET, "/assets/{file}", LISTENER_PUBLIC | LISTENER_DEVICE, 0, 0, PROBLEM_PAGE, 0, asset_get, NULL, "assets" },
 };
 const struct route_table me_routes = { rows, sizeof rows / sizeof rows[0] };

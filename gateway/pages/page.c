@@ -12,7 +12,7 @@ enum { APPS_LISTED = 12, APPS_NAMED = 4, HOUR_S = 3600 };
 static const char content_policy[] = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
                                      "frame-ancestors 'none'";
 
-static struct span levels_up(struct span path)
+struct span page_levels_up(struct span path)
 {
     enum { MOST = 8 };
     static const char steps[] = "../../../../../../../../";
@@ -28,7 +28,7 @@ void page_init(struct page *p, struct http_request *r, struct http_response *res
     *p = (struct page){ .r = r, .res = res, .out = &res->body, .arena = r->arena, .person = person, .now_s = r->now_s };
     p->control = directory_control(d);
     p->policy = p->control->policy;
-    p->up = levels_up(r->path);
+    p->up = page_levels_up(r->path);
     directory_decision_input(d, person, r->now_s, p->devices, PAGE_DEVICES, &p->in);
     if (p->policy != NULL)
         p->zone = calendar_zone(p->policy, person);

@@ -25,6 +25,8 @@ struct page {
 };
 /* Between directory_enter() and directory_leave(), until which it is good. */
 void page_init(struct page *p, struct http_request *r, struct http_response *res, const struct person *person);
+/* "../" for each level of a path below the root; "./" at the root. */
+struct span page_levels_up(struct span path);
 /* The person's device of that id; NULL for anybody else's. */
 const struct device *page_device(const struct page *p, struct span id);
 /* What fails on a device of the person, worst first. */

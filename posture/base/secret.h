@@ -46,6 +46,7 @@ enum secret_purpose {
     SECRET_NODE_KEY,  /* agents' node keys */
     SECRET_SEALED,    /* values at rest in Redis: enrol secrets, channel tokens, signing keys */
     SECRET_CURSOR,    /* opaque event cursors */
+    SECRET_LOGIN,     /* logins on their way through us */
     SECRET_OIDC,      /* authorization codes and access tokens of the OpenID Provider */
     SECRET_PURPOSES
 };

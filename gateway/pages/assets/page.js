@@ -58,7 +58,7 @@
 
   function look() {
     if (document.hidden) return again();
-    fetch(location.href, { cache: "no-store", redirect: "error" }).then(function (answer) {
+    fetch(location.href, { cache: "no-store", redirect: "error", headers: { "X-Postern-Look": "1" } }).then(function (answer) {
       if (answer.status === 404 || answer.status === 410) { main.dataset.poll = "0"; return ""; }
       return answer.ok ? answer.text() : "";
     }).then(function (text) {
