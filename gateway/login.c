@@ -89,8 +89,8 @@ static void send_to(struct login_step *s, struct span host)
 static bool ask_for_proof(struct login_step *s)
 {
     struct span host = device_proof_host(s->r->node);
-    if (s->l->proof.proof < PROOF_CERTIFICATE && (s->l->tried & LOGIN_TRIED_CERTIFICATE) == 0 && !span_empty(host) && s->r->listener != LISTENER_DEVICE) {
-        s->l->tried |= LOGIN_TRIED_CERTIFICATE;
+    if (s->l->proof.proof < PROOF_CERTIFICATE && (s->l->tried & 1U << PROOF_CERTIFICATE) == 0 && !span_empty(host) && s->r->listener != LISTENER_DEVICE) {
+        s->l->tried |= 1U << PROOF_CERTIFICATE;
         send_to(s, host);
         return true;
     }
@@ -117,22 +117,22 @@ struct question login_question(const struct login_step *s)
 }
 
 enum login_next { NEXT_ANSWER, NEXT_REFUSE, NEXT_PAGE };
-struct verdict { enum login_next next; enum login_refusal why; };
+struct login_verdict { enum login_next next; enum login_refusal why; };
 
-static struct verdict judge(const struct login_step *s, const struct answer *a, const struct login_result *result, bool warned)
+static struct login_verdict judge(const struct login_step *s, const struct answer *a, const struct login_result *result, bool warned)
 {
     const struct decision *d = &a->decision;
     bool outage = d->rule == RULE_OUTAGE, unproved = d->rule == RULE_UNIDENTIFIED || d->rule == RULE_NO_DEVICE || d->rule == RULE_WEAK_PROOF || d->rule == RULE_DUPLICATE;
     if (d->outcome != OUTCOME_DENY && span_empty(result->subject))
-        return (struct verdict){ s->l->passive || s->door.when_denied == DOOR_DENIED_ANSWER ? NEXT_REFUSE : NEXT_PAGE, LOGIN_REFUSED_UNPROVED };
+        return (struct login_verdict){ s->l->passive || s->door.when_denied == DOOR_DENIED_ANSWER ? NEXT_REFUSE : NEXT_PAGE, LOGIN_REFUSED_UNPROVED };
     if (d->outcome == OUTCOME_ALLOW)
-        return (struct verdict){ NEXT_ANSWER, 0 };
+        return (struct login_verdict){ NEXT_ANSWER, 0 };
     if (d->outcome == OUTCOME_WARN)
-        return (struct verdict){ s->l->seen || s->l->passive || (warned && !s->l->force) ? NEXT_ANSWER : NEXT_PAGE, 0 };
+        return (struct login_verdict){ s->l->seen || s->l->passive || (warned && !s->l->force) ? NEXT_ANSWER : NEXT_PAGE, 0 };
     enum login_refusal why = outage ? LOGIN_REFUSED_OUTAGE : unproved ? LOGIN_REFUSED_UNPROVED : LOGIN_REFUSED_DENIED;
     if (s->door.when_denied == DOOR_DENIED_ANSWER || (s->l->passive && outage))
-        return (struct verdict){ NEXT_REFUSE, why };
-    return s->l->passive ? (struct verdict){ NEXT_REFUSE, LOGIN_REFUSED_PASSIVE } : (struct verdict){ NEXT_PAGE, why };
+        return (struct login_verdict){ NEXT_REFUSE, why };
+    return s->l->passive ? (struct login_verdict){ NEXT_REFUSE, LOGIN_REFUSED_PASSIVE } : (struct login_verdict){ NEXT_PAGE, why };
 }
 
 /* Reloads of a page that waits are no new decisions. */
@@ -143,7 +143,7 @@ static bool is_waiting(const struct http_request *r)
     return request_query(r, "checking", &since, &err) == OK;
 }
 
-struct outcome_of { struct answer answer; struct login_result result; struct verdict verdict; bool warned; };
+struct outcome_of { struct answer answer; struct login_result result; struct login_verdict verdict; bool warned; };
 
 static void look(struct login_step *s, bool silent, struct outcome_of *out)
 {
@@ -196,7 +196,7 @@ static bool find_door(struct login_step *s)
     const struct door *door = control->policy != NULL ? policy_door(control->policy, s->l->door) : NULL;
     bool found = door != NULL && door_copy(door, s->r->arena, &s->door);
     directory_leave(s->r->node->directory);
-    s->kind = found ? login_door_of(s->door.kind) : NULL;
+    s->kind = found ? login_door_of(s->r->node, s->door.kind) : NULL;
     return s->kind != NULL;
 }
 

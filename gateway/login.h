@@ -37,11 +37,10 @@ struct login {
     int64_t started_s, expires_s;   /* set by login_begin() */
     /* ---- what happened so far; doors read it, login_*.c writes it ---- */
     struct device_proof proof;
-    unsigned tried;                 /* enum login_tried: proofs that were asked for already */
+    unsigned tried;                 /* proofs that were asked for already, bits 1 << enum proof */
     bool seen;                      /* the warn page was passed */
     struct span browser;            /* hash of the cookie that the browser got at the beginning */
 };
-enum login_tried { LOGIN_TRIED_CERTIFICATE = 1, LOGIN_TRIED_WEBAUTHN = 2 };
 /* What the door may say when the login goes on. Texts are in the request's arena. */
 struct login_result {
     struct span decision;           /* id */
@@ -75,8 +74,8 @@ struct login_door {
     void (*refuse)(struct http_request *r, struct http_response *res, const struct login *l, const struct door *door, const struct login_result *result, enum login_refusal why);
 };
 extern const struct login_door saml_login_door, oidc_login_door;
-/* The doors by kind, listed in login_doors.c; NULL for a kind without logins. Tests put others there. */
-const struct login_door *login_door_of(enum door_kind kind);
+/* By kind, listed in login_doors.c; NULL for a kind without logins. */
+const struct login_door *login_door_of(const struct node *node, enum door_kind kind);
 
 /* The door's request was good. Copies nothing: texts live in the request's arena. Call outside directory_enter(). A request that does not fit
  * (LOGIN_REQUEST_BYTES and the like) is refused with a page. */

@@ -2,7 +2,7 @@
 #include "gateway/login_parts.h"
 
 #include "gateway/once_memory.h"
-#include "gateway/pages/html.h"
+#include "gateway/pages/assets.h"
 #include "posture/base/secret.h"
 
 /* ---- the result ---- */

@@ -56,7 +56,7 @@ bool login_is_look(const struct http_request *r) { return request_has_header(r, 
 
 /* ---- short pages ---- */
 
-struct short_page { int status; struct span title; const char *words; struct span go_on; bool good; };
+struct short_page { int status; struct span title; const char *words; struct span go_on; bool good; const char *why; /* for those who set the door up; NULL */ };
 
 static void write_short(struct http_request *r, struct http_response *res, const struct short_page *s)
 {
@@ -66,6 +66,8 @@ static void write_short(struct http_request *r, struct http_response *res, const
     page_begin(&p, s->status, &head);
     HTML(p.out, "<h1>{}</h1>\n", s->title);
     html_raw(p.out, s->words);
+    if (s->why != NULL)
+        HTML(p.out, "<p class=\"small\">For those who set this up: {}.</p>\n", span_of(s->why));
     HTML(p.out, "<p class=\"small\">Number for support: <span class=\"serial\">{}</span></p>\n", span_of(r->id));
     page_end(&p);
 }
@@ -73,7 +75,7 @@ static void write_short(struct http_request *r, struct http_response *res, const
 void login_page_go_on(const struct login_step *s)
 {
     struct span host = s->r->listener == LISTENER_DEVICE ? device_proof_host(s->r->node) : s->r->node->options.public_url;
-    struct short_page page = { 200, SPAN_LITERAL("It is fixed. We take you back now."), "<p>Thank you. You go on by yourself in a moment.</p>\n", login_url(s->r, host, s->l), true };
+    struct short_page page = { 200, SPAN_LITERAL("It is fixed. We take you back now."), "<p>Thank you. You go on by yourself in a moment.</p>\n", login_url(s->r, host, s->l), true, NULL };
     write_short(s->r, s->res, &page);
 }
 
@@ -91,7 +93,7 @@ void login_page_too_late(struct http_request *r, struct http_response *res, cons
     directory_enter(r->node->directory);
     struct span title = arena_format(r->arena, "Please start again: open %.*s once more", SPAN_ARGS(app_title(r, l)));
     struct short_page page = { login_is_look(r) ? 200 : 410, title,
-                               "<p>This login waited longer than it may. What you fixed meanwhile stays fixed.</p>\n<p>Close this page and open the app again. It takes a few seconds.</p>\n", SPAN_NONE, false };
+                               "<p>This login waited longer than it may. What you fixed meanwhile stays fixed.</p>\n<p>Close this page and open the app again. It takes a few seconds.</p>\n", SPAN_NONE, false, NULL };
     write_short(r, res, &page);
     directory_leave(r->node->directory);
 }
@@ -100,7 +102,7 @@ void login_page_elsewhere(struct http_request *r, struct http_response *res)
 {
     struct short_page page = { 403, SPAN_LITERAL("This login was begun in another browser"),
                                "<p>Please go on in the browser in which you opened the app, or open the app again here.</p>\n"
-                               "<p>Did somebody send you this address? Then close this page. Nothing has happened.</p>\n", SPAN_NONE, false };
+                               "<p>Did somebody send you this address? Then close this page. Nothing has happened.</p>\n", SPAN_NONE, false, NULL };
     directory_enter(r->node->directory);
     write_short(r, res, &page);
     directory_leave(r->node->directory);
@@ -110,7 +112,7 @@ void login_refuse_request(struct http_request *r, struct http_response *res, int
 {
     struct short_page page = { status, SPAN_LITERAL("This login cannot go on"),
                                "<p>The app or the sign-in page sent something that we cannot answer. It is not your device, and there is nothing for you to fix.</p>\n"
-                               "<p>Please open the app again. If this page comes back, show it to a person.</p>\n", SPAN_NONE, false };
+                               "<p>Please open the app again. If this page comes back, show it to a person.</p>\n", SPAN_NONE, false, why };
     counter_add(r->node->counters, COUNT_LOGIN_REFUSED, 1);
     log_event(r->node->log, LOG_WARN, "login.request_refused", LOG_SPAN("path", r->path), LOG_STR("why", why), LOG_STR("id", r->id), LOG_SPAN("peer", r->peer));
     directory_enter(r->node->directory);

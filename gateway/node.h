@@ -7,7 +7,7 @@
 #include "posture/base/secret.h"
 #include "posture/directory.h"
 
-struct router; struct feed; struct slow_lane; struct effects; struct decision_log; struct refresher; struct event_hub; struct allowance; struct once_memory;
+struct router; struct login_door; struct feed; struct slow_lane; struct effects; struct decision_log; struct refresher; struct event_hub; struct allowance; struct once_memory;
 struct node_options {
     struct span public_url;         /* no trailing slash */
     struct span state;              /* folder */
@@ -18,6 +18,7 @@ struct node_options {
 struct node {
     struct node_options options;
     const struct router *router;    /* NULL: all routes of the gateway */
+    const struct login_door *const *login_doors; /* by enum door_kind; NULL: those of the gateway (gateway/login.h) */
     const struct clock *clock;
     const struct log *log;
     struct secret *secret;

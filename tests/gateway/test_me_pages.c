@@ -278,14 +278,14 @@ static void foreign_text_stays_text(void **state)
 
 static void assets_are_kept_by_browsers_and_named_by_content(void **state)
 {
-    static const char *const types[ASSETS] = { "text/css; charset=utf-8", "text/javascript; charset=utf-8" };
+    static const char *const types[] = { [ASSET_STYLE] = "text/css; charset=utf-8", [ASSET_SCRIPT] = "text/javascript; charset=utf-8" }; /* those of every page */
     struct story s;
     struct arena a;
     char path[128];
     (void)state;
     pages_start(&s);
     arena_init(&a, 4096, 65536);
-    for (enum asset i = 0; i < ASSETS; i++) {
+    for (enum asset i = 0; i < COUNT(types); i++) {
         snprintf(path, sizeof path, "/assets/%.*s", SPAN_ARGS(asset_name(i, &a)));
         pages_get(&s, path, NULL);
         assert_int_equal(pages_last.status, 200);

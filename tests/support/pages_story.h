@@ -34,7 +34,8 @@ const char *pages_me_path(struct story *s, const char *person, char path[LINK_UR
 /* A path below; until the next call. */
 const char *pages_under(const char *path, const char *action);
 
-struct pages_visit { const char *method, *path, *query, *body, *site, *origin, *purpose; };
+struct pages_visit { const char *method, *path, *query, *body, *site, *origin, *purpose, *host, *cookie; bool look; /* page.js asks */ };
+extern const struct route_table *pages_more; /* a test's own routes beside those of the pages; NULL */
 void pages_visit(struct story *s, const struct pages_visit *v);
 void pages_get(struct story *s, const char *path, const char *query);
 void pages_post(struct story *s, const char *path, const char *body); /* from our own page */
@@ -42,7 +43,7 @@ void pages_post(struct story *s, const char *path, const char *body); /* from ou
 size_t pages_delivered_by(struct story *s, const struct pages_visit *v);
 
 /* What the last visit got. */
-struct pages_seen { int status; char location[512], cache[64], type[64], security[400]; char *text; /* owned */ };
+struct pages_seen { int status; char location[8192], cookie[256], cache[64], type[64], security[400]; char *text; /* owned */ };
 extern struct pages_seen pages_last;
 void pages_say(const char *words);
 void pages_do_not_say(const char *words);
