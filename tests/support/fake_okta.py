@@ -3,7 +3,7 @@ in places stricter: what Okta might refuse, it refuses. For tests, on loopback, 
 
 A person opens `/app/ID?login=NAME` (the password is taken as given), is sent to the identity provider with what Okta sends (Subject, the posture class with Comparison
 minimum, the app's id and name in Extensions, RelayState), and comes back to `/sso/saml2/IDP`. Then the app's sign-on rule is applied to the facts:
-    200 {"app": ..., "login": ..., "managed": ..., "compliant": ...}        the app opens
+    303 to the app's own site, APPS, which answers 200 {"app": ..., "login": ..., "managed": ..., "compliant": ...}
     403 {"denied": why, "managed": ..., "compliant": ...}                   a good answer that the rule does not like, or a failure status
     400 {"refused": [why, ...]}                                             an answer Okta would not take; also in `refusals`
 Signatures are verified by xmlsec1, messages by xmllint against the OASIS schemas. Okta's facts are those of its developer guide on device posture providers."""
@@ -28,6 +28,7 @@ P, A, D, E = ("{%s}" % ns for ns in (wire.SAMLP, wire.SAML, wire.DS, wire.POSTUR
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 C14N, ENVELOPED = "http://www.w3.org/2001/10/xml-exc-c14n#", "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 REQUEST_LIFE_S = 15 * 60
+APPS = "apps.example"  # where all apps live: another site than Okta's
 
 
 class Doubt(Exception):
@@ -68,14 +69,14 @@ class Okta:
         self.idp, self.apps, self.host = idp, apps, host
         self.pair = self_signed(self.folder, "okta")
         self.certificate = pem(self.pair[0])
-        self.pending, self.used, self.refusals, self.lock = {}, set(), [], threading.Lock()
+        self.pending, self.used, self.refusals, self.opened, self.lock = {}, set(), [], {}, threading.Lock()
         okta = self
 
         class Handler(OktaHandler):
             org = okta
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*authority.server(host))
+        context.load_cert_chain(*authority.server(host, APPS))
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.base = "https://%s:%d" % (host, self.server.server_port)
         self.entity_id = "https://www.okta.com/saml2/service-provider/sp" + number
@@ -103,6 +104,13 @@ class Okta:
 
     def page(self, app, login):
         return "%s/app/%s?%s" % (self.base, app, urllib.parse.urlencode({"login": login}))
+
+    def open(self, answer):
+        """The app's session: the address of its page."""
+        number = os.urandom(8).hex()
+        with self.lock:
+            self.opened[number] = answer
+        return "https://%s:%d/opened/%s" % (APPS, self.server.server_port, number)
 
     # ---- the request
 
@@ -269,6 +277,9 @@ class OktaHandler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         place = urllib.parse.urlsplit(self.path)
+        if place.path.startswith("/opened/"):
+            opened = self.org.opened.get(place.path[len("/opened/"):])
+            return self.answer(200 if opened else 404, opened or {"error": "no session"})
         app, login = place.path.rpartition("/")[2], urllib.parse.parse_qs(place.query).get("login", [""])[0]
         if not place.path.startswith("/app/") or app not in self.org.apps or not login:
             return self.answer(404, {"error": "no such app"})
@@ -284,7 +295,10 @@ class OktaHandler(BaseHTTPRequestHandler):
         fields = urllib.parse.parse_qs(body, keep_blank_values=True)
         if urllib.parse.urlsplit(self.path).path != urllib.parse.urlsplit(self.org.acs).path or any(len(v) != 1 for v in fields.values()) or "SAMLResponse" not in fields:
             return self.answer(400, {"refused": ["not a SAML answer"]})
-        self.answer(*self.org.judge(fields["SAMLResponse"][0], fields.get("RelayState", [None])[0]))
+        status, answer = self.org.judge(fields["SAMLResponse"][0], fields.get("RelayState", [None])[0])
+        if status == 200:
+            return self.answer(303, "", headers=[("Location", self.org.open(answer))])
+        self.answer(status, answer)
 
     def log_message(self, *args):
         pass
