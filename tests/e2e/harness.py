@@ -149,9 +149,9 @@ class Redis:
 
 class Gateway:
     """One postern process with its own state folder. `config` is the text of postern.yaml without addresses and state.
-    `public_url` and `tls` (certificate file, key file) are for gateways that share one name behind a balancer."""
+    `public_url` and `tls` (certificate file, key file) are for gateways that share one name behind a balancer. `listen`: further lines of that section."""
 
-    def __init__(self, world, name, config="", policy=None, redis=None, env=None, public_port=None, public_url=None, tls=None):
+    def __init__(self, world, name, config="", policy=None, redis=None, env=None, public_port=None, public_url=None, tls=None, listen=""):
         self.world, self.name = world, name
         self.state = os.path.join(world.folder, name)
         os.makedirs(self.state, exist_ok=True)
@@ -159,7 +159,7 @@ class Gateway:
         own = ", tls: { certificate: \"file:%s\", key: \"file:%s\" }" % tls if tls else ""
         lines = ["public_url: %s" % (public_url or "https://localhost:%d" % self.public_port), "state: %s" % self.state,
                  "listen:", "  public: { address: \"127.0.0.1:%d\"%s }" % (self.public_port, own), "  internal: { address: \"127.0.0.1:%d\" }" % self.internal_port,
-                 "  admin: { address: \"127.0.0.1:%d\" }" % self.admin_port, "trusted_proxies: [127.0.0.1]"]
+                 "  admin: { address: \"127.0.0.1:%d\" }" % self.admin_port, listen + "trusted_proxies: [127.0.0.1]"]
         if redis:
             lines.append("store: { redis: \"redis://127.0.0.1:%d/0\" }" % redis.port)
             lines.append("root_key: file:%s" % world.root_key())
