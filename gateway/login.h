@@ -84,7 +84,7 @@ void login_begin(struct http_request *r, struct http_response *res, struct login
  * `status` 400 to 499; `why` is for the log and the small print, never a vendor's stack. */
 void login_refuse_request(struct http_request *r, struct http_response *res, int status, const char *why);
 /* A page that posts `fields` to `action` by itself (HTML form, a button without JavaScript): SAML's HTTP-POST binding, OAuth's form_post.
- * Every value is escaped; no-store; the CSP allows this form action alone. `action` must be one the door has registered. */
+ * Every value is escaped; no-store; no script but ours. `action` must be one the door has registered. */
 struct login_field { const char *name; struct span value; };
 void login_post_form(struct http_request *r, struct http_response *res, struct span action, const struct login_field *fields, size_t count);
 /* Marks `value` as used once over all nodes, for `ttl_s`: request ids, codes, jti. OK the first time; ERR_CONFLICT afterwards. With the store away a

@@ -63,16 +63,13 @@ void login_fill_result(const struct login_step *s, const struct answer *a, struc
 
 /* ---- the form that posts itself ---- */
 
-/* page.js is not needed here: post.js alone submits the form, and without it there is the button. */
+/* page.js is not needed here: post.js alone submits the form, and without it there is the button. No form-action: browsers hold it against every redirect
+ * that follows the form, too (CSP 3 section 6.3.1), and an IdP that got its answer sends the browser on to the app, on a host that we do not know. */
 void login_post_form(struct http_request *r, struct http_response *res, struct span action, const struct login_field *fields, size_t count)
 {
     struct buf *out = &res->body;
-    size_t scheme = span_search(action, SPAN_LITERAL("://"));
-    struct span rest = span_slice(action, scheme + 3, action.bytes), host = span_slice(rest, 0, span_find(rest, '/'));
-    host = span_slice(host, 0, span_find(host, '?'));
-    struct span origin = span_slice(action, 0, scheme + 3 + host.bytes);
     response_text(res, 200, "text/html; charset=utf-8", SPAN_NONE);
-    response_header(res, "Content-Security-Policy", arena_format(r->arena, "default-src 'none'; style-src 'self'; script-src 'self'; form-action %.*s; base-uri 'none'; frame-ancestors 'none'", SPAN_ARGS(origin)));
+    response_header(res, "Content-Security-Policy", SPAN_LITERAL("default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; frame-ancestors 'none'"));
     response_header(res, "Referrer-Policy", SPAN_LITERAL("no-referrer"));
     html_raw(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                   "<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"robots\" content=\"noindex\">\n<title>Going on</title>\n");

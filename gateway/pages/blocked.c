@@ -159,7 +159,7 @@ static bool is_open_page(const struct blocked *b)
 
 static struct page_head head_of(const struct blocked *b)
 {
-    struct page_head head = { .title = blocked_headline(b), .state = state_mark(b) };
+    struct page_head head = { .title = blocked_headline(b), .state = state_mark(b), .leads_away = !span_empty(b->way_out) };
     bool busy = b->phase == PHASE_CHECKING || b->phase == PHASE_WAITING;
     head.status = blocked_status(b, &head.good);
     if (busy || b->phase == PHASE_LONG) {

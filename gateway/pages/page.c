@@ -8,9 +8,10 @@
 
 enum { APPS_LISTED = 12, APPS_NAMED = 4, HOUR_S = 3600 };
 
-/* No inline script or style, nothing from elsewhere, no frame. data: is for the empty icon. */
-static const char content_policy[] = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
-                                     "frame-ancestors 'none'";
+/* No inline script or style, nothing from elsewhere, no frame. data: is for the empty icon. Browsers hold form-action against every redirect that follows the
+ * form, too (CSP 3 section 6.3.1), so a page that gives a login back to its IdP cannot have it. */
+#define CONTENT_POLICY "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
+static const char content_policy[] = CONTENT_POLICY "; form-action 'self'", leading_away[] = CONTENT_POLICY;
 
 struct span page_levels_up(struct span path)
 {
@@ -98,7 +99,7 @@ static void write_head(const struct page *p, const struct page_head *head)
 void page_begin(struct page *p, int status, const struct page_head *head)
 {
     response_text(p->res, status, "text/html; charset=utf-8", SPAN_NONE);
-    response_header(p->res, "Content-Security-Policy", span_of(content_policy));
+    response_header(p->res, "Content-Security-Policy", span_of(head->leads_away ? leading_away : content_policy));
     write_head(p, head);
     html_raw(p->out, "<body>\n<a class=\"skip\" href=\"#main\">Skip to the content</a>\n");
     HTML(p->out, "<header class=\"top\"><p>Device check<span> by {}</span></p></header>\n", team(p));

@@ -43,6 +43,7 @@ struct page_head {
     int poll_s;                      /* page.js looks again so often; 0: never */
     int reload_s;                    /* without JavaScript: reload so often; 0: never */
     struct span go_on;               /* where to go by itself, checked by html_is_link(); empty: stay */
+    bool leads_away;                 /* one of its forms ends at another site */
     uint64_t state;                  /* differs whenever there is something new to show */
 };
 void page_begin(struct page *p, int status, const struct page_head *head);

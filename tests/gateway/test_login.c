@@ -335,10 +335,8 @@ static void the_form_that_posts_itself_escapes_everything(void **state)
     assert_non_null(strstr(text, "action=\"https://sp.example:8443/acs?a=1&amp;b=&quot;2&quot;\""));
     assert_non_null(strstr(text, "value=\"&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;\""));
     assert_null(strstr(text, "<script>"));
-    bool limited = false;
-    for (size_t i = 0; i < res.header_count; i++)
-        limited = limited || span_search(res.headers[i].value, SPAN_LITERAL("form-action https://sp.example:8443;")) < res.headers[i].value.bytes;
-    assert_true(limited);
+    for (size_t i = 0; i < res.header_count; i++) /* it would be held against where the IdP sends the browser next */
+        assert_int_equal(span_search(res.headers[i].value, SPAN_LITERAL("form-action")), res.headers[i].value.bytes);
     buf_done(&res.body);
     arena_done(&a);
 }
