@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_MOST = 500, READ_WAIT_MS = 400, RETRY_MS = 200, OBSERVERS = 8, AWAIT_MS = 2000, PARTITIONS_MOST = 1024 };
+enum { READ_MOST = 500, READ_WAIT_MS = 400, RETRY_MS = 200, OBSERVERS = 8, WATCHES = 4, AWAIT_MS = 2000, PARTITIONS_MOST = 1024 };
 
 struct waiter {
     enum record_kind kind;
@@ -18,6 +18,12 @@ struct observer {
     void (*fn)(void *, const struct log_entry *);
     void *context;
 };
+struct watch {
+    struct span control;
+    enum err_code (*fn)(void *, struct span, struct err *);
+    void *context;
+    _Atomic int64_t version;
+};
 struct feed {
     const struct node *node;
     struct store *store;
@@ -25,6 +31,8 @@ struct feed {
     unsigned position_count;
     struct observer observers[OBSERVERS];
     size_t observer_count;
+    struct watch watches[WATCHES];
+    size_t watch_count;
     _Atomic int64_t lag_ms;
     atomic_bool stop;
     bool started, loaded, away;
@@ -68,6 +76,30 @@ void feed_observe(struct feed *f, void (*fn)(void *, const struct log_entry *), 
         f->observers[f->observer_count++] = (struct observer){ fn, context };
 }
 
+void feed_watch(struct feed *f, struct span control, enum err_code (*fn)(void *, struct span, struct err *), void *context)
+{
+    if (f->watch_count < WATCHES) {
+        struct watch *w = &f->watches[f->watch_count++];
+        w->control = control;
+        w->fn = fn;
+        w->context = context;
+    }
+}
+
+/* A state that cannot be used is not asked for again: the one before stays in use until a newer one comes. */
+static void tell_watches(struct feed *f, const struct record *record)
+{
+    struct err err;
+    for (size_t i = 0; record->kind == RECORD_CONTROL && i < f->watch_count; i++) {
+        struct watch *w = &f->watches[i];
+        if (!span_equal(w->control, record->id) || record->version <= w->version)
+            continue;
+        if (w->fn(w->context, record->body, &err) != OK)
+            log_event(f->node->log, LOG_ERROR, "feed.bad_record", LOG_SPAN("id", record->id), LOG_ERR(&err));
+        w->version = record->version;
+    }
+}
+
 int64_t feed_lag_ms(const struct feed *f) { return atomic_load_explicit(&f->lag_ms, memory_order_relaxed); }
 
 /* ---- loading ---- */
@@ -79,6 +111,7 @@ static bool load_record(void *context, const struct record *record)
     struct err err;
     if (directory_apply(f->node->directory, &entry, &err) != OK)
         log_event(f->node->log, LOG_ERROR, "feed.bad_record", LOG_SPAN("id", record->id), LOG_ERR(&err));
+    tell_watches(f, record);
     return !f->stop;
 }
 
@@ -149,8 +182,10 @@ static bool apply_entry(void *context, const struct log_entry *entry)
     counter_add(f->node->counters, COUNT_LOG_ENTRIES, 1);
     int64_t lag_ms = clock_wall_ms(f->node->clock) - entry->event.at_ms;
     atomic_store_explicit(&f->lag_ms, lag_ms < 0 ? 0 : lag_ms, memory_order_relaxed);
-    if (!span_empty(entry->record.body))
+    if (!span_empty(entry->record.body)) {
+        tell_watches(f, &entry->record);
         tell_waiters(f, &entry->record);
+    }
     for (size_t i = 0; i < f->observer_count; i++)
         f->observers[i].fn(f->observers[i].context, entry);
     return !f->stop;
@@ -219,12 +254,15 @@ void feed_stop(struct feed *f)
 
 /* ---- waiting ---- */
 
-static int64_t control_version(const struct control *c, struct span id)
+static int64_t control_version(const struct feed *f, const struct control *c, struct span id)
 {
     static const char *const names[] = { "policy", "api_keys", "enroll_secrets", "clock" };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (span_equal_text(id, names[i]))
             return c->version[i];
+    for (size_t i = 0; i < f->watch_count; i++)
+        if (span_equal(id, f->watches[i].control))
+            return f->watches[i].version;
     return INT64_MAX;
 }
 
@@ -234,7 +272,7 @@ static bool is_applied(const struct feed *f, enum record_kind kind, struct span 
     directory_enter(d);
     const struct device *device = kind == RECORD_DEVICE ? directory_device(d, id) : NULL;
     const struct person *person = kind == RECORD_PERSON ? directory_person(d, id) : NULL;
-    int64_t have = device != NULL ? device->version : person != NULL ? person->version : kind == RECORD_CONTROL ? control_version(directory_control(d), id) : 0;
+    int64_t have = device != NULL ? device->version : person != NULL ? person->version : kind == RECORD_CONTROL ? control_version(f, directory_control(d), id) : 0;
     directory_leave(d);
     return have >= version;
 }

@@ -12,5 +12,8 @@ void feed_free(struct feed *f);
 void feed_await(struct feed *f, enum record_kind kind, struct span id, int64_t version);
 /* An observer is called on the feed's thread after an entry was applied; it must not block. Register before feed_start(). */
 void feed_observe(struct feed *f, void (*fn)(void *, const struct log_entry *), void *context);
+/* `fn` is given each newer state of that control record, at the load and from the log, on the feed's thread, before feed_await() of that state returns. For
+ * control records that the directory does not keep. An error is logged. Register before feed_start(). */
+void feed_watch(struct feed *f, struct span control, enum err_code (*fn)(void *context, struct span body, struct err *err), void *context);
 int64_t feed_lag_ms(const struct feed *f); /* age of the newest entry when it was applied */
 #endif

@@ -14,6 +14,7 @@
 #include "gateway/publish.h"
 #include "gateway/refresher.h"
 #include "gateway/root_key.h"
+#include "gateway/signing_ring.h"
 #include "gateway/slow_lane.h"
 #include "gateway/worker.h"
 
@@ -110,6 +111,8 @@ static enum err_code wait_for_store(struct running *run, const volatile bool *st
 
 /* ---- parts ---- */
 
+static enum err_code load_signing_keys(void *ring, struct span record, struct err *err) { return signing_ring_load(ring, record, err); }
+
 static enum err_code make_parts(struct running *run, struct err *err)
 {
     struct node *node = &run->node;
@@ -128,6 +131,10 @@ static enum err_code make_parts(struct running *run, struct err *err)
         code = slow_lane_new(node, (unsigned)run->options->slow_threads, SLOW_QUEUE, &node->stores, &node->slow_lane, err);
     if (code == OK && ((node->events = event_hub_new(node->feed)) == NULL || (node->allowances = allowance_new()) == NULL || (node->once = once_memory_new()) == NULL))
         code = err_set(err, ERR_MEMORY, "event hub");
+    if (code == OK && (node->signing = signing_ring_new(node)) == NULL)
+        code = err_set(err, ERR_MEMORY, "signing keys");
+    if (code == OK)
+        feed_watch(node->feed, SPAN_LITERAL("signing_keys"), load_signing_keys, node->signing);
     return code;
 }
 
@@ -152,6 +159,18 @@ static void wait_until_loaded(struct running *run, const volatile bool *stop)
 {
     while (!directory_counts(run->node.directory).complete && !*stop)
         usleep(20000);
+}
+
+/* Before anybody logs in: a login must not wait for a key to be made, nor for the store. */
+static enum err_code make_signing_keys(struct running *run, struct err *err)
+{
+    struct store *store = NULL;
+    enum err_code code = run->node.stores.open(run->node.stores.context, &store, err);
+    if (code == OK)
+        code = signing_keys_ensure(&run->node, store, err);
+    if (store != NULL)
+        store->ops->free(store);
+    return code;
 }
 
 /* The file named in the configuration is published only into an empty store; a differing one afterwards is a warning. */
@@ -296,6 +315,7 @@ static void undo(struct running *run)
     allowance_free(node->allowances);
     once_memory_free(node->once);
     feed_free(node->feed);
+    signing_ring_free(node->signing);
     directory_free(node->directory);
     calendar_free(node->calendar);
     metrics_free(node->metrics);
@@ -337,6 +357,8 @@ static enum err_code start(struct running *run, bool configured, const volatile 
     if (code == OK)
         code = start_workers(run, err); /* answers while the directory loads: a miss is read from the store */
     wait_until_loaded(run, stop_flag);
+    if (code == OK && !*stop_flag)
+        code = make_signing_keys(run, err);
     if (code == OK && !*stop_flag)
         code = publish_first(run, err);
     return code == OK && !*stop_flag ? effects_start(node->effects, err) : code;

@@ -57,6 +57,8 @@ void signing_key_pair_free(struct signing_key_pair *p)
 
 void signing_key_pair_freep(struct signing_key_pair **p) { signing_key_pair_free(*p); }
 
+struct evp_pkey_st *signing_key_pair_key(const struct signing_key_pair *p) { return p->key; }
+
 enum err_code signing_key_pair_private(const struct signing_key_pair *p, struct buf *der, struct err *err)
 {
     unsigned char *at = NULL;

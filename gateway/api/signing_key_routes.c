@@ -1,8 +1,8 @@
 /* /.well-known/jwks.json for everybody who verifies what we sign; /admin/v1/signing-keys for those who look after the keys. */
 #include "gateway/api/admin.h"
-#include "gateway/signing_keys.h"
+#include "gateway/signing_ring.h"
 
-enum { ETAG_HEX_BYTES = 32, BODY_BYTES = 1024 };
+enum { BODY_BYTES = 1024 };
 
 static void write_keys(struct http_request *r, struct http_response *res, const struct signing_keys *keys)
 {
@@ -14,7 +14,8 @@ static void write_keys(struct http_request *r, struct http_response *res, const 
         const struct signing_key *k = &keys->all[i];
         to_json_object(&w);
         to_json_member_text(&w, "kid", k->kid);
-        to_json_member_text(&w, "algorithm", span_of(signing_algorithm_name(k->algorithm)));
+        to_json_member_text(&w, "use", span_of(signing_kind_use(k->kind)));
+        to_json_member_text(&w, "algorithm", span_of(signing_algorithm_name(signing_kind_algorithm(k->kind))));
         to_json_member_text(&w, "state", span_of(signing_key_state(keys, k, r->now_s)));
         to_json_member_time_if(&w, "created_at", k->created_s);
         to_json_member_time_if(&w, "signs_from", k->signs_from_s);
@@ -35,30 +36,62 @@ static void list(struct http_request *r, struct http_response *res)
         admin_problem(r, res, &err);
 }
 
-/* {"algorithm": "ES256"}; absent: all. */
-static enum err_code read_algorithms(struct http_request *r, const struct from_json_value *root, unsigned *out, struct err *err)
+/* {"use": "saml", "algorithm": "RS256"}; without a use it is the tokens', without an algorithm all of the use. */
+static enum err_code read_kinds(struct http_request *r, const struct from_json_value *root, unsigned *out, struct err *err)
 {
-    struct span name = SPAN_NONE;
-    enum err_code code = admin_text(r, root, "algorithm", false, &name, err);
-    *out = span_empty(name) ? (1u << SIGNING_ALGORITHMS) - 1 : 0;
-    for (unsigned a = 0; a < SIGNING_ALGORITHMS; a++)
-        if (span_equal_text(name, signing_algorithm_name(a)))
-            *out = 1u << a;
-    return code == OK && *out == 0 ? err_set(err, ERR_INPUT, "algorithm must be ES256 or RS256") : code;
+    struct span use = SPAN_LITERAL("tokens"), algorithm = SPAN_NONE;
+    enum err_code code = admin_text(r, root, "use", false, &use, err);
+    if (code == OK)
+        code = admin_text(r, root, "algorithm", false, &algorithm, err);
+    *out = signing_kinds_of(use, algorithm);
+    return code == OK && *out == 0 ? err_set(err, ERR_INPUT, "there is no such key: use is tokens (algorithm ES256 or RS256) or saml (RS256)") : code;
+}
+
+static enum err_code read_lead(struct http_request *r, const struct from_json_value *root, int64_t *lead_s, struct err *err)
+{
+    struct span text = SPAN_NONE;
+    enum err_code code = admin_text(r, root, "lead", false, &text, err);
+    if (code == OK && !span_empty(text) && (!duration_parse(text, lead_s) || *lead_s <= 0))
+        code = err_set(err, ERR_INPUT, "lead must be a duration such as 30d");
+    return code;
+}
+
+/* Withdrawing keys at once makes logins fail until everybody has fetched the new ones, so it takes two words. */
+static enum err_code read_now(const struct from_json_value *root, bool *now, struct err *err)
+{
+    struct from_json_value now_member = from_json_member(root, "now"), accept_member = from_json_member(root, "accept_failing_logins");
+    bool accepted = false;
+    enum err_code code = from_json_bool_opt(&now_member, now, err);
+    if (code == OK)
+        code = from_json_bool_opt(&accept_member, &accepted, err);
+    if (code == OK && *now && !accepted)
+        code = err_set(err, ERR_INPUT, "now withdraws the old keys, and logins fail until every IdP and app has fetched the new ones; if that is meant, say accept_failing_logins too");
+    return code;
+}
+
+static enum err_code read_rotation(struct http_request *r, const struct from_json_value *root, struct signing_rotation *out, struct err *err)
+{
+    *out = (struct signing_rotation){ .cause = admin_cause(r) };
+    enum err_code code = read_kinds(r, root, &out->kinds, err);
+    if (code == OK)
+        code = read_lead(r, root, &out->lead_s, err);
+    if (code == OK)
+        code = read_now(root, &out->now, err);
+    return code == OK && out->now && out->lead_s != 0 ? err_set(err, ERR_INPUT, "now and lead exclude each other") : code;
 }
 
 static void rotate(struct http_request *r, struct http_response *res)
 {
-    static const char *const known[] = { "algorithm", NULL };
+    static const char *const known[] = { "use", "algorithm", "lead", "now", "accept_failing_logins", NULL };
     CLEANUP(from_json_freep) struct from_json *doc = admin_body(r, res, known);
-    unsigned algorithms = 0;
+    struct signing_rotation rotation;
     struct err err;
     if (doc == NULL)
         return;
     struct from_json_value root = from_json_root(doc);
-    enum err_code code = read_algorithms(r, &root, &algorithms, &err);
+    enum err_code code = read_rotation(r, &root, &rotation, &err);
     if (code == OK)
-        code = signing_keys_rotate(r->node, r->store, algorithms, admin_cause(r), &err);
+        code = signing_keys_rotate(r->node, r->store, &rotation, &err);
     if (code == OK)
         list(r, res);
     else
@@ -73,28 +106,27 @@ static bool is_known(const struct http_request *r, struct span etag)
 }
 
 /* application/json rather than application/jwk-set+json: Okta insists on it. */
-static void jwks(struct http_request *r, struct http_response *res)
+static enum route_result jwks(struct http_request *r, struct http_response *res)
 {
-    struct signing_keys keys;
     struct err err;
-    char hex[SECRET_HEX_BYTES + 1];
-    if (signing_keys_read(r->node, r->store, r->arena, &keys, &err) != OK) {
+    char etag[SIGNING_ETAG_BYTES + 1];
+    res->content_type = "application/json";
+    if (signing_jwks(r->node, r->now_s, &res->body, etag, &err) != OK) {
         admin_problem(r, res, &err);
-        return;
+        return ROUTE_DONE;
     }
-    struct to_json w = response_json(res, 200);
-    signing_keys_write_jwks(&keys, &w);
-    secret_sha256_hex(buf_span(&res->body), hex);
-    struct span etag = arena_format(r->arena, "\"%.*s\"", ETAG_HEX_BYTES, hex);
-    if (!span_empty(etag) && is_known(r, etag))
+    if (is_known(r, span_of(etag)))
         response_text(res, 304, "application/json", SPAN_NONE);
     res->cacheable = true;
     response_header(res, "Cache-Control", arena_format(r->arena, "public, max-age=%d, stale-while-revalidate=%d", SIGNING_JWKS_MAX_AGE_S, 2 * SIGNING_JWKS_MAX_AGE_S));
-    response_header(res, "ETag", etag);
+    response_header(res, "ETag", arena_copy_text(r->arena, etag));
+    return ROUTE_DONE;
 }
 
+enum { JWKS_LISTENERS = LISTENER_PUBLIC | LISTENER_DEVICE | LISTENER_INTERNAL };
 static const struct route rows[] = {
-    { HTTP_GET, "/.well-known/jwks.json", LISTENER_PUBLIC | LISTENER_DEVICE | LISTENER_INTERNAL, 0, 0, PROBLEM_JSON, 0, NULL, jwks, "jwks" },
+    { HTTP_GET, "/.well-known/jwks.json", JWKS_LISTENERS, 0, 0, PROBLEM_JSON, 0, jwks, NULL, "jwks" },
+    { HTTP_GET, "/oidc/jwks", JWKS_LISTENERS, 0, 0, PROBLEM_JSON, 0, jwks, NULL, "oidc.jwks" },
     { HTTP_GET, "/admin/v1/signing-keys", ADMIN_LISTENERS, SCOPE_ADMIN, 0, PROBLEM_JSON, 0, NULL, list, "admin.signing_keys" },
     { HTTP_POST, "/admin/v1/signing-keys/rotate", ADMIN_LISTENERS, SCOPE_ADMIN, BODY_BYTES, PROBLEM_JSON, 0, NULL, rotate, "admin.signing_keys.rotate" },
 };

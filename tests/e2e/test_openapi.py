@@ -249,6 +249,7 @@ def story_live_answers_have_the_shapes_of_the_page(world):
     page.call("GET", "/readyz")
     page.call("GET", "/metrics")
     page.call("GET", "/.well-known/jwks.json")
+    page.call("GET", "/oidc/jwks")
 
     token = refused["remediation_url"].rpartition("/")[2]
     page.call("GET", "/blocked/{token}", at="/blocked/" + token)

@@ -1,7 +1,8 @@
 /* The keys that sign statements: made once for all nodes, rotated with an overlap, and what they sign verifies with the published halves alone. */
+#include "connectors/identity/jose.h"
 #include "gateway/metrics.h"
 #include "gateway/signing_key_pair.h"
-#include "gateway/signing_keys.h"
+#include "gateway/signing_ring.h"
 #include "posture/base/from_json.h"
 #include "tests/support/fake_store.h"
 
@@ -9,6 +10,7 @@
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
+#include <openssl/x509.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,6 +48,7 @@ static int set_up(void **state)
     w->metrics = metrics_new();
     w->node = (struct node){ .clock = &w->clock, .counters = metrics_counters(w->metrics) };
     w->server = fake_store_new(&w->clock, 1);
+    w->node.signing = signing_ring_new(&w->node);
     assert_int_equal(secret_new(root, &w->node.secret, &w->err), OK);
     assert_int_equal(secret_new(other, &w->other_secret, &w->err), OK);
     assert_int_equal(fake_store_open(w->server, &w->store, &w->err), OK);
@@ -57,6 +60,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct world *w = *state;
+    signing_ring_free(w->node.signing);
     arena_done(&w->arena);
     w->store->ops->free(w->store);
     fake_store_free(w->server);
@@ -67,27 +71,47 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* What the feed does after each change. */
+static void load(struct world *w)
+{
+    CLEANUP(buf_done) struct buf body;
+    int64_t version = 0;
+    buf_init(&body, SIGNING_RECORD_BYTES);
+    assert_int_equal(w->store->ops->get(w->store, RECORD_CONTROL, SPAN_LITERAL("signing_keys"), &body, &version, &w->err), OK);
+    if (signing_ring_load(w->node.signing, buf_span(&body), &w->err) != OK)
+        fail_msg("%s", w->err.text);
+}
+
+/* The first start made them. */
 static struct signing_keys read_keys(struct world *w)
 {
     struct signing_keys keys;
-    if (signing_keys_read(&w->node, w->store, &w->arena, &keys, &w->err) != OK)
+    if (signing_keys_ensure(&w->node, w->store, &w->err) != OK || signing_keys_read(&w->node, w->store, &w->arena, &keys, &w->err) != OK)
         fail_msg("%s", w->err.text);
+    load(w);
     return keys;
 }
 
-static void rotate(struct world *w, enum signing_algorithm a)
+static enum err_code try_rotate(struct world *w, enum signing_kind kind, int64_t lead_s, bool now)
 {
-    if (signing_keys_rotate(&w->node, w->store, 1u << a, SPAN_LITERAL("admin:test"), &w->err) != OK)
-        fail_msg("%s", w->err.text);
+    const struct signing_rotation rotation = { .kinds = 1u << kind, .lead_s = lead_s, .now = now, .cause = SPAN_LITERAL("admin:test") };
+    return signing_keys_rotate(&w->node, w->store, &rotation, &w->err);
 }
 
-/* "signing" is s, "next" n, "leaving" l, of one algorithm in the order of the record. */
-static const char *states(struct world *w, enum signing_algorithm a, char out[SIGNING_KEYS_MOST + 1])
+static void rotate(struct world *w, enum signing_kind kind)
+{
+    if (try_rotate(w, kind, 0, false) != OK)
+        fail_msg("%s", w->err.text);
+    load(w);
+}
+
+/* "signing" is s, "next" n, "leaving" l, of one kind in the order of the record. */
+static const char *states(struct world *w, enum signing_kind kind, char out[SIGNING_KEYS_MOST + 1])
 {
     struct signing_keys keys = read_keys(w);
     size_t used = 0;
     for (size_t i = 0; i < keys.count; i++)
-        if (keys.all[i].algorithm == a)
+        if (keys.all[i].kind == kind)
             out[used++] = signing_key_state(&keys, &keys.all[i], w->now_s)[0];
     out[used] = '\0';
     return out;
@@ -95,27 +119,32 @@ static const char *states(struct world *w, enum signing_algorithm a, char out[SI
 
 /* ---- verifying, with the key set alone ---- */
 
-static struct span sign(struct world *w, const char *claims)
+static struct span sign_with(struct world *w, enum signing_algorithm a, const char *claims)
 {
     struct buf jwt;
     buf_init(&jwt, 256 * 1024);
-    if (signing_keys_sign_jwt(&w->node, w->store, span_of(claims), SPAN_LITERAL("posture+jwt"), &jwt, &w->err) != OK)
+    if (signing_sign_jwt(&w->node, a, span_of(claims), SPAN_LITERAL("posture+jwt"), &jwt, &w->err) != OK)
         fail_msg("%s", w->err.text);
     struct span text = arena_copy(&w->arena, buf_span(&jwt));
     buf_done(&jwt);
     return text;
 }
 
+static struct span sign(struct world *w, const char *claims)
+{
+    if (fake_store_event_count(w->server, "key.signing_created") == 0)
+        (void)read_keys(w);
+    return sign_with(w, SIGNING_ES256, claims);
+}
+
 static struct from_json *key_set(struct world *w)
 {
-    struct signing_keys keys = read_keys(w);
     struct from_json *doc = NULL;
     struct buf json;
-    struct to_json writer;
-    buf_init(&json, 64 * 1024);
-    to_json_init(&writer, &json);
-    signing_keys_write_jwks(&keys, &writer);
-    assert_int_equal(from_json_parse(buf_span(&json), (struct from_json_limits){ 64 * 1024, 4 }, "jwks", &doc, &w->err), OK);
+    char etag[SIGNING_ETAG_BYTES + 1];
+    buf_init(&json, 128 * 1024);
+    assert_int_equal(signing_jwks(&w->node, w->now_s, &json, etag, &w->err), OK);
+    assert_int_equal(from_json_parse(buf_span(&json), (struct from_json_limits){ 128 * 1024, 5 }, "jwks", &doc, &w->err), OK);
     buf_done(&json);
     return doc;
 }
@@ -204,11 +233,11 @@ static void keys_are_made_once(void **state)
 {
     struct world *w = *state;
     struct signing_keys first = read_keys(w), second = read_keys(w);
-    assert_int_equal(first.count, SIGNING_ALGORITHMS);
-    assert_int_equal(second.count, SIGNING_ALGORITHMS);
+    assert_int_equal(first.count, SIGNING_KINDS);
+    assert_int_equal(second.count, SIGNING_KINDS);
     for (size_t i = 0; i < first.count; i++)
         assert_true(span_equal(first.all[i].kid, second.all[i].kid));
-    assert_int_equal(fake_store_event_count(w->server, "key.signing_created"), SIGNING_ALGORITHMS);
+    assert_int_equal(fake_store_event_count(w->server, "key.signing_created"), SIGNING_KINDS);
 }
 
 static void what_is_signed_verifies_with_the_published_key(void **state)
@@ -219,6 +248,25 @@ static void what_is_signed_verifies_with_the_published_key(void **state)
     assert_false(span_empty(verified_by(w, jwt)));
     assert_true(span_cut(&rest, '.', &part) && span_cut(&rest, '.', &part));
     assert_true(span_equal_text(decode(w, part), "{\"iss\":\"https://posture.example\",\"n\":1}"));
+}
+
+static void both_algorithms_verify_for_those_who_read_the_published_set(void **state)
+{
+    struct world *w = *state;
+    static const struct { enum signing_algorithm a; unsigned named; } rows[] = { { SIGNING_ES256, JOSE_ES256 }, { SIGNING_RS256, JOSE_RS256 } };
+    struct buf json;
+    char etag[SIGNING_ETAG_BYTES + 1];
+    CLEANUP(jose_keys_freep) struct jose_keys *keys = NULL;
+    (void)read_keys(w);
+    buf_init(&json, 128 * 1024);
+    assert_int_equal(signing_jwks(&w->node, w->now_s, &json, etag, &w->err), OK);
+    assert_int_equal(jose_keys_read(buf_span(&json), &keys, &w->err), OK);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CLEANUP(jose_token_freep) struct jose_token *token = NULL;
+        assert_int_equal(jose_token_read(sign_with(w, rows[i].a, "{\"iss\":\"us\"}"), &token, &w->err), OK);
+        assert_int_equal(jose_token_verify(token, keys, rows[i].named, &w->err), OK);
+    }
+    buf_done(&json);
 }
 
 static void what_was_altered_does_not_verify(void **state)
@@ -236,6 +284,7 @@ static void what_was_altered_does_not_verify(void **state)
 static void the_kid_is_the_thumbprint_of_rfc_7638(void **state)
 {
     struct world *w = *state;
+    (void)read_keys(w);
     CLEANUP(from_json_freep) struct from_json *set = key_set(w);
     struct from_json_value root = from_json_root(set), keys = from_json_member(&root, "keys");
     assert_int_equal(from_json_count(&keys), 2);
@@ -244,13 +293,15 @@ static void the_kid_is_the_thumbprint_of_rfc_7638(void **state)
         CLEANUP(buf_done) struct buf json, kid;
         uint8_t hash[SECRET_HASH_BYTES];
         buf_init(&json, 4096);
-        buf_init(&kid, 64);
+        buf_init(&kid, 65);
         if (span_equal_text(text_of(&k, "kty"), "EC"))
             buf_format(&json, "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%.*s\",\"y\":\"%.*s\"}", SPAN_ARGS(text_of(&k, "x")), SPAN_ARGS(text_of(&k, "y")));
         else
             buf_format(&json, "{\"e\":\"AQAB\",\"kty\":\"RSA\",\"n\":\"%.*s\"}", SPAN_ARGS(text_of(&k, "n")));
+        char hex[SECRET_HEX_BYTES + 1];
         secret_sha256(buf_span(&json), hash);
-        assert_true(secret_base64url(span_make(hash, sizeof hash), &kid));
+        secret_sha256_hex(buf_span(&json), hex);
+        assert_true(span_equal_text(text_of(&k, "kty"), "EC") ? secret_base64url(span_make(hash, sizeof hash), &kid) : buf_append_text(&kid, hex));
         assert_true(span_equal(text_of(&k, "kid"), buf_span(&kid)));
         assert_true(span_equal_text(text_of(&k, "use"), "sig"));
     }
@@ -260,6 +311,7 @@ static void the_key_set_shows_no_private_half(void **state)
 {
     struct world *w = *state;
     static const char *const private_members[] = { "d", "p", "q", "dp", "dq", "qi", "sealed", "k" };
+    (void)read_keys(w);
     CLEANUP(from_json_freep) struct from_json *set = key_set(w);
     struct from_json_value root = from_json_root(set), keys = from_json_member(&root, "keys");
     for (size_t i = 0; i < from_json_count(&keys); i++) {
@@ -273,9 +325,9 @@ static void a_new_key_is_published_before_it_signs_and_the_old_one_stays_after(v
 {
     struct world *w = *state;
     char got[SIGNING_KEYS_MOST + 1];
-    assert_string_equal(states(w, SIGNING_ES256, got), "s");
+    assert_string_equal(states(w, SIGNING_TOKENS_ES256, got), "s");
     struct span before = sign(w, "{}"), old_kid = verified_by(w, before);
-    rotate(w, SIGNING_ES256);
+    rotate(w, SIGNING_TOKENS_ES256);
     static const struct { int64_t after_s; const char *es256; bool old_signs, old_published; } rows[] = {
         { 0, "sn", true, true },
         { SIGNING_LEAD_ES256_S - 1, "sn", true, true },
@@ -286,9 +338,9 @@ static void a_new_key_is_published_before_it_signs_and_the_old_one_stays_after(v
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         w->now_s = START_S + rows[i].after_s;
         struct span kid = verified_by(w, sign(w, "{}"));
-        if (strcmp(states(w, SIGNING_ES256, got), rows[i].es256) != 0 || span_equal(kid, old_kid) != rows[i].old_signs || span_empty(verified_by(w, before)) == rows[i].old_published)
+        if (strcmp(states(w, SIGNING_TOKENS_ES256, got), rows[i].es256) != 0 || span_equal(kid, old_kid) != rows[i].old_signs || span_empty(verified_by(w, before)) == rows[i].old_published)
             fail_msg("row %zu: %s", i, got);
-        assert_string_equal(states(w, SIGNING_RS256, got), "s");
+        assert_string_equal(states(w, SIGNING_TOKENS_RS256, got), "s");
     }
     assert_int_equal(fake_store_event_count(w->server, "key.signing_rotated"), 1);
 }
@@ -298,11 +350,11 @@ static void keys_for_oidc_are_published_two_days_ahead(void **state)
     struct world *w = *state;
     char got[SIGNING_KEYS_MOST + 1];
     (void)read_keys(w);
-    rotate(w, SIGNING_RS256);
+    rotate(w, SIGNING_TOKENS_RS256);
     w->now_s = START_S + 2 * DAY_S - 1;
-    assert_string_equal(states(w, SIGNING_RS256, got), "sn");
+    assert_string_equal(states(w, SIGNING_TOKENS_RS256, got), "sn");
     w->now_s = START_S + 2 * DAY_S;
-    assert_string_equal(states(w, SIGNING_RS256, got), "ls");
+    assert_string_equal(states(w, SIGNING_TOKENS_RS256, got), "ls");
 }
 
 static void rotating_again_and_again_never_leaves_nobody_to_sign(void **state)
@@ -311,7 +363,7 @@ static void rotating_again_and_again_never_leaves_nobody_to_sign(void **state)
     (void)read_keys(w);
     for (int i = 0; i < 40; i++) {
         w->now_s += DAY_S / 8;
-        rotate(w, SIGNING_ES256);
+        rotate(w, SIGNING_TOKENS_ES256);
         assert_false(span_empty(verified_by(w, sign(w, "{}"))));
     }
 }
@@ -324,26 +376,52 @@ static void rotating_too_often_is_refused_and_changes_nothing(void **state)
     int rotated = 0;
     (void)read_keys(w);
     while (code == OK && rotated <= SIGNING_KEYS_MOST) {
-        states(w, SIGNING_ES256, before);
-        code = signing_keys_rotate(&w->node, w->store, 1u << SIGNING_ES256, SPAN_LITERAL("admin:test"), &w->err);
+        states(w, SIGNING_TOKENS_ES256, before);
+        code = try_rotate(w, SIGNING_TOKENS_ES256, 0, false);
         rotated += code == OK;
     }
     assert_int_equal(code, ERR_LIMIT);
-    assert_int_equal(rotated, SIGNING_KEYS_MOST - SIGNING_ALGORITHMS);
-    assert_string_equal(states(w, SIGNING_ES256, after), before);
+    assert_int_equal(rotated, SIGNING_KEYS_MOST - SIGNING_KINDS);
+    assert_string_equal(states(w, SIGNING_TOKENS_ES256, after), before);
 }
 
-static void a_key_sealed_under_another_root_key_signs_nothing(void **state)
+static void a_key_sealed_under_another_root_key_signs_nothing_and_stays_published(void **state)
 {
     struct world *w = *state;
     struct secret *own = w->node.secret;
     struct buf jwt;
+    struct signing_saml saml;
     (void)read_keys(w);
     buf_init(&jwt, 4096);
     w->node.secret = w->other_secret;
-    assert_int_equal(signing_keys_sign_jwt(&w->node, w->store, SPAN_LITERAL("{}"), SPAN_LITERAL("posture+jwt"), &jwt, &w->err), ERR_DENIED);
+    load(w);
+    assert_int_equal(signing_sign_jwt(&w->node, SIGNING_ES256, SPAN_LITERAL("{}"), SPAN_LITERAL("posture+jwt"), &jwt, &w->err), ERR_DENIED);
+    assert_int_equal(signing_keys_saml(&w->node, &saml, &w->err), ERR_DENIED);
     assert_int_equal(jwt.bytes, 0);
+    CLEANUP(from_json_freep) struct from_json *set = key_set(w);
+    struct from_json_value root = from_json_root(set), keys = from_json_member(&root, "keys");
+    assert_int_equal(from_json_count(&keys), 2);
     w->node.secret = own;
+}
+
+static void before_the_record_was_read_nothing_is_signed(void **state)
+{
+    struct world *w = *state;
+    struct buf out;
+    struct signing_saml saml;
+    char etag[SIGNING_ETAG_BYTES + 1];
+    buf_init(&out, 4096);
+    assert_int_equal(signing_sign_jwt(&w->node, SIGNING_RS256, SPAN_LITERAL("{}"), SPAN_LITERAL("JWT"), &out, &w->err), ERR_UNAVAILABLE);
+    assert_int_equal(signing_jwks(&w->node, w->now_s, &out, etag, &w->err), ERR_UNAVAILABLE);
+    assert_int_equal(signing_keys_saml(&w->node, &saml, &w->err), ERR_UNAVAILABLE);
+}
+
+static void signing_needs_no_store(void **state)
+{
+    struct world *w = *state;
+    (void)read_keys(w);
+    fake_store_fail(w->server, ERR_UNAVAILABLE, 100);
+    assert_false(span_empty(verified_by(w, sign_with(w, SIGNING_ES256, "{}"))));
 }
 
 static void claims_are_bounded(void **state)
@@ -351,12 +429,213 @@ static void claims_are_bounded(void **state)
     struct world *w = *state;
     struct span longest = arena_format(&w->arena, "\"%0*d\"", SIGNING_CLAIMS_BYTES - 2, 0), over = arena_format(&w->arena, "\"%0*d\"", SIGNING_CLAIMS_BYTES - 1, 0);
     struct buf jwt;
+    (void)read_keys(w);
     buf_init(&jwt, 256 * 1024);
     assert_int_equal(longest.bytes, SIGNING_CLAIMS_BYTES);
-    assert_int_equal(signing_keys_sign_jwt(&w->node, w->store, longest, SPAN_LITERAL("posture+jwt"), &jwt, &w->err), OK);
+    assert_int_equal(signing_sign_jwt(&w->node, SIGNING_ES256, longest, SPAN_LITERAL("posture+jwt"), &jwt, &w->err), OK);
     buf_clear(&jwt);
-    assert_int_equal(signing_keys_sign_jwt(&w->node, w->store, over, SPAN_LITERAL("posture+jwt"), &jwt, &w->err), ERR_LIMIT);
+    assert_int_equal(signing_sign_jwt(&w->node, SIGNING_ES256, over, SPAN_LITERAL("posture+jwt"), &jwt, &w->err), ERR_LIMIT);
     buf_done(&jwt);
+}
+
+/* ---- certificates ---- */
+
+static X509 *certificate_of(struct span der)
+{
+    const unsigned char *at = (const unsigned char *)der.at;
+    X509 *certificate = d2i_X509(NULL, &at, (long)der.bytes);
+    assert_non_null(certificate);
+    assert_ptr_equal(at, der.at + der.bytes);
+    return certificate;
+}
+
+static struct span x5c_of(struct world *w, const struct from_json_value *jwk)
+{
+    struct from_json_value list = from_json_member(jwk, "x5c"), first = from_json_item(&list, 0);
+    struct span text = SPAN_NONE;
+    struct buf der;
+    buf_init(&der, 4096);
+    assert_int_equal(from_json_count(&list), 1);
+    assert_int_equal(from_json_text(&first, 8192, &text, &w->err), OK);
+    assert_int_equal(secret_from_base64(text, 4096, &der, &w->err), OK);
+    struct span copy = arena_copy(&w->arena, buf_span(&der));
+    buf_done(&der);
+    return copy;
+}
+
+static void rsa_keys_carry_a_certificate_of_their_own(void **state)
+{
+    struct world *w = *state;
+    (void)read_keys(w);
+    CLEANUP(from_json_freep) struct from_json *set = key_set(w);
+    struct from_json_value root = from_json_root(set), keys = from_json_member(&root, "keys");
+    size_t found = 0;
+    for (size_t i = 0; i < from_json_count(&keys); i++) {
+        struct from_json_value jwk = from_json_item(&keys, i), x5c = from_json_member(&jwk, "x5c");
+        if (span_equal_text(text_of(&jwk, "kty"), "EC")) {
+            assert_false(from_json_present(&x5c));
+            continue;
+        }
+        X509 *certificate = certificate_of(x5c_of(w, &jwk));
+        EVP_PKEY *key = X509_get0_pubkey(certificate);
+        struct span n = decode(w, text_of(&jwk, "n"));
+        BIGNUM *ours = BN_bin2bn((const unsigned char *)n.at, (int)n.bytes, NULL), *its = NULL;
+        assert_int_equal(EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &its), 1);
+        assert_int_equal(BN_cmp(ours, its), 0);
+        assert_int_equal(X509_verify(certificate, key), 1);
+        BN_free(ours);
+        BN_free(its);
+        X509_free(certificate);
+        found++;
+    }
+    assert_int_equal(found, 1);
+}
+
+static void the_kid_of_an_rsa_key_is_base64_in_either_alphabet(void **state)
+{
+    struct world *w = *state;
+    struct signing_keys keys = read_keys(w);
+    for (size_t i = 0; i < keys.count; i++) {
+        struct buf bytes;
+        buf_init(&bytes, 128);
+        if (signing_kind_algorithm(keys.all[i].kind) == SIGNING_RS256) {
+            assert_int_equal(secret_from_base64(keys.all[i].kid, 128, &bytes, &w->err), OK);
+            buf_clear(&bytes);
+            assert_int_equal(secret_from_base64url(keys.all[i].kid, 128, &bytes, &w->err), OK);
+        }
+        buf_done(&bytes);
+    }
+}
+
+static void saml_signs_with_a_key_of_its_own_and_tells_the_next_one_ahead(void **state)
+{
+    struct world *w = *state;
+    struct signing_saml now, then;
+    (void)read_keys(w);
+    assert_int_equal(signing_keys_saml(&w->node, &now, &w->err), OK);
+    assert_int_equal(now.certificate_count, 1);
+    X509 *certificate = certificate_of(now.certificate);
+    assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(certificate), now.key), 1);
+    assert_int_equal(X509_verify(certificate, now.key), 1);
+    X509_free(certificate);
+    assert_int_equal(try_rotate(w, SIGNING_SAML_RS256, 45 * DAY_S, false), OK);
+    load(w);
+    assert_true(EVP_PKEY_get_bits(now.key) == 2048); /* what was taken holds through a rotation */
+    w->now_s = START_S + 45 * DAY_S - 1;
+    assert_int_equal(signing_keys_saml(&w->node, &then, &w->err), OK);
+    assert_true(span_equal(then.certificate, now.certificate));
+    assert_int_equal(then.certificate_count, 2);
+    struct span next = arena_copy(&w->arena, then.certificates[1]);
+    signing_saml_done(&then);
+    w->now_s = START_S + 45 * DAY_S;
+    assert_int_equal(signing_keys_saml(&w->node, &then, &w->err), OK);
+    assert_true(span_equal(then.certificate, next));
+    assert_int_equal(then.certificate_count, 1);
+    signing_saml_done(&then);
+    signing_saml_done(&now);
+}
+
+static void keys_for_saml_are_not_in_the_key_set(void **state)
+{
+    struct world *w = *state;
+    struct signing_keys all = read_keys(w);
+    CLEANUP(from_json_freep) struct from_json *set = key_set(w);
+    struct from_json_value root = from_json_root(set), keys = from_json_member(&root, "keys");
+    for (size_t i = 0; i < from_json_count(&keys); i++) {
+        struct from_json_value jwk = from_json_item(&keys, i);
+        for (size_t k = 0; k < all.count; k++)
+            assert_false(all.all[k].kind == SIGNING_SAML_RS256 && span_equal(all.all[k].kid, text_of(&jwk, "kid")));
+    }
+}
+
+/* ---- emergencies, bounds, old records ---- */
+
+static void a_lost_key_is_withdrawn_at_once(void **state)
+{
+    struct world *w = *state;
+    char got[SIGNING_KEYS_MOST + 1];
+    struct span before = sign(w, "{}");
+    rotate(w, SIGNING_TOKENS_ES256);
+    assert_int_equal(try_rotate(w, SIGNING_TOKENS_ES256, 0, true), OK);
+    load(w);
+    assert_string_equal(states(w, SIGNING_TOKENS_ES256, got), "s");
+    assert_string_equal(states(w, SIGNING_TOKENS_RS256, got), "s");
+    assert_true(span_empty(verified_by(w, before)));
+    assert_false(span_empty(verified_by(w, sign_with(w, SIGNING_ES256, "{}"))));
+}
+
+static void leads_are_bounded(void **state)
+{
+    static const struct { const char *name; enum signing_kind kind; int64_t lead_s; enum err_code code; } rows[] = {
+        { "RS256 as usual", SIGNING_TOKENS_RS256, SIGNING_LEAD_RS256_S, OK },
+        { "RS256 shorter than Entra keeps it", SIGNING_TOKENS_RS256, SIGNING_LEAD_RS256_S - 1, ERR_INPUT },
+        { "ES256 shorter than a key set is kept", SIGNING_TOKENS_ES256, SIGNING_LEAD_ES256_S - 1, ERR_INPUT },
+        { "SAML in an hour", SIGNING_SAML_RS256, 3600, OK },
+        { "SAML in less", SIGNING_SAML_RS256, 3599, ERR_INPUT },
+        { "a year", SIGNING_SAML_RS256, SIGNING_LEAD_MOST_S, OK },
+        { "more", SIGNING_SAML_RS256, SIGNING_LEAD_MOST_S + 1, ERR_INPUT },
+    };
+    struct world *w = *state;
+    (void)read_keys(w);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (try_rotate(w, rows[i].kind, rows[i].lead_s, false) != rows[i].code)
+            fail_msg("%s: %s", rows[i].name, w->err.text);
+}
+
+/* Records of before there was a use and a certificate: {"keys":[{kid, algorithm, first, second, sealed, times}]}. */
+static void an_old_record_is_read(void **state)
+{
+    struct world *w = *state;
+    struct signing_keys keys = read_keys(w), old = { .count = 0 };
+    struct buf body, text;
+    buf_init(&body, SIGNING_RECORD_BYTES);
+    buf_init(&text, SIGNING_RECORD_BYTES);
+    CLEANUP(from_json_freep) struct from_json *before = key_set(w);
+    for (size_t i = 0; i < keys.count; i++) {
+        if (keys.all[i].kind == SIGNING_SAML_RS256)
+            continue;
+        old.all[old.count] = keys.all[i];
+        old.all[old.count++].certificate = SPAN_NONE;
+    }
+    signing_keys_to_json(&old, &body);
+    struct span rest = buf_span(&body), use = SPAN_LITERAL("\"use\":\"tokens\",");
+    for (size_t at; (at = span_search(rest, use)) < rest.bytes; rest = span_slice(rest, at + use.bytes, rest.bytes))
+        assert_true(buf_append(&text, span_slice(rest, 0, at)));
+    assert_true(buf_append(&text, rest));
+    assert_int_equal(signing_ring_load(w->node.signing, buf_span(&text), &w->err), OK);
+    CLEANUP(from_json_freep) struct from_json *after = key_set(w);
+    struct from_json_value a = from_json_root(before), b = from_json_root(after);
+    buf_clear(&body);
+    buf_clear(&text);
+    assert_true(from_json_write(&a, &body) && from_json_write(&b, &text));
+    assert_true(span_equal(buf_span(&body), buf_span(&text))); /* the certificate made again is the same, byte for byte */
+    buf_done(&body);
+    buf_done(&text);
+}
+
+static void records_are_read_or_refused(void **state)
+{
+#define KEY(members) "{\"keys\":[{" members "\"kid\":\"k\",\"first\":\"a\",\"second\":\"b\",\"sealed\":\"c\",\"created\":1,\"signs_from\":1,\"leaves\":0}]}"
+    static const struct { const char *name, *body; enum err_code code; } rows[] = {
+        { "none", "", OK },
+        { "tokens", KEY("\"use\":\"tokens\",\"algorithm\":\"ES256\","), OK },
+        { "no use", KEY("\"algorithm\":\"ES256\","), OK },
+        { "saml", KEY("\"use\":\"saml\",\"algorithm\":\"RS256\","), OK },
+        { "saml with ES256", KEY("\"use\":\"saml\",\"algorithm\":\"ES256\","), ERR_INPUT },
+        { "another use", KEY("\"use\":\"sets\",\"algorithm\":\"ES256\","), ERR_INPUT },
+        { "another algorithm", KEY("\"algorithm\":\"HS256\","), ERR_INPUT },
+        { "an empty algorithm", KEY("\"algorithm\":\"\","), ERR_INPUT },
+        { "no algorithm", KEY(""), ERR_INPUT },
+        { "no keys", "{}", ERR_INPUT },
+        { "cut short", "{\"keys\":[", ERR_INPUT },
+    };
+    struct world *w = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct signing_keys keys;
+        enum err_code code = signing_keys_from_json(span_of(rows[i].body), &w->arena, &keys, &w->err);
+        if (code != rows[i].code)
+            fail_msg("%s: %s", rows[i].name, err_name(code));
+    }
 }
 
 static void a_silent_store_is_said_so(void **state)
@@ -364,6 +643,7 @@ static void a_silent_store_is_said_so(void **state)
     struct world *w = *state;
     struct signing_keys keys;
     fake_store_fail(w->server, ERR_UNAVAILABLE, 100);
+    assert_int_equal(signing_keys_ensure(&w->node, w->store, &w->err), ERR_UNAVAILABLE);
     assert_int_equal(signing_keys_read(&w->node, w->store, &w->arena, &keys, &w->err), ERR_UNAVAILABLE);
 }
 
@@ -393,6 +673,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORY(keys_are_made_once),
         STORY(what_is_signed_verifies_with_the_published_key),
+        STORY(both_algorithms_verify_for_those_who_read_the_published_set),
         STORY(what_was_altered_does_not_verify),
         STORY(the_kid_is_the_thumbprint_of_rfc_7638),
         STORY(the_key_set_shows_no_private_half),
@@ -400,7 +681,17 @@ int main(void)
         STORY(keys_for_oidc_are_published_two_days_ahead),
         STORY(rotating_again_and_again_never_leaves_nobody_to_sign),
         STORY(rotating_too_often_is_refused_and_changes_nothing),
-        STORY(a_key_sealed_under_another_root_key_signs_nothing),
+        STORY(a_key_sealed_under_another_root_key_signs_nothing_and_stays_published),
+        STORY(before_the_record_was_read_nothing_is_signed),
+        STORY(signing_needs_no_store),
+        STORY(rsa_keys_carry_a_certificate_of_their_own),
+        STORY(the_kid_of_an_rsa_key_is_base64_in_either_alphabet),
+        STORY(saml_signs_with_a_key_of_its_own_and_tells_the_next_one_ahead),
+        STORY(keys_for_saml_are_not_in_the_key_set),
+        STORY(a_lost_key_is_withdrawn_at_once),
+        STORY(leads_are_bounded),
+        STORY(an_old_record_is_read),
+        STORY(records_are_read_or_refused),
         STORY(claims_are_bounded),
         STORY(a_silent_store_is_said_so),
         STORY(stored_keys_of_another_kind_are_refused),
