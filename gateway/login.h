@@ -90,5 +90,7 @@ void login_post_form(struct http_request *r, struct http_response *res, struct s
 /* Marks `value` as used once over all nodes, for `ttl_s`: request ids, codes, jti. OK the first time; ERR_CONFLICT afterwards. With the store away a
  * bounded table of this node remembers instead (logged as login.once_in_memory). Slow lane. */
 MUST_CHECK enum err_code login_once(struct http_request *r, const char *kind, struct span value, int64_t ttl_s, struct err *err);
+/* Whether login_once() remembers it now, here or in the store; changes nothing. With the store away only what this node remembers counts. Slow lane. */
+bool login_used(struct http_request *r, const char *kind, struct span value);
 
 #endif

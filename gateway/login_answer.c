@@ -95,3 +95,13 @@ enum err_code login_once(struct http_request *r, const char *kind, struct span v
     log_event(r->node->log, LOG_WARN, "login.once_in_memory", LOG_STR("kind", kind), LOG_STR("id", r->id), LOG_ERR(err));
     return memory != NULL ? once_memory_use(memory, span_of(kind), value, r->now_s, ttl_s, err) : code;
 }
+
+bool login_used(struct http_request *r, const char *kind, struct span value)
+{
+    struct once_memory *memory = r->node->once;
+    bool used = memory != NULL && once_memory_has(memory, span_of(kind), value, r->now_s);
+    struct err err;
+    if (!used && r->store != NULL && r->store->ops->used(r->store, span_of(kind), value, &used, &err) != OK)
+        log_event(r->node->log, LOG_WARN, "login.once_in_memory", LOG_STR("kind", kind), LOG_STR("id", r->id), LOG_ERR(&err));
+    return used;
+}
