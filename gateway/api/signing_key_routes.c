@@ -1,4 +1,4 @@
-/* /.well-known/jwks.json for everybody who verifies what we sign; /admin/v1/signing-keys for those who look after the keys. */
+/* /.well-known/jwks.json, by the name of the OpenID Provider too, for everybody who verifies what we sign; /admin/v1/signing-keys for those who look after the keys. */
 #include "gateway/api/admin.h"
 #include "gateway/signing_ring.h"
 
@@ -120,6 +120,7 @@ static enum route_result jwks(struct http_request *r, struct http_response *res)
     res->cacheable = true;
     response_header(res, "Cache-Control", arena_format(r->arena, "public, max-age=%d, stale-while-revalidate=%d", SIGNING_JWKS_MAX_AGE_S, 2 * SIGNING_JWKS_MAX_AGE_S));
     response_header(res, "ETag", arena_copy_text(r->arena, etag));
+    response_header(res, "Access-Control-Allow-Origin", SPAN_LITERAL("*")); /* public by nature; verifiers that live in a browser read it */
     return ROUTE_DONE;
 }
 
