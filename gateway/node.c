@@ -187,7 +187,7 @@ static enum err_code publish_first(struct running *run, struct err *err)
     enum err_code code = path[0] != '\0' ? file_read(path, POLICY_BYTES, &text, err) : (enum err_code)(buf_append(&text, sample_policy()) ? OK : ERR_MEMORY);
     if (code == OK)
         code = run->node.stores.open(run->node.stores.context, &store, err);
-    struct publication what = { buf_span(&text), span_of(path[0] != '\0' ? path : "sample policy"), SPAN_LITERAL("serve"), true };
+    struct publication what = { .text = buf_span(&text), .file = span_of(path[0] != '\0' ? path : "sample policy"), .by = SPAN_LITERAL("serve"), .only_if_empty = true };
     if (code == OK)
         code = publish_policy(&run->node, store, &what, &mistakes, version, err);
     if (code == ERR_INPUT && mistakes_print(&mistakes, &printed))

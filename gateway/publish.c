@@ -12,6 +12,7 @@ struct publishing {
     const struct policy *policy;
     struct span by;
     bool only_if_empty;
+    struct span only_over;
     char in_force[65];
 };
 
@@ -56,6 +57,8 @@ static enum change_say edit_policy(void *context, struct span before, struct buf
     snprintf(p->in_force, sizeof p->in_force, "%.*s", SPAN_ARGS(old));
     if ((p->only_if_empty && !span_empty(old)) || span_equal_text(old, p->policy->version))
         return CHANGE_NOTHING;
+    if (!span_empty(p->only_over) && !span_equal(p->only_over, old))
+        return (void)err_set(err, ERR_CONFLICT, "another policy was put in force meanwhile; try again"), CHANGE_REFUSE;
     struct to_json w;
     int64_t now_s = clock_wall_s(p->node->clock);
     to_json_init(&w, after);
@@ -109,7 +112,7 @@ enum err_code publish_policy(const struct node *node, struct store *store, const
     policy_read(what->text, what->file, mistakes, &policy);
     if (policy == NULL)
         return err_set(err, ERR_INPUT, "the policy has %zu mistake%s", mistakes_errors(mistakes), mistakes_errors(mistakes) == 1 ? "" : "s");
-    struct publishing p = { node, policy, what->by, what->only_if_empty, "" };
+    struct publishing p = { node, policy, what->by, what->only_if_empty, what->only_over, "" };
     return publish(&p, store, version, err);
 }
 
@@ -160,7 +163,7 @@ enum err_code publish_version(const struct node *node, struct store *store, stru
         return code;
     struct mistakes mistakes;
     mistakes_init(&mistakes);
-    struct publication what = { canonical, span_of(id), by, false };
+    struct publication what = { .text = canonical, .file = span_of(id), .by = by };
     code = publish_policy(node, store, &what, &mistakes, full, err);
     mistakes_done(&mistakes);
     return code;

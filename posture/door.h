@@ -73,6 +73,9 @@ const struct door *policy_door_saml(const struct policy *p, struct span entity_i
 const struct door *policy_door_oidc(const struct policy *p, struct span client_id);
 /* Everything of it into `arena`, for those who go on with a door after directory_leave(). False: the arena is full. */
 bool door_copy(const struct door *d, struct arena *a, struct door *out);
+/* The door as the policy's canonical form has it. */
+struct to_json;
+void door_to_json(const struct door *door, struct to_json *w);
 /* Their words in the policy. */
 const char *door_kind_name(enum door_kind k);
 const char *door_use_name(enum door_use u);

@@ -75,7 +75,7 @@ static void write_saml(struct to_json *w, const struct door_saml *saml)
     to_json_end(w);
 }
 
-static void write_door(struct to_json *w, const struct door *door)
+void door_to_json(const struct door *door, struct to_json *w)
 {
     bool login = door->kind != DOOR_OKTA_HOOK;
     to_json_object(w);
@@ -104,6 +104,6 @@ void policy_doors_write(const struct policy *p, struct to_json *w)
     to_json_key(w, "doors");
     to_json_array(w);
     for (size_t i = 0; i < p->door_count; i++)
-        write_door(w, &p->doors[i]);
+        door_to_json(&p->doors[i], w);
     to_json_end(w);
 }

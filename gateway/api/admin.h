@@ -32,6 +32,8 @@ MUST_CHECK enum err_code admin_device_id(const struct http_request *r, struct sp
 
 /* A new API key, committed: `key` names label, scopes, door and end, and gets its id; *text is the key itself, shown once. */
 MUST_CHECK enum err_code admin_make_key(struct http_request *r, struct api_key *key, struct span *text, struct err *err);
+/* Revokes every key made for that door; none is fine. */
+MUST_CHECK enum err_code admin_revoke_door_keys(struct http_request *r, struct span door, struct err *err);
 
 /* The handlers, one file a resource. */
 route_slow_fn admin_list_persons, admin_import_persons, admin_show_person, admin_person_link, admin_person_absence;
@@ -39,6 +41,7 @@ route_slow_fn admin_list_devices, admin_show_device, admin_device_owner, admin_d
 route_slow_fn admin_list_keys, admin_create_key, admin_revoke_key;
 route_slow_fn admin_list_secrets, admin_create_secret, admin_revoke_secret;
 route_slow_fn admin_show_policy, admin_plan_policy, admin_apply_policy;
+route_slow_fn admin_list_doors, admin_show_door, admin_add_door, admin_remove_door;
 route_slow_fn admin_explain;
 route_slow_fn admin_show_incident, admin_start_incident, admin_stop_incident;
 route_slow_fn admin_list_deliveries, admin_resend_delivery, admin_status;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { KEYS_MOST = 1000, SECRET_TEXT_BYTES = 43, SHORT_ID_BYTES = 12, LABEL_BYTES = 100 };
+enum { KEYS_MOST = 1000, SECRET_TEXT_BYTES = 43, SHORT_ID_BYTES = 12, LABEL_BYTES = 100, REVOKED_AT_ONCE = 32 };
 
 /* An id short enough to type: lower-case letters and digits only. */
 static void new_short_id(char id[SHORT_ID_BYTES + 1])
@@ -87,6 +87,7 @@ struct list_edit {
     struct api_key key;
     struct enroll_secret secret;
     struct span revoke;
+    bool more; /* there are more to revoke than one commit has room to tell of */
 };
 
 static enum change_say refuse(struct err *err, enum err_code code, const char *text, struct span what)
@@ -210,6 +211,42 @@ void admin_create_key(struct http_request *r, struct http_response *res)
     to_json_member_text(&w, "key", text);
     to_json_member_text(&w, "note", SPAN_LITERAL("shown once; only its hash is kept"));
     to_json_end(&w);
+}
+
+static enum change_say revoke_of_door(void *context, struct span before, struct buf *after, struct change_events *events, struct err *err)
+{
+    struct list_edit *e = context;
+    struct api_key all[KEYS_MOST + 1];
+    size_t count = 0, revoked = 0;
+    e->more = false;
+    if (control_api_keys_from_json(before, events->arena, all, KEYS_MOST, &count, err) != OK)
+        return CHANGE_REFUSE;
+    for (size_t i = 0; i < count; i++) {
+        if (all[i].revoked || !span_equal(all[i].door, e->revoke))
+            continue;
+        e->more = revoked == REVOKED_AT_ONCE;
+        if (e->more)
+            break;
+        all[i].revoked = true;
+        revoked++;
+        if (!event_about(events, e->r->node, "key.revoked", all[i].id, all[i].label, admin_cause(e->r)))
+            return refuse(err, ERR_MEMORY, "event", SPAN_NONE);
+    }
+    if (revoked == 0)
+        return CHANGE_NOTHING;
+    struct to_json w;
+    to_json_init(&w, after);
+    control_api_keys_to_json(all, count, &w);
+    return CHANGE_COMMIT;
+}
+
+enum err_code admin_revoke_door_keys(struct http_request *r, struct span door, struct err *err)
+{
+    struct list_edit e = { .r = r, .revoke = door, .more = !span_empty(door) };
+    enum err_code code = OK;
+    while (code == OK && e.more)
+        code = change_control(r->node, r->store, SPAN_LITERAL("api_keys"), revoke_of_door, &e, err);
+    return code;
 }
 
 void admin_revoke_key(struct http_request *r, struct http_response *res)

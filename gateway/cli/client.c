@@ -270,7 +270,12 @@ static void print_mistakes(const struct from_json_value *root)
     struct from_json_value list = from_json_member(root, "mistakes");
     for (size_t i = 0; i < from_json_count(&list); i++) {
         struct from_json_value m = from_json_item(&list, i);
-        print_line(stderr, "%.*s:%d:%d: %.*s", SPAN_ARGS(json_text(&m, "file")), (int)json_int(&m, "line", 0), (int)json_int(&m, "column", 0), SPAN_ARGS(json_text(&m, "message")));
+        int line = (int)json_int(&m, "line", 0), column = (int)json_int(&m, "column", 0);
+        struct span file = json_text(&m, "file"), message = json_text(&m, "message");
+        if (line == 0) /* about a member of what was sent */
+            print_line(stderr, "%.*s: %.*s", SPAN_ARGS(file), SPAN_ARGS(message));
+        else
+            print_line(stderr, "%.*s:%d:%d: %.*s", SPAN_ARGS(file), line, column, SPAN_ARGS(message));
     }
 }
 
