@@ -10,6 +10,7 @@
 #include "gateway/housekeeping.h"
 #include "gateway/http/self_signed.h"
 #include "gateway/once_memory.h"
+#include "gateway/key_fetcher.h"
 #include "gateway/options.h"
 #include "gateway/publish.h"
 #include "gateway/refresher.h"
@@ -135,6 +136,8 @@ static enum err_code make_parts(struct running *run, struct err *err)
         code = err_set(err, ERR_MEMORY, "signing keys");
     if (code == OK)
         feed_watch(node->feed, SPAN_LITERAL("signing_keys"), load_signing_keys, node->signing);
+    if (code == OK)
+        code = key_fetcher_new(node, &node->keys, err);
     return code;
 }
 
@@ -291,6 +294,7 @@ static void stop(struct running *run)
         worker_quiesce(run->workers[i]);
     for (unsigned i = 0; i < run->worker_count; i++)
         worker_stop(run->workers[i]);
+    key_fetcher_stop(node->keys);
     effects_stop(node->effects);
     if (node->slow_lane != NULL)
         slow_lane_stop(node->slow_lane);
@@ -316,6 +320,7 @@ static void undo(struct running *run)
     once_memory_free(node->once);
     feed_free(node->feed);
     signing_ring_free(node->signing);
+    key_fetcher_free(node->keys);
     directory_free(node->directory);
     calendar_free(node->calendar);
     metrics_free(node->metrics);
@@ -351,6 +356,8 @@ static enum err_code start(struct running *run, bool configured, const volatile 
         code = refresher_start(node->refresher, err);
     if (code == OK)
         code = feed_start(node->feed, err);
+    if (code == OK)
+        code = key_fetcher_start(node->keys, err);
     plan_listeners(run, configured);
     if (code == OK)
         code = make_certificate(run, err);

@@ -7,7 +7,7 @@
 #include "posture/base/secret.h"
 #include "posture/directory.h"
 
-struct router; struct login_door; struct feed; struct slow_lane; struct effects; struct decision_log; struct refresher; struct event_hub; struct allowance; struct once_memory; struct signing_ring;
+struct router; struct login_door; struct feed; struct slow_lane; struct effects; struct decision_log; struct refresher; struct event_hub; struct allowance; struct once_memory; struct signing_ring; struct key_fetcher;
 struct node_options {
     struct span public_url;         /* no trailing slash */
     struct span state;              /* folder */
@@ -35,6 +35,7 @@ struct node {
     struct once_memory *once;       /* what was used once while the store was away (gateway/once_memory.h) */
     struct event_hub *events;       /* wakes /v1/events streams and waiting pages */
     struct signing_ring *signing;   /* the signing keys, opened; NULL in tests that sign nothing */
+    struct key_fetcher *keys;       /* public keys of others; NULL in tests that need none */
     struct store_factory stores;
 };
 

@@ -10,7 +10,8 @@
 struct entra_hint {
     struct span subject;        /* `sub`, pairwise: what our answer must carry */
     struct span tenant, object; /* `tid` and `oid`: who it is, wherever names change */
-    struct span person;         /* the first of oid, upn, preferred_username that the directory knows; else the last of them that was sent */
+    struct span person;         /* the first of "tid:oid", oid and upn that the directory knows; else "tid:oid". Never preferred_username: anyone may
+                                   choose theirs, so Microsoft calls it fit for display only */
 };
 /* `hint` is untrusted. Texts live in the request's arena. ERR_INPUT for what is no such token, ERR_DENIED for a wrong signature, tenant, issuer or audience,
  * ERR_EXPIRED for an old one, ERR_UNAVAILABLE when the keys cannot be had now. Call outside directory_enter(). */
