@@ -1,6 +1,7 @@
 #include "gateway/login_parts.h"
 
 #include "gateway/change.h"
+#include "gateway/doors/webauthn_login.h"
 #include "gateway/http/cookie.h"
 #include "gateway/login_warned.h"
 
@@ -85,7 +86,31 @@ static void send_to(struct login_step *s, struct span host)
         response_redirect(s->res, 303, url);
 }
 
-/* True: the browser was sent to where it proves the device. */
+/* The least that the policy wants for the app, PROOF_NONE where it wants nothing. */
+static enum proof least_proof(const struct login_step *s)
+{
+    directory_enter(s->r->node->directory);
+    const struct policy *policy = directory_control(s->r->node->directory)->policy;
+    struct question q = login_question(s);
+    const struct app *app = policy == NULL ? NULL : q.app_by_kind ? policy_app_by(policy, q.app_kind, q.app) : policy_app(policy, q.app);
+    enum proof least = app != NULL && !app->repair ? policy->proof[app->sensitivity] : PROOF_NONE;
+    directory_leave(s->r->node->directory);
+    return least;
+}
+
+/* True: the page asks for it, or the browser was sent to where the page may: credentials belong to the public host. */
+static bool ask_for_webauthn(struct login_step *s)
+{
+    if (login_is_look(s->r) || !webauthn_login_is_worth(s->r, s->l, least_proof(s)))
+        return false;
+    if (s->r->listener == LISTENER_DEVICE || !is_on_public_host(s->r) || !span_starts(s->r->path, SPAN_LITERAL("/login/")))
+        send_to(s, s->r->node->options.public_url);
+    else
+        login_page_ask(s);
+    return true;
+}
+
+/* True: the browser was sent to where it proves the device, or is asked to. */
 static bool ask_for_proof(struct login_step *s)
 {
     struct span host = device_proof_host(s->r->node);
@@ -94,7 +119,7 @@ static bool ask_for_proof(struct login_step *s)
         send_to(s, host);
         return true;
     }
-    return false;
+    return ask_for_webauthn(s);
 }
 
 /* ---- the decision ---- */
@@ -168,7 +193,7 @@ static enum login_next decide_and_show(struct login_step *s)
     if (o.verdict.next == NEXT_PAGE && has_page)
         login_page_write(s, &o.answer);
     else if (o.verdict.next != NEXT_PAGE && is_look)
-        login_page_go_on(s);
+        login_page_go_on(s, SPAN_LITERAL("It is fixed. We take you back now."));
     directory_leave(s->r->node->directory);
     s->res->decision = o.result.decision;
     if (o.verdict.next == NEXT_PAGE && !has_page)
@@ -280,6 +305,19 @@ static void login_get(struct http_request *r, struct http_response *res)
         (void)decide_and_show(&s);
 }
 
+/* The answer of the browser's authenticator. The page's script goes on from what this says. */
+static void login_device(struct http_request *r, struct http_response *res)
+{
+    struct login_step s = { .r = r, .res = res };
+    struct login l;
+    if (!page_same_site(r, res) || !resume(&s, &l))
+        return;
+    (void)webauthn_login_answer(r, res, &l); /* without a proof the login goes on without one */
+    directory_enter(r->node->directory);
+    login_page_go_on(&s, SPAN_LITERAL("Thank you. You go on now."));
+    directory_leave(r->node->directory);
+}
+
 /* "Go back": the IdP hears that this login ends here. */
 static void login_stop(struct http_request *r, struct http_response *res)
 {
@@ -314,6 +352,7 @@ static void login_wrong(struct http_request *r, struct http_response *res) { blo
 enum { HERE = LISTENER_PUBLIC | LISTENER_DEVICE };
 static const struct route rows[] = {
     { HTTP_GET, "/login/{token}", HERE, 0, 0, PROBLEM_PAGE, 0, NULL, login_get, "login" },
+    { HTTP_POST, "/login/{token}/device", LISTENER_PUBLIC, 0, WEBAUTHN_FORM_BYTES, PROBLEM_PAGE, 0, NULL, login_device, "login.device" },
     { HTTP_POST, "/login/{token}/recheck", HERE, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, login_recheck, "login.recheck" },
     { HTTP_POST, "/login/{token}/wrong", HERE, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, login_wrong, "login.wrong" },
     { HTTP_POST, "/login/{token}/stop", HERE, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, login_stop, "login.stop" },

@@ -1,6 +1,7 @@
 /* The pages of a login. What may be on them depends on who is sure to look: a name in a request that anybody could write shows nothing of that person. */
 #include "gateway/login_parts.h"
 
+#include "gateway/doors/webauthn_login.h"
 #include "gateway/pages/words.h"
 
 /* May this browser see what is about the person? Yes when their IdP signed the request, or their own device was proved. */
@@ -72,10 +73,10 @@ static void write_short(struct http_request *r, struct http_response *res, const
     page_end(&p);
 }
 
-void login_page_go_on(const struct login_step *s)
+void login_page_go_on(const struct login_step *s, struct span title)
 {
     struct span host = s->r->listener == LISTENER_DEVICE ? device_proof_host(s->r->node) : s->r->node->options.public_url;
-    struct short_page page = { 200, SPAN_LITERAL("It is fixed. We take you back now."), "<p>Thank you. You go on by yourself in a moment.</p>\n", login_url(s->r, host, s->l), true, NULL };
+    struct short_page page = { 200, title, "<p>You go on by yourself in a moment.</p>\n", login_url(s->r, host, s->l), true, NULL };
     write_short(s->r, s->res, &page);
 }
 
@@ -86,6 +87,16 @@ static struct span app_title(const struct http_request *r, const struct login *l
     struct span asked = !span_empty(l->app) ? l->app : door != NULL ? door->app : SPAN_NONE;
     const struct app *app = control->policy == NULL ? NULL : l->app_by_kind ? policy_app_by(control->policy, l->app_kind, asked) : policy_app(control->policy, asked);
     return words_app(app);
+}
+
+void login_page_ask(const struct login_step *s)
+{
+    struct login without = *s->l;
+    without.tried |= 1U << PROOF_WEBAUTHN;
+    directory_enter(s->r->node->directory);
+    struct span app = arena_copy(s->r->arena, app_title(s->r, s->l));
+    directory_leave(s->r->node->directory);
+    webauthn_login_show(s->r, s->res, s->l, app, login_url(s->r, s->r->node->options.public_url, &without));
 }
 
 void login_page_too_late(struct http_request *r, struct http_response *res, const struct login *l)

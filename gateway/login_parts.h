@@ -33,7 +33,8 @@ bool login_page_open(struct http_request *r, struct http_response *res, struct b
 void login_page_write(const struct login_step *s, const struct answer *a);
 /* The browser that waits by page.js, not a person: the answer must not be thrown away in it. */
 bool login_is_look(const struct http_request *r);
-void login_page_go_on(const struct login_step *s); /* for such a look: go to the same address */
+void login_page_go_on(const struct login_step *s, struct span title); /* for such a look, and for the script of login_page_ask(): go on with the login as it is now */
+void login_page_ask(const struct login_step *s); /* for the browser's WebAuthn credential; outside of enter and leave */
 void login_page_too_late(struct http_request *r, struct http_response *res, const struct login *l);
 void login_page_elsewhere(struct http_request *r, struct http_response *res); /* another browser than the one that began it */
 

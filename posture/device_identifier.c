@@ -116,7 +116,8 @@ bool identifier_normalize(struct span kind, struct span raw, struct arena *a, st
     static const struct {
         const char *kind;
         struct span (*normal)(struct span raw, char room[VALUE_BYTES]);
-    } kinds[] = { { "serial", serial }, { "uuid", uuid }, { "certificate", certificate }, { "certificate_serial", certificate_serial }, { "instance", instance } };
+    } kinds[] = { { "serial", serial }, { "uuid", uuid }, { "certificate", certificate }, { "certificate_serial", certificate_serial }, { "webauthn", certificate },
+                { "instance", instance } };
     char room[VALUE_BYTES];
     struct span trimmed = span_trim(raw);
     if (!is_printable(trimmed))

@@ -1,13 +1,14 @@
 #include "gateway/pages/assets.h"
 
 /* Made from gateway/pages/assets/ by the build. */
-extern const unsigned char page_style_css[], page_script_js[], post_script_js[];
-extern const size_t page_style_css_bytes, page_script_js_bytes, post_script_js_bytes;
+extern const unsigned char page_style_css[], page_script_js[], post_script_js[], webauthn_script_js[];
+extern const size_t page_style_css_bytes, page_script_js_bytes, post_script_js_bytes, webauthn_script_js_bytes;
 
 static const struct { const char *name, *ending, *content_type; const unsigned char *at; const size_t *bytes; } assets[ASSETS] = {
     [ASSET_STYLE] = { "style", "css", "text/css; charset=utf-8", page_style_css, &page_style_css_bytes },
     [ASSET_SCRIPT] = { "page", "js", "text/javascript; charset=utf-8", page_script_js, &page_script_js_bytes },
     [ASSET_POST_SCRIPT] = { "post", "js", "text/javascript; charset=utf-8", post_script_js, &post_script_js_bytes },
+    [ASSET_WEBAUTHN_SCRIPT] = { "webauthn", "js", "text/javascript; charset=utf-8", webauthn_script_js, &webauthn_script_js_bytes },
 };
 
 static struct span content(enum asset which) { return span_make(assets[which].at, *assets[which].bytes); }

@@ -3,7 +3,7 @@
 #define GATEWAY_PAGES_ASSETS_H
 #include "gateway/http/router.h"
 
-enum asset { ASSET_STYLE, ASSET_SCRIPT, ASSET_POST_SCRIPT, ASSETS };
+enum asset { ASSET_STYLE, ASSET_SCRIPT, ASSET_POST_SCRIPT, ASSET_WEBAUTHN_SCRIPT, ASSETS };
 /* "style.0123456789abcdef.css" */
 struct span asset_name(enum asset which, struct arena *a);
 /* GET /assets/{file}; 404 for another name, an older hash included. */
