@@ -3,6 +3,7 @@
 #include "gateway/pages/item.h"
 #include "gateway/pages/shown.h"
 #include "gateway/pages/link.h"
+#include "gateway/pages/me_key.h"
 #include "gateway/pages/words.h"
 
 #include "posture/evaluate.h"
@@ -129,6 +130,7 @@ static void write_card_forms(const struct page *p, const struct device *d)
     HTML(p->out, "<form method=\"post\" action=\"{}/recheck\"><input type=\"hidden\" name=\"device\" value=\"{}\">"
                  "<button class=\"second\">Check again<span class=\"hidden\"> {}</span></button></form>\n",
          token, d->id, words_device(d));
+    me_key_write_line(p, d);
     HTML(p->out, "<details><summary>Not mine<span class=\"hidden\">: {}</span></summary>\n<form method=\"post\" action=\"{}/not-mine\">"
                  "<input type=\"hidden\" name=\"device\" value=\"{}\"><p>It leaves your list. Apps that need a known device no longer open on it.</p>"
                  "<button class=\"second\">This is not my device</button></form></details>\n",

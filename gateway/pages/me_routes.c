@@ -2,6 +2,7 @@
 #include "gateway/pages/assets.h"
 #include "gateway/pages/blocked.h"
 #include "gateway/pages/me.h"
+#include "gateway/pages/me_key.h"
 
 static const struct route rows[] = {
     { HTTP_GET, "/blocked/{token}", LISTENER_PUBLIC, 0, 0, PROBLEM_PAGE, 0, blocked_get, NULL, "blocked" },
@@ -13,6 +14,11 @@ static const struct route rows[] = {
     { HTTP_POST, "/me/{token}/recheck", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_recheck, "me.recheck" },
     { HTTP_POST, "/me/{token}/claim", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_claim, "me.claim" },
     { HTTP_POST, "/me/{token}/not-mine", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_not_mine, "me.not_mine" },
+    { HTTP_GET, "/me/{token}/key", LISTENER_PUBLIC, 0, 0, PROBLEM_PAGE, 0, me_key_get, NULL, "me.key" },
+    { HTTP_GET, "/me/{token}/key/check", LISTENER_PUBLIC, 0, 0, PROBLEM_PAGE, 0, me_key_check, NULL, "me.key_check" },
+    { HTTP_GET, "/me/{token}/key/here", LISTENER_PUBLIC | LISTENER_DEVICE, 0, 0, PROBLEM_PAGE, 0, me_key_here, NULL, "me.key_here" },
+    { HTTP_POST, "/me/{token}/key-add", LISTENER_PUBLIC, 0, ME_KEY_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_key_add, "me.key_add" },
+    { HTTP_POST, "/me/{token}/key-remove", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_key_remove, "me.key_remove" },
     { HTTP_GET, "/assets/{file}", LISTENER_PUBLIC | LISTENER_DEVICE, 0, 0, PROBLEM_PAGE, 0, asset_get, NULL, "assets" },
 };
 const struct route_table me_routes = { rows, sizeof rows / sizeof rows[0] };

@@ -281,6 +281,13 @@ struct span page_said(struct http_request *r, bool *good)
         { "claimed", true, "This device is yours now." },
         { "not_found", false, "We found no free device with this serial number. Check each character, or talk to a person." },
         { "slow_down", false, "That was a bit too often. Please wait an hour, or talk to a person." },
+        { "key_added", true, "Done. This device can show itself by fingerprint or PIN now." },
+        { "key_synced", true, "Done. It may be copied to your other devices, so it counts for less, and some apps may ask for more." },
+        { "key_removed", true, "It is taken away. This device is known by other ways only." },
+        { "key_late", false, "That took too long, so nothing has changed. Please try again." },
+        { "key_taken", false, "This one shows another device already, so nothing has changed. Talk to a person." },
+        { "key_full", false, "It is set up often enough on this device. Take one away first." },
+        { "key_failed", false, "That did not work, so nothing has changed. Please try again, or talk to a person." },
         { "released", true, "Thank you. This device is no longer in your list." },
     };
     struct span said;

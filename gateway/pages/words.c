@@ -82,3 +82,13 @@ struct span words_platform(enum platform p)
     static const char *const names[PLATFORM_COUNT] = { [PLATFORM_UNKNOWN] = "device", [PLATFORM_MACOS] = "Mac", [PLATFORM_WINDOWS] = "Windows device", [PLATFORM_LINUX] = "Linux device" };
     return span_of(names[p]);
 }
+
+/* Each also names those that it wants to be taken for, so the order matters. */
+struct span words_browser(struct span user_agent)
+{
+    static const struct { const char *token, *name; } rows[] = { { "Firefox/", "Firefox" }, { "Edg/", "Edge" }, { "Chrome/", "Chrome" }, { "Safari/", "Safari" } };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (span_search(user_agent, span_of(rows[i].token)) < user_agent.bytes)
+            return span_of(rows[i].name);
+    return SPAN_LITERAL("A browser");
+}

@@ -22,4 +22,6 @@ struct span words_device(const struct device *d);
 struct span words_serial_end(const struct device *d);
 struct span words_app(const struct app *app);
 struct span words_platform(enum platform p);
+/* "Firefox", "Edge", "Chrome", "Safari", else "A browser", from a User-Agent header that anybody can write. */
+struct span words_browser(struct span user_agent);
 #endif
