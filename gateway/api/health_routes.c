@@ -13,7 +13,7 @@ enum { STORE_AGE_LIMIT_MS = 3000, DESTINATIONS = 64 };
 struct readiness {
     struct directory_counts counts;
     int64_t age_ms;
-    bool fresh, complete;
+    bool fresh, complete, governed;
 };
 
 static struct readiness look(const struct node *node)
@@ -21,8 +21,13 @@ static struct readiness look(const struct node *node)
     struct readiness ready = { .counts = directory_counts(node->directory), .age_ms = directory_age_ms(node->directory) };
     ready.complete = ready.counts.complete;
     ready.fresh = ready.age_ms <= STORE_AGE_LIMIT_MS;
+    directory_enter(node->directory);
+    ready.governed = directory_control(node->directory)->policy != NULL;
+    directory_leave(node->directory);
     return ready;
 }
+
+static bool is_ready(const struct readiness *r) { return r->complete && r->fresh && r->governed; }
 
 static enum route_result healthz(struct http_request *r, struct http_response *res)
 {
@@ -40,6 +45,8 @@ static void write_reasons(const struct readiness *ready, struct http_request *r,
     to_json_array(w);
     if (!ready->complete)
         to_json_text(w, SPAN_LITERAL("the directory is still loading from the store"));
+    else if (!ready->governed)
+        to_json_text(w, SPAN_LITERAL("no policy is in force yet"));
     if (!ready->fresh)
         to_json_text(w, arena_format(r->arena, "the store has not answered for %lld ms", (long long)ready->age_ms));
     to_json_end(w);
@@ -48,7 +55,7 @@ static void write_reasons(const struct readiness *ready, struct http_request *r,
 static enum route_result readyz(struct http_request *r, struct http_response *res)
 {
     struct readiness ready = look(r->node);
-    bool good = ready.complete && ready.fresh;
+    bool good = is_ready(&ready);
     struct to_json w = response_json(res, good ? 200 : 503);
     to_json_object(&w);
     to_json_member_bool(&w, "ready", good);
@@ -81,7 +88,7 @@ static enum route_result metrics(struct http_request *r, struct http_response *r
         .directory_age_ms = ready.age_ms,
         .log_lag_ms = node->feed != NULL ? feed_lag_ms(node->feed) : 0,
         .slow_lane_waiting = node->slow_lane != NULL ? (int64_t)slow_lane_waiting(node->slow_lane) : 0,
-        .ready = ready.complete && ready.fresh,
+        .ready = is_ready(&ready),
     };
     add_outboxes(node, &gauges);
     response_text(res, 200, "text/plain; version=0.0.4; charset=utf-8", SPAN_NONE);
