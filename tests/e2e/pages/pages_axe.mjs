@@ -2,15 +2,9 @@
 // targets under 24 px, requests to other places, anything that needs JavaScript, focus that cannot be seen.
 // usage: node pages_axe.mjs URL...             checks each page; exit 0 or 1
 //        node pages_axe.mjs --recheck URL      presses "Check again", prints "asked", and waits until the page itself says that it is fixed
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { NARROW, WIDE, fault, faults, launch, lookAt } from "./look.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const NARROW = { width: 320, height: 640 }, WIDE = { width: 1280, height: 800 };
 const TABS_MOST = 80, FIXED_WITHIN_MS = 60000;
-const faults = [];
-const fault = (url, where, what) => faults.push(`${url.slice(0, 80)} [${where}] ${what}`);
 
 async function open(browser, url, where, options) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, reducedMotion: "reduce", ...options });
@@ -25,38 +19,9 @@ async function open(browser, url, where, options) {
   return page;
 }
 
-async function axeFaults(page, url, where) {
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => window.axe.run(document, {
-    runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-  }));
-  for (const v of found.violations) {
-    const line = `${v.impact} ${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 120)).join(" | ")}`;
-    if (v.impact === "serious" || v.impact === "critical") fault(url, where, line);
-    else console.log(`note ${url.slice(0, 60)} [${where}] ${line}`);
-  }
-}
-
-// Links within a sentence may be as small as their words (WCAG 2.2, 2.5.8, exception "inline").
-async function smallTargets(page) {
-  return page.evaluate(() => [...document.querySelectorAll("a, button, summary, select, textarea, input:not([type=hidden])")].filter((e) => {
-    const box = e.getBoundingClientRect(), style = getComputedStyle(e);
-    const shown = box.width > 0 && box.height > 0 && !e.classList.contains("skip");
-    return shown && !(e.tagName === "A" && style.display === "inline") && (box.width < 24 || box.height < 24);
-  }).map((e) => e.outerHTML.slice(0, 100)));
-}
-
-async function openFolds(page) {
-  await page.evaluate(() => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
-}
-
 async function checkLooks(browser, url, where, options) {
   const page = await open(browser, url, where, options);
-  await openFolds(page);
-  await axeFaults(page, url, where);
-  const width = await page.evaluate(() => document.documentElement.scrollWidth);
-  if (width > options.viewport.width) fault(url, where, `scrolls sideways: ${width} px in ${options.viewport.width}`);
-  for (const html of await smallTargets(page)) fault(url, where, `target under 24 px: ${html}`);
+  await lookAt(page, url, where);
   await page.context().close();
 }
 
@@ -108,7 +73,7 @@ async function recheck(browser, url) {
 }
 
 const args = process.argv.slice(2);
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", headless: true, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+const browser = await launch();
 try {
   if (args[0] === "--recheck") {
     await recheck(browser, args[1]);
