@@ -326,7 +326,7 @@ policy: fast
 sensitivities: [everyday, sensitive, critical]
 apps:
   - { id: payroll, title: Payroll, sensitivity: sensitive, match: { host: [pay.example], oauth_client_id: [0oaPay] } }
-  - { id: wiki, title: Wiki, sensitivity: everyday, match: { host: [wiki.example] } }
+  - { id: wiki, title: Wiki, sensitivity: everyday, match: { host: [wiki.example], oauth_client_id: [0oaWiki] } }
   - { id: chat, title: Chat, sensitivity: everyday, repair: true, match: { host: [chat.example] } }
 checks:
   - { use: library/firewall, severity: high, interval: 2s }

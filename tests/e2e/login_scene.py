@@ -29,10 +29,16 @@ def saml_door(id, app, sp, use="login", extra="", saml=""):
         id, use, id.capitalize(), app, extra and ", " + extra, quoted(sp.entity_id), quoted(sp.acs), asks, saml and ", " + saml)
 
 
-class Scene:
-    """doors: lines of the policy's `doors`. close: when a failing check closes sensitive apps. policy, config: further text of either file."""
+def oidc_door(id, app, redirect_uris, use="login", extra="", **oidc):
+    """A door of the policy for a relying party; its client id is the door's unless `client_id` is given. app None: the request names it."""
+    section = json.dumps(dict({"redirect_uris": redirect_uris}, **oidc))
+    return "  - { id: %s, kind: oidc, use: %s, title: %s%s%s, oidc: %s }\n" % (id, use, id.capitalize(), app and ", app: " + app or "", extra and ", " + extra, section)
 
-    def __init__(self, world, doors, authority=None, close="4s", policy="", config="", device_host=True):
+
+class Scene:
+    """doors: lines of the policy's `doors`. close: when a failing check closes sensitive apps. policy, config: further text of either file. env, more: of the gateway."""
+
+    def __init__(self, world, doors, authority=None, close="4s", policy="", config="", device_host=True, env=None, **more):
         self.world = world
         self.authority = authority or Authority(os.path.join(world.folder, "sites"))
         self.devices_authority = Authority(os.path.join(world.folder, "devices"), "devices of the stories")
@@ -43,7 +49,8 @@ class Scene:
         if device_host:
             listen = ("  device: { address: \"127.0.0.1:%d\", public_url: \"https://localhost:%d\", client_ca: \"file:%s\", bind: serial, bind_field: subject.CN }\n"
                       % (self.device_port, self.device_port, self.devices_authority.certificate))
-        self.gateway = world.gateway(policy=fast_policy(close) + policy + "doors:\n" + doors, config=config, listen=listen, env={"SLACK_TOKEN": "xoxb-test-token", "SLACK_SECRET": "not-a-secret"})
+        env = dict({"SLACK_TOKEN": "xoxb-test-token", "SLACK_SECRET": "not-a-secret"}, **(env or {}))
+        self.gateway = world.gateway(policy=fast_policy(close) + policy + "doors:\n" + doors, config=config, listen=listen, env=env, **more)
         self.gateway.start()
         self.public = "https://localhost:%d" % self.gateway.public_port
         self.gateway.cli("person", "import", "-", stdin=PEOPLE)
@@ -88,6 +95,11 @@ class Scene:
         """The steps that browser took at the gateway."""
         ports = (self.gateway.public_port, self.device_port)
         return [step for step in browser.history if urllib.parse.urlsplit(step.url).port in ports]
+
+    # ---- OpenID Connect
+
+    def client_secret(self, door):
+        return self.gateway.cli_json("key", "create", "--label", door, "--scope", "login", "--door", door)["key"]
 
     # ---- SAML
 

@@ -1,22 +1,31 @@
-// A steady load of whole logins at an OpenID Provider: authorization request with PKCE, the hops of a browser that holds the given cookies, the code redeemed by
-// openid-client, the ID token verified with jose against a key set that is kept as long as a relying party keeps it. SIGTERM ends it; then it prints one line of JSON:
-// { logins, failed, failures: [first ones], keys: { KID: tokens }, p50_ms, p99_ms }.
+// A steady load of whole logins at an OpenID Provider of several nodes: authorization request with PKCE, the hops of a browser, the code redeemed by openid-client, the ID
+// token verified with jose against a key set that is kept as long as relying parties keep it. Each request goes to a node taken at random. Prints one line of JSON a
+// second, the last one after SIGTERM: { logins, failed, failures: [first ones], keys: { KID: tokens }, p50_ms, p99_ms }.
 // usage: node login_load.mjs CONFIG.json
-// CONFIG: { issuer, client_id, secret, redirect_uri, signing, cookies: { NAME: VALUE }, per_second, keys_kept_s }     keys_kept_s: a key set is asked for again after
-//   so long and never sooner, as relying parties do that do not look for a key they miss
+// CONFIG: { issuer, ports: [of the nodes], client_id, secret, redirect_uri, signing, headers: {of the browser's requests}, per_second, keys_kept_s, leeway_s }
+//   keys_kept_s: a key set is asked for again after so long and never sooner, as relying parties do that do not look for a key they miss
+//   leeway_s: how far the nodes' clocks may be from this one
 import { readFileSync } from "node:fs";
 import { createLocalJWKSet, jwtVerify } from "jose";
 import * as client from "openid-client";
 
 const config = JSON.parse(readFileSync(process.argv[2]));
-const made = await client.discovery(new URL(config.issuer), config.client_id, { id_token_signed_response_alg: config.signing ?? "RS256" }, client.ClientSecretBasic(config.secret));
 const HOPS_MOST = 8, FAILURES_KEPT = 5;
 const seen = { logins: 0, failed: 0, failures: [], keys: {} }, took = [];
 let kept, keptUntil = 0;
 
+// Stands for the balancer in front of the nodes.
+const anyNode = (url, options) => {
+  const to = new URL(url);
+  to.port = config.ports[Math.floor(Math.random() * config.ports.length)];
+  return fetch(to, options);
+};
+const made = await client.discovery(new URL(config.issuer), config.client_id, { id_token_signed_response_alg: config.signing, [client.clockTolerance]: config.leeway_s },
+  client.ClientSecretBasic(config.secret), { [client.customFetch]: anyNode });
+
 async function keys() {
   if (Date.now() >= keptUntil) {
-    const answer = await fetch(made.serverMetadata().jwks_uri);
+    const answer = await anyNode(made.serverMetadata().jwks_uri);
     if (answer.status !== 200) throw new Error(`key set: ${answer.status}`);
     kept = createLocalJWKSet(await answer.json());
     keptUntil = Date.now() + config.keys_kept_s * 1000;
@@ -27,7 +36,7 @@ async function keys() {
 // Follows the provider's own redirects as a browser does; the address that belongs to the relying party.
 async function hops(url, jar) {
   for (let i = 0; i < HOPS_MOST; i++) {
-    const answer = await fetch(url, { redirect: "manual", headers: { Cookie: [...jar].map((c) => c.join("=")).join("; "), Accept: "text/html" } });
+    const answer = await anyNode(url, { redirect: "manual", headers: { ...config.headers, Cookie: [...jar].map((c) => c.join("=")).join("; "), Accept: "text/html" } });
     for (const line of answer.headers.getSetCookie()) jar.set(...line.split(";")[0].split(/=(.*)/s, 2));
     const text = await answer.text(), to = answer.headers.get("location");
     if (!to) throw new Error(`${answer.status} at ${url.pathname}: ${text.replace(/<[^>]*>|\s+/g, " ").slice(0, 300)}`);
@@ -40,9 +49,9 @@ async function hops(url, jar) {
 async function login() {
   const verifier = client.randomPKCECodeVerifier(), state = client.randomState(), nonce = client.randomNonce();
   const ask = { redirect_uri: config.redirect_uri, scope: "openid email", state, nonce, code_challenge: await client.calculatePKCECodeChallenge(verifier), code_challenge_method: "S256" };
-  const answer = await hops(client.buildAuthorizationUrl(made, ask), new Map(Object.entries(config.cookies)));
+  const answer = await hops(client.buildAuthorizationUrl(made, ask), new Map());
   const tokens = await client.authorizationCodeGrant(made, answer, { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true });
-  const { protectedHeader } = await jwtVerify(tokens.id_token, await keys(), { issuer: config.issuer, audience: config.client_id, algorithms: [config.signing ?? "RS256"] });
+  const { protectedHeader } = await jwtVerify(tokens.id_token, await keys(), { issuer: config.issuer, audience: config.client_id, algorithms: [config.signing], clockTolerance: config.leeway_s });
   seen.keys[protectedHeader.kid] = (seen.keys[protectedHeader.kid] ?? 0) + 1;
 }
 
@@ -58,13 +67,16 @@ async function one() {
   seen.logins++;
 }
 
-const running = new Set();
-const timer = setInterval(() => { const p = one().finally(() => running.delete(p)); running.add(p); }, 1000 / config.per_second);
-process.on("SIGTERM", async () => {
-  clearInterval(timer);
-  await Promise.all(running);
-  took.sort((a, b) => a - b);
-  const at = (share) => Math.round(took[Math.min(took.length - 1, Math.floor(took.length * share))] ?? 0);
+function report() {
+  const sorted = took.toSorted((a, b) => a - b), at = (share) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
   console.log(JSON.stringify({ ...seen, p50_ms: at(0.5), p99_ms: at(0.99) }));
+}
+
+const running = new Set();
+const timers = [setInterval(() => { const p = one().finally(() => running.delete(p)); running.add(p); }, 1000 / config.per_second), setInterval(report, 1000)];
+process.on("SIGTERM", async () => {
+  timers.forEach(clearInterval);
+  await Promise.all(running);
+  report();
   process.exit(0);
 });

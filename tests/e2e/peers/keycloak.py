@@ -2,6 +2,7 @@
 
 The realm sends people to postern over OpenID Connect or SAML, by `kc_idp_hint`, makes a user out of the answer or links the one of that e-mail, asks nothing,
 and serves the company's apps as OpenID Provider."""
+import collections
 import json
 import os
 import shutil
@@ -20,6 +21,8 @@ JAVA = "-Xms64m -Xmx512m -XX:TieredStopAtLevel=1"
 FIRST_LOGIN = {"alias": "make or link", "providerId": "basic-flow", "topLevel": True, "builtIn": False, "authenticationExecutions": [
     {"authenticator": "idp-create-user-if-unique", "requirement": "ALTERNATIVE", "priority": 10},
     {"authenticator": "idp-auto-link", "requirement": "ALTERNATIVE", "priority": 20}]}
+
+ServiceProvider = collections.namedtuple("ServiceProvider", "entity_id acs certificate sign")
 
 
 class Keycloak:
@@ -40,17 +43,19 @@ class Keycloak:
     def broker_url(self, alias):
         return "%s/broker/%s/endpoint" % (self.issuer, alias)
 
-    def add_oidc(self, alias, gateway, client_id, secret, **config):
-        """postern as identity provider over OpenID Connect."""
-        url = "https://localhost:%d" % gateway.public_port
+    def service_provider(self, alias):
+        """What a door of postern must know of the broker as SAML service provider."""
+        return ServiceProvider("%s/%s" % (self.base, alias), self.broker_url(alias), self.certificate, True)
+
+    def add_oidc(self, alias, url, client_id, secret, **config):
+        """postern at `url` as identity provider over OpenID Connect."""
         self.add(alias, "oidc", dict({
             "issuer": url, "authorizationUrl": url + "/oidc/authorize", "tokenUrl": url + "/oidc/token", "userInfoUrl": url + "/oidc/userinfo", "jwksUrl": url + "/oidc/jwks",
             "useJwksUrl": "true", "validateSignature": "true", "clientAuthMethod": "client_secret_basic", "clientId": client_id, "clientSecret": secret,
             "pkceEnabled": "true", "pkceMethod": "S256", "defaultScope": "openid email profile", "loginHint": "true", "syncMode": "FORCE"}, **config))
 
-    def add_saml(self, alias, gateway, entity_id, idp, **config):
-        """postern as identity provider over SAML, both signatures wanted, keys from its metadata. idp: its entity id."""
-        url = "https://localhost:%d" % gateway.public_port
+    def add_saml(self, alias, url, entity_id, idp, **config):
+        """postern at `url` as identity provider over SAML, both signatures wanted, keys from its metadata. idp: its entity id."""
         self.add(alias, "saml", dict({
             "entityId": entity_id, "idpEntityId": idp, "singleSignOnServiceUrl": url + "/saml/sso", "postBindingResponse": "true", "postBindingAuthnRequest": "true",
             "wantAuthnRequestsSigned": "true", "signatureAlgorithm": "RSA_SHA256", "xmlSigKeyInfoKeyNameTransformer": "NONE", "wantAssertionsSigned": "true",

@@ -110,9 +110,10 @@ class LemonLdap:
         with open(os.path.join(self.folder, path), "w") as f:
             f.write(text)
 
-    def who(self, page):
-        """What the page behind the handler shows, or None when the browser is not there."""
-        return json.loads(page.text) if page.status == 200 and page.text.startswith('{"page"') else None
+    @staticmethod
+    def opened(page):
+        """Whose the page behind the handler is; None when the browser is not there."""
+        return json.loads(page.text)["told"].get("Auth-Mail") if page.status == 200 and page.text.startswith('{"page"') else None
 
     def stop(self):
         for process in self.processes:

@@ -55,9 +55,9 @@ class ModAuthOpenidc:
         return self
 
     @staticmethod
-    def who(page):
-        """What the protected page shows, or None when the browser is not there."""
-        return json.loads(page.text) if page.status == 200 and page.text.startswith('{"person"') else None
+    def opened(page):
+        """Whose the protected page is; None when the browser is not there."""
+        return json.loads(page.text)["email"] if page.status == 200 and page.text.startswith('{"person"') else None
 
     def stop(self):
         self.apache.stop()

@@ -85,3 +85,19 @@ class RelyingParty(NodePeer):
 
     def callback(self, name):
         return self.page(name) + "/callback"
+
+    @staticmethod
+    def shown(page):
+        """What the protected page shows of the login, or None when the browser is not there."""
+        return json.loads(page.text) if page.status == 200 and page.text.startswith('{"page"') else None
+
+    @staticmethod
+    def opened(page):
+        """Whose the protected page is, or None."""
+        shown = RelyingParty.shown(page)
+        return shown and shown["claims"].get("email")
+
+    @staticmethod
+    def refused(page):
+        """What the app heard instead of an answer ({error, error_description}), or None."""
+        return json.loads(page.text) if page.status == 403 and page.text.startswith('{"page"') else None
