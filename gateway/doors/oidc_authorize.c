@@ -1,4 +1,5 @@
 /* The authorization endpoint: GET and form POST. A request that is good becomes a login (gateway/login.h). */
+#include "gateway/doors/entra.h"
 #include "gateway/doors/oidc.h"
 #include "gateway/doors/oidc_hint.h"
 #include "gateway/doors/oidc_reply.h"
@@ -19,6 +20,20 @@ static bool tell(struct oidc_fault *fault, const char *error, struct arena *a, c
     return false;
 }
 
+/* Signed by Entra, so it is who signs in. */
+static bool take_entra_hint(struct http_request *r, const struct door *door, struct oidc_request *q, struct login *l, struct oidc_fault *fault)
+{
+    struct entra_hint hint;
+    struct err err;
+    enum err_code code = entra_hint_check(r, door, q->id_token_hint, &hint, &err);
+    if (code != OK)
+        return tell(fault, code == ERR_UNAVAILABLE || code == ERR_TIMEOUT ? "temporarily_unavailable" : "access_denied", r->arena, "id_token_hint", &err);
+    q->subject = hint.subject;
+    l->person = hint.person;
+    l->named = LOGIN_PERSON_ASSERTED;
+    return true;
+}
+
 static bool take_own_hint(struct http_request *r, const struct door *door, struct oidc_request *q, struct oidc_fault *fault)
 {
     struct span subject = SPAN_NONE;
@@ -36,7 +51,7 @@ static bool take_own_hint(struct http_request *r, const struct door *door, struc
 static bool take_person(struct http_request *r, const struct door *door, struct oidc_request *q, struct login *l, struct oidc_fault *fault)
 {
     if (door->use == DOOR_USE_ENTRA)
-        return tell(fault, "temporarily_unavailable", r->arena, "id_token_hint", &(struct err){ ERR_UNAVAILABLE, "cannot be checked" });
+        return take_entra_hint(r, door, q, l, fault);
     if (!span_empty(q->id_token_hint) && !take_own_hint(r, door, q, fault))
         return false;
     struct span person = span_empty(q->subject) ? q->login_hint : q->subject;

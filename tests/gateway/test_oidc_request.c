@@ -228,6 +228,7 @@ static void entra_is_told_by_form_alone(void **state)
     static const struct { const char *name, *query, *error; } rows[] = {
         { "no hint", ENTRA "&nonce=n", "invalid_request" },
         { "no nonce", ENTRA "&id_token_hint=abc", "invalid_request" },
+        { "a hint that is none", ENTRA "&nonce=n&id_token_hint=abc", "access_denied" },
         { "a code", "client_id=entra&redirect_uri=" OIDC_ENTRA_CALLBACK_ENCODED "&scope=openid&response_type=code&state=s1", "unauthorized_client" },
         { "no form", "client_id=entra&redirect_uri=" OIDC_ENTRA_CALLBACK_ENCODED "&scope=openid&response_type=id_token&state=s1&nonce=n&id_token_hint=abc", "invalid_request" },
     };
