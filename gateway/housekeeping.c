@@ -1,12 +1,13 @@
 #include "gateway/housekeeping.h"
 
 #include "connectors/store/redis_child.h"
+#include "gateway/doors/device_certificates.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { TICK_MS = 100, HEARTBEAT_MS = 1000, TRIM_MS = 60000 };
+enum { TICK_MS = 100, HEARTBEAT_MS = 1000, TRIM_MS = 60000, LISTS_MS = 2000 };
 struct housekeeping {
     const struct node *node;
     struct housekeeping_options options;
@@ -40,7 +41,7 @@ static void tick_child(struct housekeeping *h)
 static void *housekeeping_thread(void *context)
 {
     struct housekeeping *h = context;
-    int64_t next_heartbeat_ms = 0, next_trim_ms = clock_mono_ms(h->node->clock) + TRIM_MS;
+    int64_t next_heartbeat_ms = 0, next_lists_ms = 0, next_trim_ms = clock_mono_ms(h->node->clock) + TRIM_MS;
     directory_register_thread();
     while (!h->stop) {
         struct timespec pause = { 0, TICK_MS * 1000000L };
@@ -50,6 +51,10 @@ static void *housekeeping_thread(void *context)
         if (now_ms >= next_heartbeat_ms) {
             next_heartbeat_ms = now_ms + HEARTBEAT_MS;
             heartbeat(h);
+        }
+        if (now_ms >= next_lists_ms) {
+            next_lists_ms = now_ms + LISTS_MS;
+            device_certificates_refresh(h->node->device_certificates, clock_wall_s(h->node->clock));
         }
         if (now_ms >= next_trim_ms) {
             next_trim_ms = now_ms + TRIM_MS;

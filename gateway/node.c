@@ -4,6 +4,7 @@
 #include "connectors/store/redis_store.h"
 #include "gateway/allowance.h"
 #include "gateway/decision_log.h"
+#include "gateway/doors/device_certificates.h"
 #include "gateway/effects.h"
 #include "gateway/event_hub.h"
 #include "gateway/feed.h"
@@ -130,6 +131,8 @@ static enum err_code make_parts(struct running *run, struct err *err)
         code = refresher_new(node, &node->refresher, err);
     if (code == OK)
         code = slow_lane_new(node, (unsigned)run->options->slow_threads, SLOW_QUEUE, &node->stores, &node->slow_lane, err);
+    if (code == OK)
+        code = device_certificates_new(&run->options->device_certificates, &run->log, &node->device_certificates, err);
     if (code == OK && ((node->events = event_hub_new(node->feed)) == NULL || (node->allowances = allowance_new()) == NULL || (node->once = once_memory_new()) == NULL))
         code = err_set(err, ERR_MEMORY, "event hub");
     if (code == OK && (node->signing = signing_ring_new(node)) == NULL)
@@ -217,18 +220,44 @@ static bool needs_certificate(const struct server_options *s)
     return (s->kinds & (LISTENER_PUBLIC | LISTENER_DEVICE)) != 0 && span_empty(s->certificate_pem);
 }
 
-static void add_listener(struct running *run, const struct listener_options *l, unsigned kinds)
+static struct server_options *add_listener(struct running *run, const struct listener_options *l, unsigned kinds)
 {
     for (size_t i = 0; i < run->server_count; i++) {
         if (span_equal(run->servers[i].address, l->address) && !span_empty(l->address)) {
             run->servers[i].kinds |= kinds;
-            return;
+            return &run->servers[i];
         }
     }
-    run->servers[run->server_count++] = (struct server_options){
-        .address = l->address, .kinds = kinds, .certificate_pem = l->tls.certificate, .key_pem = l->tls.key, .client_ca_pem = l->client_ca,
+    run->servers[run->server_count] = (struct server_options){
+        .address = l->address, .kinds = kinds, .certificate_pem = l->tls.certificate, .key_pem = l->tls.key,
         .connections = (unsigned)(run->options->connections / run->options->workers), .idle_timeout_s = 30, .request_timeout_ms = 20000,
     };
+    return &run->servers[run->server_count++];
+}
+
+/* It asks every client for a certificate, so it cannot share an address; its own certificate is the public one unless told otherwise. */
+static void add_device_listener(struct running *run)
+{
+    const struct postern_options *o = run->options;
+    struct listener_options l = o->device_listener;
+    if (span_empty(l.address))
+        return;
+    if (span_empty(l.tls.certificate))
+        l.tls = o->public_listener.tls;
+    add_listener(run, &l, LISTENER_DEVICE)->client_ca_pem = o->device_certificates.client_ca;
+}
+
+static enum err_code check_device_listener(const struct postern_options *o, struct err *err)
+{
+    const struct span others[] = { o->public_listener.address, o->internal_listener.address, o->admin_listener.address };
+    if (span_empty(o->device_listener.address))
+        return OK;
+    if (span_empty(o->device_certificates.client_ca))
+        return err_set(err, ERR_INPUT, "listen.device.address: listen.device.client_ca is missing, so no certificate could prove anything");
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (span_equal(others[i], o->device_listener.address))
+            return err_set(err, ERR_INPUT, "listen.device.address: another listener has %.*s; this one needs an address of its own", SPAN_ARGS(others[i]));
+    return OK;
 }
 
 /* Absent listeners are carried by the public one, except admin once there is a configuration file: then admin.sock only. */
@@ -245,8 +274,7 @@ static void plan_listeners(struct running *run, bool configured)
         add_listener(run, &o->internal_listener, LISTENER_INTERNAL);
     if (!span_empty(o->admin_listener.address))
         add_listener(run, &o->admin_listener, LISTENER_ADMIN);
-    if (!span_empty(o->device_listener.address))
-        add_listener(run, &o->device_listener, LISTENER_DEVICE);
+    add_device_listener(run);
 }
 
 static enum err_code make_certificate(struct running *run, struct err *err)
@@ -315,6 +343,7 @@ static void undo(struct running *run)
     slow_lane_free(node->slow_lane);
     refresher_free(node->refresher);
     decision_log_free(node->decisions);
+    device_certificates_free(node->device_certificates);
     event_hub_free(node->events);
     allowance_free(node->allowances);
     once_memory_free(node->once);
@@ -338,7 +367,9 @@ static enum err_code start(struct running *run, bool configured, const volatile 
 {
     struct node *node = &run->node;
     struct housekeeping_options housekeeping = { run->options->outage_after_s * 1000, run->options->log_keep_s * 1000, NULL };
-    enum err_code code = prepare_state(run, err);
+    enum err_code code = check_device_listener(run->options, err);
+    if (code == OK)
+        code = prepare_state(run, err);
     if (code == OK)
         code = start_redis(run, err);
     housekeeping.child = run->child;
@@ -388,7 +419,7 @@ enum err_code node_run(const struct postern_options *options, bool configured, c
     run->options = options;
     run->log = (struct log){ STDERR_FILENO, level_from(options->log_level), clock_system() };
     run->node = (struct node){ .clock = clock_system(), .log = &run->log };
-    run->node.options = (struct node_options){ options->public_url, options->state, options->trusted_proxies.all, options->trusted_proxies.count, !span_empty(options->slack_token), false, SPAN_NONE };
+    run->node.options = (struct node_options){ options->public_url, options->state, options->trusted_proxies.all, options->trusted_proxies.count, !span_empty(options->slack_token), false, SPAN_NONE, options->device_certificates.public_url };
     buf_init(&run->certificate, 64 * 1024);
     buf_init(&run->key, 64 * 1024);
     directory_register_thread();

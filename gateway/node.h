@@ -7,13 +7,14 @@
 #include "posture/base/secret.h"
 #include "posture/directory.h"
 
-struct router; struct login_door; struct feed; struct slow_lane; struct effects; struct decision_log; struct refresher; struct event_hub; struct allowance; struct once_memory; struct signing_ring; struct key_fetcher;
+struct router; struct login_door; struct feed; struct slow_lane; struct effects; struct decision_log; struct refresher; struct event_hub; struct allowance; struct once_memory; struct signing_ring; struct key_fetcher; struct device_certificates;
 struct node_options {
     struct span public_url;         /* no trailing slash */
     struct span state;              /* folder */
     const struct span *trusted_proxies; size_t trusted_proxy_count; /* CIDRs */
     bool slack, email;              /* a channel is configured */
     struct span certificate_pem;    /* of the public listener, for agents to trust; set before it listens */
+    struct span device_url;         /* where browsers show a client certificate, no trailing slash; empty: nowhere */
 };
 struct node {
     struct node_options options;
@@ -36,6 +37,7 @@ struct node {
     struct event_hub *events;       /* wakes /v1/events streams and waiting pages */
     struct signing_ring *signing;   /* the signing keys, opened; NULL in tests that sign nothing */
     struct key_fetcher *keys;       /* public keys of others; NULL in tests that need none */
+    struct device_certificates *device_certificates; /* client certificates: CA, lists, headers (gateway/doors/device_certificates.h); NULL: defaults */
     struct store_factory stores;
 };
 

@@ -15,8 +15,7 @@ static const struct option server_rows[] = {
       .help = "People, agents, IdP redirects. Always TLS; without a certificate one is made at first start." },
     { .name = "listen.public.tls.certificate", .kind = OPTION_FILE, .offset = AT(public_listener.tls.certificate), .example = "file:/etc/postern/tls.crt", .help = "Certificate chain, PEM." },
     { .name = "listen.public.tls.key", .kind = OPTION_FILE, .offset = AT(public_listener.tls.key), .example = "file:/etc/postern/tls.key", .help = "Its private key, PEM." },
-    { .name = "listen.device.address", .kind = OPTION_TEXT, .offset = AT(device_listener.address), .example = "\"0.0.0.0:8444\"", .help = "Asks browsers and agents for a client certificate. Absent: not offered." },
-    { .name = "listen.device.client_ca", .kind = OPTION_FILE, .offset = AT(device_listener.client_ca), .example = "file:/etc/postern/device-ca.crt", .help = "The CA whose client certificates are asked for, PEM." },
+    { .name = "listen.device.address", .kind = OPTION_TEXT, .offset = AT(device_listener.address), .example = "\"0.0.0.0:8444\"", .help = "Asks browsers for a client certificate (docs/doors/device-proof.md); needs listen.device.client_ca and an address of its own. Absent: not offered." },
     { .name = "listen.device.tls.certificate", .kind = OPTION_FILE, .offset = AT(device_listener.tls.certificate), .example = "file:/etc/postern/tls.crt", .help = "Certificate chain, PEM. Default: that of the public listener." },
     { .name = "listen.device.tls.key", .kind = OPTION_FILE, .offset = AT(device_listener.tls.key), .example = "file:/etc/postern/tls.key", .help = "Its private key, PEM." },
     { .name = "listen.internal.address", .kind = OPTION_TEXT, .offset = AT(internal_listener.address), .example = "\"127.0.0.1:8445\"", .help = "The decision API and forward-auth; plain HTTP unless tls is given. Absent: the public listener carries it." },
@@ -65,9 +64,10 @@ static const struct option webhook_rows[] = {
 size_t options_groups(struct postern_options *o, struct option_group groups[OPTION_GROUPS])
 {
     groups[0] = (struct option_group){ "Server", server_rows, sizeof server_rows / sizeof server_rows[0], o };
-    groups[1] = (struct option_group){ "Store", store_rows, sizeof store_rows / sizeof store_rows[0], o };
-    groups[2] = (struct option_group){ "Slack", slack_rows, sizeof slack_rows / sizeof slack_rows[0], o };
-    groups[3] = (struct option_group){ "Webhooks", webhook_rows, sizeof webhook_rows / sizeof webhook_rows[0], o };
+    groups[1] = (struct option_group){ "Proof of device", device_certificate_rows, device_certificate_row_count, &o->device_certificates };
+    groups[2] = (struct option_group){ "Store", store_rows, sizeof store_rows / sizeof store_rows[0], o };
+    groups[3] = (struct option_group){ "Slack", slack_rows, sizeof slack_rows / sizeof slack_rows[0], o };
+    groups[4] = (struct option_group){ "Webhooks", webhook_rows, sizeof webhook_rows / sizeof webhook_rows[0], o };
     return OPTION_GROUPS;
 }
 
@@ -79,6 +79,14 @@ static void default_state(struct postern_options *o)
     o->state = system ? SPAN_LITERAL("/var/lib/postern") : SPAN_LITERAL("./postern-state");
 }
 
+static struct span port_of(struct span address)
+{
+    size_t colon = address.bytes;
+    while (colon > 0 && address.at[colon - 1] != ':')
+        colon--;
+    return span_slice(address, colon, 5);
+}
+
 static void default_public_url(struct postern_options *o)
 {
     if (!span_empty(o->public_url)) {
@@ -86,10 +94,41 @@ static void default_public_url(struct postern_options *o)
             o->public_url.bytes--;
         return;
     }
-    size_t colon = o->public_listener.address.bytes;
-    while (colon > 0 && o->public_listener.address.at[colon - 1] != ':')
-        colon--;
-    o->public_url = arena_format(&o->arena, "https://localhost:%.*s", SPAN_ARGS(span_slice(o->public_listener.address, colon, 5)));
+    o->public_url = arena_format(&o->arena, "https://localhost:%.*s", SPAN_ARGS(port_of(o->public_listener.address)));
+}
+
+static struct span host_of(struct span url)
+{
+    size_t scheme = span_search(url, SPAN_LITERAL("://"));
+    struct span rest = scheme < url.bytes ? span_slice(url, scheme + 3, url.bytes) : url;
+    rest = span_slice(rest, 0, span_find(rest, '/'));
+    if (!span_empty(rest) && rest.at[0] == '[')
+        return span_slice(rest, 0, span_find(rest, ']') + 1);
+    return span_slice(rest, 0, span_find(rest, ':'));
+}
+
+/* A proxy that asks for certificates may stand there instead of our own listener. */
+static void default_device_url(struct postern_options *o)
+{
+    struct span *url = &o->device_certificates.public_url;
+    if (span_empty(*url) && !span_empty(o->device_listener.address)) {
+        struct span host = host_of(o->public_url), port = port_of(o->device_listener.address);
+        *url = arena_format(&o->arena, "https://%.*s:%.*s", SPAN_ARGS(host), SPAN_ARGS(port));
+    }
+    while (span_ends(*url, SPAN_LITERAL("/")))
+        url->bytes--;
+}
+
+/* Words that mean nothing are told with the other mistakes of the file. */
+static bool check_device_rules(const struct postern_options *o, struct span file, struct mistakes *mistakes)
+{
+    struct device_certificate_rules rules;
+    struct err err;
+    if (device_certificate_rules_read(&o->device_certificates, &rules, &err) == OK)
+        return true;
+    const struct yaml_node place = { .file = file };
+    yaml_mistake(mistakes, &place, "%s", err.text);
+    return false;
 }
 
 bool options_read_text(struct postern_options *o, struct span text, struct span file, bool read_secrets, struct mistakes *mistakes)
@@ -104,7 +143,8 @@ bool options_read_text(struct postern_options *o, struct span text, struct span 
     bool good = option_load(tree, groups, count, read_secrets, &o->arena, mistakes);
     default_state(o);
     default_public_url(o);
-    return good;
+    default_device_url(o);
+    return check_device_rules(o, file, mistakes) && good;
 }
 
 bool options_read(struct postern_options *o, const char *path, bool read_secrets, struct mistakes *mistakes)

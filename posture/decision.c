@@ -182,6 +182,12 @@ static bool is_weak_proof(const struct decision_input *in)
     return in->proof != PROOF_NOT_ASKED && !in->app->repair && in->proof < in->policy->proof[in->app->sensitivity];
 }
 
+static void decide_unproved(struct deciding *d)
+{
+    decision_step(d, "proof of device: %s, and this sensitivity needs %s", proof_name(d->in->proof), proof_name(d->in->policy->proof[d->in->app->sensitivity]));
+    decide_unidentified(d, RULE_WEAK_PROOF);
+}
+
 static void decide_by_device(struct deciding *d)
 {
     const struct decision_input *in = d->in;
@@ -206,8 +212,7 @@ static void decide_by_device(struct deciding *d)
     }
     if (is_weak_proof(in)) {
         d->out->device = device;
-        decision_step(d, "device %.*s was proved by %s, and this sensitivity needs %s", SPAN_ARGS(device->id), proof_name(in->proof), proof_name(in->policy->proof[in->app->sensitivity]));
-        decide_unidentified(d, RULE_WEAK_PROOF);
+        decide_unproved(d);
         return;
     }
     struct judged j = judge(d, device, in->person);
@@ -220,6 +225,8 @@ static void decide_by_door(struct deciding *d)
     bool named = in->door == DEVICE_NAMED && in->device != NULL && !in->device->removed;
     if (named)
         decide_by_device(d);
+    else if (in->door == DEVICE_NOT_ASKED && !in->device_subject && is_weak_proof(in))
+        decide_unproved(d);
     else if (in->door == DEVICE_NOT_ASKED && !in->device_subject)
         decide_by_person(d);
     else {

@@ -143,6 +143,15 @@ static void add_blocking(struct buf *out, const struct deciding *d)
     }
 }
 
+static void add_weak_proof(struct buf *out, const struct deciding *d)
+{
+    const char *least = proof_name(d->in->policy->proof[d->in->app->sensitivity]);
+    if (d->in->proof == PROOF_NONE)
+        buf_format(out, ": no device was proved, and %s is the least here", least);
+    else
+        buf_format(out, ": the device was proved by %s only, and %s is the least here", proof_name(d->in->proof), least);
+}
+
 static void add_asked(struct buf *out, const struct deciding *d)
 {
     const struct decision_input *in = d->in;
@@ -156,7 +165,7 @@ static void add_asked(struct buf *out, const struct deciding *d)
     case RULE_NO_DEVICE: buf_append_text(out, ": no device of this person was seen in the last 30 days"); break;
     case RULE_UNIDENTIFIED: buf_append_text(out, o->device == NULL ? ": the door proved no device that is known" : ": another person's device, or nobody's"); break;
     case RULE_DUPLICATE: buf_format(out, ": duplicate identity, in conflict with %.*s", SPAN_ARGS(o->device->duplicate_of)); break;
-    case RULE_WEAK_PROOF: buf_format(out, ": the device was proved by %s only, and %s is the least here", proof_name(o->proof), proof_name(d->in->policy->proof[d->in->app->sensitivity])); break;
+    case RULE_WEAK_PROOF: add_weak_proof(out, d); break;
     case RULE_UNOWNED: buf_append_text(out, ": the device has no owner"); break;
     case RULE_LADDER_CLOSED:
     case RULE_LADDER_WARN:

@@ -1,14 +1,11 @@
 /* forward_auth: a proxy asks for each request (nginx auth_request, HAProxy, Caddy forward_auth, Traefik forwardAuth, Envoy ext_authz over HTTP).
  * 2xx lets it pass; 401 and 403 refuse. Person, certificate and host are believed from trusted_proxies only.
- * Sources: nginx ngx_http_auth_request_module (any other status is an error and closes), RFC 9440 (Client-Cert). */
+ * Sources: nginx ngx_http_auth_request_module (any other status is an error and closes). */
 #include "gateway/decide.h"
+#include "gateway/doors/device_proof.h"
 #include "gateway/http/router.h"
 
-#include "posture/base/secret.h"
-
-#include <string.h>
-
-enum { CERTIFICATE_BYTES = 16 * 1024, HOST_BYTES = 253 };
+enum { HOST_BYTES = 253 };
 
 static struct span without_port(struct span host)
 {
@@ -17,86 +14,16 @@ static struct span without_port(struct span host)
     return span_slice(host, 0, span_find(host, ':'));
 }
 
-/* RFC 9440: the DER in base64 between colons. */
-static bool from_rfc9440(struct span header, struct buf *der)
+/* A certificate that was passed on names the device, one that proves nothing is an unproved device. Where nothing was passed on, the person's devices count, unless
+ * the app needs a proof. */
+static void ask_for_device(struct http_request *r, struct question *q)
 {
-    struct err err;
-    struct span inner = span_trim(header);
-    if (inner.bytes < 3 || inner.at[0] != ':' || inner.at[inner.bytes - 1] != ':')
-        return false;
-    return secret_from_base64(span_slice(inner, 1, inner.bytes - 2), CERTIFICATE_BYTES, der, &err) == OK;
-}
-
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static bool percent_decode(struct span text, struct buf *out)
-{
-    for (size_t i = 0; i < text.bytes; i++) {
-        char c = text.at[i];
-        if (c == '%') {
-            int high = i + 2 < text.bytes ? hex_digit(text.at[i + 1]) : -1, low = high >= 0 ? hex_digit(text.at[i + 2]) : -1;
-            if (low < 0)
-                return false;
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        if (!buf_append_byte(out, c))
-            return false;
-    }
-    return true;
-}
-
-/* nginx's $ssl_client_escaped_cert: percent-encoded PEM. */
-static bool from_escaped_pem(struct span header, struct buf *der)
-{
-    static const struct span begin = { "-----BEGIN CERTIFICATE-----", 27 }, end = { "-----END CERTIFICATE-----", 25 };
-    CLEANUP(buf_done) struct buf pem, base64;
-    struct err err;
-    buf_init(&pem, CERTIFICATE_BYTES);
-    buf_init(&base64, CERTIFICATE_BYTES);
-    if (!percent_decode(header, &pem))
-        return false;
-    struct span text = buf_span(&pem);
-    size_t from = span_search(text, begin), to = span_search(text, end);
-    if (from == text.bytes || to == text.bytes || to < from)
-        return false;
-    struct span inner = span_slice(text, from + begin.bytes, to - from - begin.bytes);
-    for (size_t i = 0; i < inner.bytes; i++)
-        if (strchr(" \t\r\n", inner.at[i]) == NULL && !buf_append_byte(&base64, inner.at[i]))
-            return false;
-    return secret_from_base64(buf_span(&base64), CERTIFICATE_BYTES, der, &err) == OK;
-}
-
-static bool is_hex_sha256(struct span text)
-{
-    bool good = text.bytes == SECRET_HEX_BYTES;
-    for (size_t i = 0; good && i < text.bytes; i++)
-        good = hex_digit(text.at[i]) >= 0;
-    return good;
-}
-
-/* A certificate header was sent: the device is the one registered with its SHA-256; one that cannot be read proves nothing. */
-static void read_certificate(const struct http_request *r, struct question *q)
-{
-    struct span rfc9440 = request_header(r, "Client-Cert"), escaped = request_header(r, "X-SSL-Client-Cert"), digest = request_header(r, "X-SSL-Client-SHA256");
-    if (span_empty(rfc9440) && span_empty(escaped) && span_empty(digest))
-        return;
-    CLEANUP(buf_done) struct buf der;
-    char hex[SECRET_HEX_BYTES + 1] = "";
-    buf_init(&der, CERTIFICATE_BYTES);
-    q->door_device = DEVICE_UNPROVED;
-    if ((!span_empty(rfc9440) && from_rfc9440(rfc9440, &der)) || (!span_empty(escaped) && from_escaped_pem(escaped, &der)))
-        secret_sha256_hex(buf_span(&der), hex);
-    else if (is_hex_sha256(digest))
-        memcpy(hex, digest.at, SECRET_HEX_BYTES);
-    else
-        return;
-    q->door_device = DEVICE_NAMED;
-    q->device_kind = SPAN_LITERAL("certificate");
-    q->device = arena_copy_text(r->arena, hex);
+    struct device_proof proof;
+    device_proof_read(r, &proof);
+    q->proof = proof.proof;
+    q->door_device = proof.proof != PROOF_NONE ? DEVICE_NAMED : proof.shown ? DEVICE_UNPROVED : DEVICE_NOT_ASKED;
+    q->device_kind = SPAN_LITERAL("id");
+    q->device = proof.device;
 }
 
 static void answer_headers(struct http_response *res, const struct answer *a)
@@ -147,7 +74,7 @@ static enum route_result forward_auth(struct http_request *r, struct http_respon
     }
     if (!decide_ready(r, res))
         return ROUTE_DONE;
-    read_certificate(r, &q);
+    ask_for_device(r, &q);
     struct answer a;
     directory_enter(r->node->directory);
     decide(r, &q, r->decisions, NULL, NULL, &a);

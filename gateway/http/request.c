@@ -40,6 +40,32 @@ bool request_is_type(const struct http_request *r, const char *type)
     return span_equal_fold(media, span_of(type));
 }
 
+enum err_code request_cookie(const struct http_request *r, const char *name, struct span *out, struct err *err)
+{
+    struct span rest, pair, found = SPAN_NONE;
+    bool seen = false;
+    for (size_t i = 0; i < r->header_count; i++) {
+        if (!span_equal_fold(r->headers[i].name, SPAN_LITERAL("Cookie")))
+            continue;
+        rest = r->headers[i].value;
+        while (span_cut(&rest, ';', &pair)) {
+            pair = span_trim(pair);
+            size_t equals = span_find(pair, '=');
+            if (equals == pair.bytes || !span_equal_text(span_slice(pair, 0, equals), name))
+                continue;
+            struct span value = span_slice(pair, equals + 1, pair.bytes);
+            if (seen && !span_equal(found, value))
+                return err_set(err, ERR_INPUT, "cookie %s: there are two", name);
+            seen = true;
+            found = value;
+        }
+    }
+    if (!seen)
+        return err_set(err, ERR_NOT_FOUND, "cookie %s is missing", name);
+    *out = found;
+    return OK;
+}
+
 enum err_code request_query(const struct http_request *r, const char *name, struct span *out, struct err *err)
 {
     return form_value(r->arena, r->query, name, out, err);

@@ -39,6 +39,8 @@ struct http_request {
     struct span peer;               /* text of the peer's address, "unix" on the socket */
     bool trusted_proxy;             /* the peer is in trusted_proxies */
     bool tls;
+    struct span client_certificate;  /* DER; shown to this very listener over TLS and verified against listen.device.client_ca; empty: none, or refused */
+    const char *client_certificate_refused; /* why the one that was shown is not believed, one static word ("expired"); NULL */
     char id[REQUEST_ID_BYTES + 1];  /* the caller's X-Request-ID when acceptable, else ours */
     struct caller caller;
     int64_t now_ms, now_s;          /* wall time, fixed once for the request */
@@ -49,6 +51,8 @@ MUST_CHECK enum err_code request_detach(struct http_request *r, struct err *err)
 /* First header of that name (case folded), empty span when absent. */
 struct span request_header(const struct http_request *r, const char *name);
 bool request_has_header(const struct http_request *r, const char *name);
+/* Value of a cookie (RFC 6265 section 5.4), as sent. ERR_NOT_FOUND when absent; ERR_INPUT when two of that name differ. */
+MUST_CHECK enum err_code request_cookie(const struct http_request *r, const char *name, struct span *out, struct err *err);
 /* Value of a query parameter, percent-decoded into the arena. ERR_NOT_FOUND when absent; ERR_INPUT when malformed or given twice. */
 MUST_CHECK enum err_code request_query(const struct http_request *r, const char *name, struct span *out, struct err *err);
 /* Same for a form body (application/x-www-form-urlencoded). */

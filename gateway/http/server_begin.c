@@ -55,6 +55,8 @@ static void fill_request(struct exchange *x)
     r->tls = s->tls;
     r->now_ms = clock_wall_ms(s->node->clock);
     r->now_s = r->now_ms / 1000;
+    if (s->client_ca != NULL)
+        connection_certificate(x->connection, r);
     if (s->local)
         r->caller = (struct caller){ CALLER_SOCKET, arena_format(&x->arena, "uid:%u", (unsigned)x->connection->uid), SPAN_LITERAL("admin.sock"), SCOPE_ALL, SPAN_NONE };
     set_request_id(x);

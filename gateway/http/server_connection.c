@@ -92,6 +92,7 @@ void connection_notify(void *context, struct MHD_Connection *mhd, void **socket_
         *socket_context = NULL;
         start_lingering(c);
         leave(c);
+        free(c->certificate);
         free(c);
     }
 }

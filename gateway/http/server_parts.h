@@ -35,6 +35,8 @@ struct connection {
     bool trusted, refused;           /* refused: a peer of the unix socket who is neither root nor us */
     uid_t uid;
     int linger_fd;                   /* -1: none */
+    struct shown_certificate *certificate; /* of the client, once looked for; NULL: it showed none */
+    bool certificate_looked_for;
 };
 struct phase_list { struct connection *first, *last; int64_t limit_ms; /* 0: none */ };
 
@@ -100,6 +102,9 @@ void connection_enter(struct connection *c, enum phase phase);
 void connection_tick(void *server);        /* a timer: deadlines */
 void connection_linger(struct connection *c); /* before an early refusal is queued: what the client still sends is read away, so that it gets to read the answer */
 void connection_end_lingers(struct server *s);
+
+/* server_certificate.c: what the client's certificate is, into the request; only on a listener that asks for one */
+void connection_certificate(struct connection *c, struct http_request *r);
 
 /* server_exchange.c */
 void *exchange_open(void *server, const char *target, struct MHD_Connection *mhd);

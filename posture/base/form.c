@@ -1,46 +1,21 @@
 #include "posture/base/form.h"
 
-#include <string.h>
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* Decodes into `out`, which has room for text.bytes; false for a broken escape. */
-static bool decode(struct span text, char *out, size_t *bytes)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < text.bytes; i++) {
-        char c = text.at[i];
-        if (c == '+')
-            c = ' ';
-        else if (c == '%') {
-            int high = i + 2 < text.bytes ? hex_value(text.at[i + 1]) : -1, low = high >= 0 ? hex_value(text.at[i + 2]) : -1;
-            if (low < 0)
-                return false;
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        out[n++] = c;
-    }
-    *bytes = n;
-    return true;
-}
+#include "posture/base/percent.h"
 
 enum err_code form_decode(struct arena *arena, struct span raw, const char *name, struct span *out, struct err *err)
 {
-    size_t bytes = 0;
-    char *text = arena_alloc(arena, raw.bytes + 1);
-    if (text == NULL)
+    CLEANUP(buf_done) struct buf plain;
+    buf_init(&plain, raw.bytes);
+    bool whole = percent_decode(raw, true, &plain);
+    struct span text = buf_span(&plain), copy;
+    if (plain.memory_short)
         return err_set(err, ERR_MEMORY, "decoding parameter %s", name);
-    if (!decode(raw, text, &bytes) || memchr(text, '\0', bytes) != NULL || !span_is_utf8(span_make(text, bytes)))
+    if (!whole || span_find(text, '\0') < text.bytes || !span_is_utf8(text))
         return err_set(err, ERR_INPUT, "parameter %s: bad percent-encoding", name);
-    *out = span_make(text, bytes);
+    copy = arena_copy(arena, text);
+    if (copy.at == NULL && text.bytes > 0)
+        return err_set(err, ERR_MEMORY, "decoding parameter %s", name);
+    *out = copy;
     return OK;
 }
 
