@@ -101,7 +101,7 @@ static void prove_as(struct world *w, const char *device, enum proof proof, cons
     arena_init(&a, 4096, 1024 * 1024);
     buf_init(&token, 16 * 1024);
     assert_int_equal(login_open(&w->s.node, span_of(w->path + strlen("/login/")), w->s.now_ms / 1000, &a, &l, &err), OK);
-    l.proof = (struct device_proof){ proof, span_of(device), w->s.now_ms / 1000 };
+    l.proof = (struct device_proof){ .proof = proof, .device = span_of(device), .at_s = w->s.now_ms / 1000 };
     if (as != NULL)
         l.door = span_of(as->door), l.passive = as->passive;
     assert_int_equal(login_seal(&w->s.node, &l, &token, &err), OK);
