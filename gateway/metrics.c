@@ -52,6 +52,7 @@ static const struct { enum counter which; const char *name, *label, *help; } row
     { COUNT_WEBHOOKS_SENT, "postern_webhooks_total", "{result=\"sent\"}", "Webhook deliveries." },
     { COUNT_WEBHOOKS_FAILED, "postern_webhooks_total", "{result=\"failed\"}", NULL },
     { COUNT_SET_ASIDE, "postern_deliveries_set_aside_total", "", "Deliveries given up until an admin sends them again." },
+    { COUNT_OKTA_HOOK_FAILED, "postern_okta_hook_failed_total", "", "Inline hooks that failed by Okta's own report: the token went out unchanged." },
 };
 _Static_assert(sizeof rows / sizeof rows[0] == COUNTERS, "one row a counter");
 

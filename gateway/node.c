@@ -5,6 +5,7 @@
 #include "gateway/allowance.h"
 #include "gateway/decision_log.h"
 #include "gateway/doors/device_certificates.h"
+#include "gateway/doors/okta_watch.h"
 #include "gateway/effects.h"
 #include "gateway/event_hub.h"
 #include "gateway/feed.h"
@@ -135,6 +136,8 @@ static enum err_code make_parts(struct running *run, struct err *err)
         code = device_certificates_new(&run->options->device_certificates, &run->log, &node->device_certificates, err);
     if (code == OK && ((node->events = event_hub_new(node->feed)) == NULL || (node->allowances = allowance_new()) == NULL || (node->once = once_memory_new()) == NULL))
         code = err_set(err, ERR_MEMORY, "event hub");
+    if (code == OK && (node->okta = okta_watch_new()) == NULL)
+        code = err_set(err, ERR_MEMORY, "Okta's hooks");
     if (code == OK && (node->signing = signing_ring_new(node)) == NULL)
         code = err_set(err, ERR_MEMORY, "signing keys");
     if (code == OK)
@@ -347,6 +350,7 @@ static void undo(struct running *run)
     event_hub_free(node->events);
     allowance_free(node->allowances);
     once_memory_free(node->once);
+    okta_watch_free(node->okta);
     feed_free(node->feed);
     signing_ring_free(node->signing);
     key_fetcher_free(node->keys);

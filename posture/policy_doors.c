@@ -20,6 +20,16 @@ static void read_lifetime(struct policy_reader *r, const struct yaml_node *n, in
         (void)policy_reader_duration(r, n, HOOK_LEAST_S, HOOK_MOST_S, out); /* what Okta takes for /token/lifetime/expiration */
 }
 
+/* What Okta keeps for itself (reference/token-hook): one such name voids the whole answer, and the token goes out unchanged. */
+static bool is_reserved(struct span claim)
+{
+    static const char *const names[] = { "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "auth_time", "nonce", "acr", "amr", "azp", "at_hash", "c_hash", "ver", "cid", "uid", "scp", "idp" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (span_equal_text(claim, names[i]))
+            return true;
+    return false;
+}
+
 static void read_claim(struct policy_reader *r, const struct yaml_node *n, struct span *out)
 {
     struct span claim;
@@ -27,6 +37,8 @@ static void read_claim(struct policy_reader *r, const struct yaml_node *n, struc
         return;
     if (span_empty(claim) || span_find(claim, ' ') < claim.bytes || span_find(claim, '\n') < claim.bytes)
         yaml_mistake(r->mistakes, n, "must be the name of a claim, without blanks");
+    if (is_reserved(claim))
+        yaml_mistake(r->mistakes, n, "\"%.*s\" is a claim of Okta's own; choose another name", SPAN_ARGS(claim));
     *out = claim;
 }
 

@@ -1,5 +1,6 @@
 /* How this gateway is, for `postern doctor`; and deliveries: what waits to be sent or was set aside. */
 #include "gateway/api/admin.h"
+#include "gateway/doors/okta_watch.h"
 #include "gateway/effects.h"
 #include "gateway/feed.h"
 
@@ -100,6 +101,12 @@ static void write_warnings(struct http_request *r, struct to_json *w)
         to_json_text(w, SPAN_LITERAL("consequences are frozen (breaker or incident): nothing rises until `postern incident stop`"));
     if (control->enroll_secret_count == 0)
         to_json_text(w, SPAN_LITERAL("there is no enrol secret: no agent can enrol (postern enroll-secret create)"));
+    struct okta_failures failed = okta_watch_failures(r->node->okta);
+    if (failed.count > 0) {
+        char at[CLOCK_TEXT_BYTES];
+        to_json_text(w, arena_format(r->arena, "Okta reported %llu inline hooks that failed, the last at %s: tokens went out unchanged (look for okta.hook_failed_open and okta.hook_not_understood)",
+                                     (unsigned long long)failed.count, clock_rfc3339(failed.last_s, at)));
+    }
     if (unreachable > 0)
         to_json_text(w, arena_format(r->arena, "%lld people have neither a Slack id nor an e-mail address", (long long)unreachable));
     to_json_end(w);

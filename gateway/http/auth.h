@@ -6,10 +6,9 @@
 #define GATEWAY_HTTP_AUTH_H
 #include "gateway/http/request.h"
 #include "gateway/http/response.h"
-/* OK with r->caller filled; ERR_UNAUTHORIZED (answer 401 with WWW-Authenticate, RFC 6750 section 3) or ERR_DENIED (403 insufficient_scope). */
+/* OK with r->caller filled; ERR_UNAUTHORIZED (answer 401 with WWW-Authenticate, RFC 6750 section 3) or ERR_DENIED (403 insufficient_scope).
+ * With SCOPE_HOOKS alone a key without "Bearer" before it is taken too. */
 MUST_CHECK enum err_code auth_caller(struct http_request *r, unsigned scope, struct err *err);
-/* Like it for the text of an API key alone ("pst_..."), for callers that send it in another shape; r->caller is filled, with the door it is for. */
-MUST_CHECK enum err_code auth_key(struct http_request *r, struct span key, unsigned scope, struct err *err);
 /* The secret that a door's client presents (client_secret_basic, client_secret_post): the whole text of an API key of scope `login` made for that door.
  * A door may have several, so that a secret is rotated without a gap. Untrusted: any bytes, any length. OK; ERR_UNAUTHORIZED (invalid_client); or
  * ERR_UNAVAILABLE while this node is loading. r->caller stays as it is. */

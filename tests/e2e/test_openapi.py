@@ -294,6 +294,16 @@ def story_live_answers_have_the_shapes_of_the_page(world):
     page.call("POST", "/admin/v1/doors", 422, body={"door": client})
     page.call("POST", "/admin/v1/doors", 422, body={"door": {"id": "sp", "kind": "saml", "app": "wiki"}})
     page.call("POST", "/admin/v1/doors", 400, body={"doors": []})
+    hooks = page.call("POST", "/admin/v1/doors", 201, body={"door": {"id": "hooks", "kind": "okta_hook", "app": "wiki", "hook": {"refuse": False}}})
+    okta = {"Authorization": hooks["secret"]}
+    asked = {"eventId": "e", "eventType": "com.okta.oauth2.tokens.transform", "data": {"context": {"user": {"profile": {"login": "ana@acme.example"}}}, "access": {}}}
+    page.call("POST", "/hooks/okta/token", body=asked, headers=okta)
+    page.call("POST", "/hooks/okta/token", body=dict(asked, data={"context": {"user": {"profile": {"login": "nobody"}}}, "access": {}}), headers=okta)
+    page.call("POST", "/hooks/okta/token", 401, body=asked)
+    page.call("POST", "/hooks/okta/saml", body=dict(asked, eventType="com.okta.saml.tokens.transform", data=dict(asked["data"], assertion={})), headers=okta)
+    page.call("POST", "/hooks/okta/saml", 400, body={}, headers=okta)
+    page.call("POST", "/hooks/okta/events", 204, body={"eventType": "com.okta.event_hook", "data": {"events": []}}, headers=okta)
+    page.call("GET", "/hooks/okta/events", headers={"X-Okta-Verification-Challenge": "x"})
     page.call("GET", "/admin/v1/doors")
     page.call("GET", "/admin/v1/doors/{id}", at="/admin/v1/doors/kc")
     page.call("GET", "/admin/v1/doors/{id}", 404, at="/admin/v1/doors/kd")
