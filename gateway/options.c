@@ -87,11 +87,19 @@ static struct span port_of(struct span address)
     return span_slice(address, colon, 5);
 }
 
+/* The issuer is this text byte for byte, and Entra refuses one that spells the default port out. */
+static struct span without_default_port(struct span url)
+{
+    struct span port = SPAN_LITERAL(":443");
+    return span_starts(url, SPAN_LITERAL("https://")) && span_ends(url, port) ? span_slice(url, 0, url.bytes - port.bytes) : url;
+}
+
 static void default_public_url(struct postern_options *o)
 {
     if (!span_empty(o->public_url)) {
         while (span_ends(o->public_url, SPAN_LITERAL("/")))
             o->public_url.bytes--;
+        o->public_url = without_default_port(o->public_url);
         return;
     }
     o->public_url = arena_format(&o->arena, "https://localhost:%.*s", SPAN_ARGS(port_of(o->public_listener.address)));

@@ -1,5 +1,6 @@
 /* The authorization endpoint's questions, one row a mistake: who is told, in which words, and that nobody is ever sent to an address that is not
  * registered. */
+#include "gateway/doors/oidc_request.h"
 #include "tests/support/oidc_story.h"
 
 #include <setjmp.h>
@@ -163,6 +164,30 @@ static void every_parameter_has_a_bound(void **state)
     free(body);
 }
 
+/* The longest that is taken becomes a login whose address still fits; one byte more is told. */
+static void the_longest_is_taken(void **state)
+{
+    static const struct { const char *name; size_t most; const char *rest; } rows[] = {
+        { "state", OIDC_STATE_BYTES, TARGET "&response_type=code&scope=openid" PKCE }, { "nonce", OIDC_NONCE_BYTES, TARGET "&response_type=code&scope=openid" PKCE },
+        { "login_hint", LOGIN_PERSON_BYTES, GOOD },
+    };
+    struct oidc_world *w = *state;
+    char body[OIDC_STATE_BYTES + 2048];
+    for (size_t i = 0; i < COUNT(rows); i++)
+        for (size_t more = 0; more < 2; more++) {
+            print_message("  %s of %zu bytes\n", rows[i].name, rows[i].most + more);
+            int used = snprintf(body, sizeof body, "%s&%s=", rows[i].rest, rows[i].name);
+            memset(body + used, 'a', rows[i].most + more);
+            body[(size_t)used + rows[i].most + more] = '\0';
+            post(w, body);
+            assert_int_equal(w->got.status, 303);
+            if (more == 0)
+                assert_int_equal(strncmp(w->got.location, OIDC_ISSUER "/login/", strlen(OIDC_ISSUER "/login/")), 0);
+            else
+                assert_string_equal(oidc_returned(w, "error"), "invalid_request");
+        }
+}
+
 /* ---- what is fine ---- */
 
 static void what_is_good_becomes_a_login(void **state)
@@ -247,6 +272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_doubtful_client_or_address_is_a_page), cmocka_unit_test(each_mistake_is_told_in_its_words), cmocka_unit_test(every_parameter_has_a_bound),
+        cmocka_unit_test(the_longest_is_taken),
         cmocka_unit_test(what_is_good_becomes_a_login),           cmocka_unit_test(a_form_must_be_a_form),             cmocka_unit_test(silence_is_kept_when_asked_for),
         cmocka_unit_test(an_answer_by_form_posts_itself),         cmocka_unit_test(entra_is_told_by_form_alone),
     };
