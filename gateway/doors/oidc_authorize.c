@@ -26,6 +26,7 @@ static bool take_entra_hint(struct http_request *r, const struct door *door, str
     struct entra_hint hint;
     struct err err;
     enum err_code code = entra_hint_check(r, door, q->id_token_hint, &hint, &err);
+    log_event(r->node->log, LOG_INFO, "oidc.entra_asks", LOG_STR("id", r->id), LOG_SPAN("client_request_id", q->their_id), LOG_STR("hint", code == OK ? "good" : err_name(code)));
     if (code != OK)
         return tell(fault, code == ERR_UNAVAILABLE || code == ERR_TIMEOUT ? "temporarily_unavailable" : "access_denied", r->arena, "id_token_hint", &err);
     q->subject = hint.subject;

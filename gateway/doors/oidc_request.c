@@ -12,7 +12,7 @@ struct parameters {
     struct span client_id, redirect_uri, state, response_mode;
     struct span response_type, scope, nonce, challenge, challenge_method, prompt, max_age, acr_values, claims, login_hint, id_token_hint;
     struct span request, request_uri, registration, display, ui_locales, claims_locales;
-    struct span app_id, app_name, okta_app_id, okta_app_name;
+    struct span app_id, app_name, okta_app_id, okta_app_name, their_id;
 };
 #define ROW(name, most, field) { name, most, offsetof(struct parameters, field) }
 static const struct oidc_parameter target_rows[] = { ROW("client_id", OIDC_CLIENT_ID_BYTES, client_id), ROW("redirect_uri", URI_BYTES, redirect_uri) };
@@ -42,6 +42,7 @@ static const struct oidc_parameter rows[] = {
     ROW("app_name", OIDC_APP_BYTES, app_name),
     ROW("OktaAppInstanceId", OIDC_APP_BYTES, okta_app_id),
     ROW("OktaAppName", OIDC_APP_BYTES, okta_app_name),
+    ROW("client-request-id", SHORT_BYTES, their_id),
 };
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
@@ -238,6 +239,7 @@ static bool check_hints(struct http_request *r, const struct door *door, const s
     (void)r;
     q->login_hint = p->login_hint;
     q->id_token_hint = p->id_token_hint;
+    q->their_id = p->their_id;
     return door->use != DOOR_USE_ENTRA || !span_empty(p->id_token_hint) || fault_is(fault, "invalid_request", "id_token_hint is missing");
 }
 

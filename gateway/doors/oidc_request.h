@@ -31,6 +31,7 @@ struct oidc_request {
     /* ---- for the start of the login alone ---- */
     bool passive, force;
     struct span login_hint, id_token_hint;
+    struct span their_id;                /* Entra's own number of the request, for our log */
 };
 /* Finds the client (its door, copied into the request's arena) and where an answer may go. ERR_INPUT, ERR_NOT_FOUND, ERR_DENIED or ERR_LIMIT with words
  * for the small print of a page: nobody may be redirected. ERR_UNAVAILABLE while this node is loading. Fills redirect_uri; state and form_post as far as

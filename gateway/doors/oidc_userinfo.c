@@ -32,7 +32,7 @@ static bool read_token(struct http_request *r, struct http_response *res, struct
     struct span from_form = SPAN_NONE, from_header = SPAN_NONE;
     struct err err;
     bool has_header = request_has_header(r, "Authorization");
-    bool has_form = r->method == HTTP_POST && !span_empty(r->body);
+    bool has_form = r->method == HTTP_POST && request_is_type(r, "application/x-www-form-urlencoded");
     if (has_header && !is_bearer(request_header(r, "Authorization"), &from_header))
         return challenge(r, res, 401, "invalid_token", "the Authorization header must be Bearer"), false;
     if (has_form && oidc_parameters_read(r, &row, 1, &from_form, &err) != OK)

@@ -143,7 +143,7 @@ static void every_parameter_has_a_bound(void **state)
 {
     static const char *const names[] = { "state", "response_mode", "request", "request_uri", "registration", "response_type", "scope", "nonce", "code_challenge", "code_challenge_method", "prompt",
                                          "max_age", "acr_values", "claims", "login_hint", "id_token_hint", "display", "ui_locales", "claims_locales", "app_instance_id", "app_name",
-                                         "OktaAppInstanceId", "OktaAppName" };
+                                         "OktaAppInstanceId", "OktaAppName", "client-request-id" };
     enum { LONG_BYTES = 40000 };
     struct oidc_world *w = *state;
     char *body = malloc(LONG_BYTES + 2048);

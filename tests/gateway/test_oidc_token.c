@@ -382,7 +382,9 @@ static void userinfo_wants_one_good_token(void **state)
         { "another scheme", { .method = "GET", .authorization = "Basic abc" }, 401, "invalid_token" },
         { "in the address", { .method = "GET", .query = form }, 401, "Bearer realm=\"postern\"" },
         { "in two ways", { .method = "POST", .authorization = bearer, .body = form }, 400, "invalid_request" },
-        { "a body that is no form", { .method = "POST", .body = form, .type = "application/json" }, 400, "invalid_request" },
+        { "a body that is no form", { .method = "POST", .body = form, .type = "application/json" }, 401, "Bearer realm=\"postern\"" },
+        { "in the header, with a body that is no form", { .method = "POST", .authorization = bearer, .body = "{}", .type = "application/json" }, 200, "" },
+        { "in a form, twice", { .method = "POST", .body = "access_token=a&access_token=b" }, 400, "invalid_request" },
         { "as it should be", { .method = "GET", .authorization = bearer }, 200, "" },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
