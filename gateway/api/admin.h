@@ -37,7 +37,7 @@ MUST_CHECK enum err_code admin_revoke_door_keys(struct http_request *r, struct s
 
 /* The handlers, one file a resource. */
 route_slow_fn admin_list_persons, admin_import_persons, admin_show_person, admin_person_link, admin_person_absence;
-route_slow_fn admin_list_devices, admin_show_device, admin_device_owner, admin_device_recheck, admin_device_identifier, admin_device_remove;
+route_slow_fn admin_list_devices, admin_show_device, admin_device_owner, admin_device_recheck, admin_device_identifier, admin_device_remove, admin_device_link, admin_device_forget;
 route_slow_fn admin_list_keys, admin_create_key, admin_revoke_key;
 route_slow_fn admin_list_secrets, admin_create_secret, admin_revoke_secret;
 route_slow_fn admin_show_policy, admin_plan_policy, admin_apply_policy;

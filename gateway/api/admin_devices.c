@@ -1,7 +1,10 @@
+#include "connectors/identity/client_certificate.h"
 #include "gateway/agents.h"
 #include "gateway/api/admin.h"
 #include "gateway/api/posture_view.h"
 #include "gateway/change.h"
+#include "gateway/doors/device_browsers.h"
+#include "gateway/pages/device_enroll.h"
 #include "gateway/people.h"
 
 struct listing { struct admin_page page; size_t unowned; };
@@ -58,6 +61,29 @@ static void write_identifiers(const struct device *d, struct to_json *w)
     to_json_end(w);
 }
 
+/* Without their keys: what an administrator needs to tell them apart. */
+static void write_credentials(const struct device *d, struct to_json *w)
+{
+    to_json_key(w, "credentials");
+    to_json_array(w);
+    for (size_t i = 0; i < d->credential_count; i++) {
+        const struct credential *c = &d->credentials[i];
+        to_json_object(w);
+        to_json_member_text(w, "kind", span_of(credential_kind_name(c->kind)));
+        to_json_member_text(w, "id", c->id);
+        to_json_member_text_if(w, "label", c->label);
+        to_json_member_text_if(w, "source", c->source);
+        to_json_member_time_if(w, "created_at", c->created_s);
+        to_json_member_time_if(w, "used_at", c->used_s);
+        if (c->kind == CREDENTIAL_WEBAUTHN)
+            to_json_member_bool(w, "backup_eligible", c->backup_eligible);
+        if (!span_equal(c->person, d->owner))
+            to_json_member_bool(w, "void", true); /* of a former owner: it proves nothing */
+        to_json_end(w);
+    }
+    to_json_end(w);
+}
+
 static void show(struct http_request *r, struct http_response *res, struct span id)
 {
     struct posture_view view = { .with_owner_email = true };
@@ -70,6 +96,7 @@ static void show(struct http_request *r, struct http_response *res, struct span 
         to_json_object(&w);
         posture_write_device(r, d, &view, &w);
         write_identifiers(d, &w);
+        write_credentials(d, &w);
         to_json_member_text_if(&w, "owner_source", d->owner_source);
         to_json_member_time_if(&w, "enrolled_at", d->enrolled_s);
         to_json_member_text_if(&w, "group", d->group);
@@ -155,26 +182,65 @@ static enum change_say edit_identifier(void *context, struct device *d, struct c
     return CHANGE_COMMIT;
 }
 
-/* {"certificate_sha256": "<64 hex digits>"}: the device is known by its client certificate from now on. */
+static enum err_code read_digest(struct http_request *r, struct span raw, struct edit *e, struct err *err)
+{
+    e->kind = SPAN_LITERAL("certificate");
+    if (raw.bytes == SECRET_HEX_BYTES && identifier_normalize(e->kind, raw, r->arena, &e->value))
+        return OK;
+    return err_set(err, ERR_INPUT, "certificate_sha256 must be 64 hex digits");
+}
+
+static enum err_code read_number(struct http_request *r, struct span raw, struct edit *e, struct err *err)
+{
+    e->kind = SPAN_LITERAL("certificate_serial");
+    if (identifier_normalize(e->kind, raw, r->arena, &e->value))
+        return OK;
+    return err_set(err, ERR_INPUT, "certificate_serial must be at most 40 hex digits, and not zero");
+}
+
+static enum err_code read_decimal(struct http_request *r, struct span raw, struct edit *e, struct err *err)
+{
+    struct span hex;
+    enum err_code code = client_certificate_serial_from_decimal(raw, r->arena, &hex, err);
+    return code == OK ? read_number(r, hex, e, err) : code;
+}
+
+/* {"certificate_sha256": "<64 hex digits>"}, or the certificate's own number: the device is known by its client certificate from now on. One of them. */
+static enum err_code read_identifier(struct http_request *r, const struct from_json_value *root, struct edit *e, struct err *err)
+{
+    static const struct { const char *member; enum err_code (*read)(struct http_request *, struct span, struct edit *, struct err *); } ways[] = {
+        { "certificate_sha256", read_digest }, { "certificate_serial", read_number }, { "certificate_serial_decimal", read_decimal },
+    };
+    size_t count = 0;
+    enum err_code code = OK;
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0] && code == OK; i++) {
+        struct span raw = SPAN_NONE;
+        code = admin_text(r, root, ways[i].member, false, &raw, err);
+        if (code != OK || span_empty(raw))
+            continue;
+        count++;
+        code = ways[i].read(r, raw, e, err);
+    }
+    return code != OK || count == 1 ? code : err_set(err, ERR_INPUT, "one of certificate_sha256, certificate_serial and certificate_serial_decimal is needed");
+}
+
 void admin_device_identifier(struct http_request *r, struct http_response *res)
 {
-    static const char *const known[] = { "certificate_sha256", NULL };
+    static const char *const known[] = { "certificate_sha256", "certificate_serial", "certificate_serial_decimal", NULL };
     CLEANUP(from_json_freep) struct from_json *doc = admin_body(r, res, known);
     CLEANUP(buf_done) struct buf holder;
-    struct span id, raw, value;
+    struct span id;
     struct err err;
+    struct edit e = { .node = r->node, .cause = admin_cause(r) };
     buf_init(&holder, 64);
     if (doc == NULL)
         return;
     struct from_json_value root = from_json_root(doc);
     enum err_code code = admin_device_id(r, r->params[0], &id, &err);
     if (code == OK)
-        code = admin_text(r, &root, "certificate_sha256", true, &raw, &err);
-    if (code == OK && (raw.bytes != 64 || !identifier_normalize(SPAN_LITERAL("certificate"), raw, r->arena, &value)))
-        code = err_set(&err, ERR_INPUT, "certificate_sha256 must be 64 hex digits");
-    if (code == OK && r->store->ops->claim(r->store, SPAN_LITERAL("certificate"), value, id, &holder, &err) != OK)
+        code = read_identifier(r, &root, &e, &err);
+    if (code == OK && r->store->ops->claim(r->store, e.kind, e.value, id, &holder, &err) != OK)
         code = err.code == ERR_CONFLICT ? err_set(&err, ERR_CONFLICT, "the certificate belongs to %.*s", SPAN_ARGS(buf_span(&holder))) : err.code;
-    struct edit e = { r->node, SPAN_LITERAL("certificate"), value, admin_cause(r) };
     if (code == OK)
         code = change_device(r->node, r->store, id, false, edit_identifier, &e, &err);
     answer(r, res, code, id, &err);
@@ -208,4 +274,40 @@ void admin_device_remove(struct http_request *r, struct http_response *res)
     to_json_member_text(&w, "device", id);
     to_json_member_bool(&w, "removed", true);
     to_json_end(&w);
+}
+
+/* ---- browsers ---- */
+
+/* The address is a capability for 15 minutes: it is answered here, once, and stands in no log. */
+void admin_device_link(struct http_request *r, struct http_response *res)
+{
+    struct device_enroll_link link;
+    struct span id;
+    struct err err;
+    enum err_code code = admin_device_id(r, r->params[0], &id, &err);
+    if (code == OK)
+        code = device_enroll_link(r, id, &link, &err);
+    if (code != OK) {
+        admin_problem(r, res, &err);
+        return;
+    }
+    struct to_json w = response_json(res, 200);
+    to_json_object(&w);
+    to_json_member_text(&w, "device", link.device);
+    to_json_member_text(&w, "name", link.name);
+    to_json_member_text_if(&w, "person", link.person);
+    to_json_member_text(&w, "url", link.url);
+    to_json_member_time_if(&w, "expires_at", link.expires_s);
+    to_json_end(&w);
+}
+
+void admin_device_forget(struct http_request *r, struct http_response *res)
+{
+    struct span id;
+    struct err err;
+    enum err_code code = admin_device_id(r, r->params[0], &id, &err);
+    struct device_forgetting what = { id, r->params[1], admin_cause(r) };
+    if (code == OK)
+        code = device_browsers_forget(r->node, r->store, &what, &err);
+    answer(r, res, code, id, &err);
 }

@@ -1,5 +1,6 @@
 /* How this gateway is, for `postern doctor`; and deliveries: what waits to be sent or was set aside. */
 #include "gateway/api/admin.h"
+#include "gateway/doors/device_certificates.h"
 #include "gateway/doors/okta_watch.h"
 #include "gateway/effects.h"
 #include "gateway/feed.h"
@@ -86,6 +87,8 @@ static bool closes_something(const struct policy *policy)
     return false;
 }
 
+static void write_warning(void *context, struct span text) { to_json_text(context, text); }
+
 static void write_warnings(struct http_request *r, struct to_json *w)
 {
     const struct control *control = directory_control(r->node->directory);
@@ -109,6 +112,7 @@ static void write_warnings(struct http_request *r, struct to_json *w)
     }
     if (unreachable > 0)
         to_json_text(w, arena_format(r->arena, "%lld people have neither a Slack id nor an e-mail address", (long long)unreachable));
+    device_certificates_warnings(r->node->device_certificates, r->now_s, write_warning, w);
     to_json_end(w);
 }
 

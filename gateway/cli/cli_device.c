@@ -1,4 +1,4 @@
-/* device: list, show, assign, unassign, recheck, identify, remove. */
+/* device: list, show, assign, unassign, recheck, identify, link, forget-browser, remove. */
 #include "gateway/cli/client.h"
 #include "gateway/cli/print.h"
 #include "posture/base/secret.h"
@@ -74,6 +74,17 @@ static void print_identifiers(const struct from_json_value *d)
     }
 }
 
+static void print_credentials(const struct from_json_value *d)
+{
+    struct from_json_value all = from_json_member(d, "credentials");
+    for (size_t i = 0; i < from_json_count(&all); i++) {
+        struct from_json_value item = from_json_item(&all, i);
+        struct span used = json_text(&item, "used_at");
+        print_line(stdout, "%-14s %.*s %.*s (%.*s), added %.*s%s%.*s%s", i == 0 ? "shown by" : "", SPAN_ARGS(json_text(&item, "kind")), SPAN_ARGS(json_text(&item, "id")), SPAN_ARGS(json_text(&item, "label")),
+                   SPAN_ARGS(json_text(&item, "created_at")), span_empty(used) ? "" : ", last used ", SPAN_ARGS(used), json_true(&item, "void") ? ", void: of a former owner" : "");
+    }
+}
+
 static void print_results(const struct from_json_value *d)
 {
     static const char *const headings[] = { "CHECK", "SEVERITY", "RESULT", "EVALUATED", "FAILS SINCE", "SAW" };
@@ -102,6 +113,7 @@ static int print_device(const struct args *args, const struct client_answer *a)
         return client_print_json(a);
     print_texts(&a->root);
     print_identifiers(&a->root);
+    print_credentials(&a->root);
     print_results(&a->root);
     return CLI_DONE;
 }
@@ -225,18 +237,26 @@ static int identify(const struct args *args)
     CLEANUP(client_answer_done) struct client_answer a = { 0 };
     CLEANUP(buf_done) struct buf body;
     struct to_json w;
-    char hex[SECRET_HEX_BYTES + 1];
-    const char *file = args_text(args, "--certificate"), *given = args_text(args, "--certificate-sha256");
-    int code = CLI_DONE;
-    if ((file == NULL) == (given == NULL))
-        return cli_usage(args->command, "identify needs --certificate FILE.pem or --certificate-sha256 HEX");
-    if (file != NULL)
-        code = fingerprint(file, hex);
+    char hex[SECRET_HEX_BYTES + 1] = "";
+    static const struct { const char *option, *member; } ways[] = {
+        { "--certificate-sha256", "certificate_sha256" }, { "--certificate-serial", "certificate_serial" }, { "--certificate-serial-decimal", "certificate_serial_decimal" },
+    };
+    const char *file = args_text(args, "--certificate");
+    size_t count = file != NULL;
+    int code = file != NULL ? fingerprint(file, hex) : CLI_DONE;
     buf_init(&body, BODY_BYTES);
     to_json_init(&w, &body);
     to_json_object(&w);
-    to_json_member_text(&w, "certificate_sha256", span_of(file != NULL ? (code == CLI_DONE ? hex : "") : given));
+    to_json_member_text_if(&w, "certificate_sha256", span_of(hex));
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        const char *given = args_text(args, ways[i].option);
+        count += given != NULL;
+        if (given != NULL && count == 1)
+            to_json_member_text(&w, ways[i].member, span_of(given));
+    }
     to_json_end(&w);
+    if (count != 1)
+        return cli_usage(args->command, "identify needs --certificate FILE.pem, --certificate-sha256 HEX, --certificate-serial HEX or --certificate-serial-decimal NUMBER");
     if (code == CLI_DONE)
         code = client_open(args, &c);
     if (code == CLI_DONE)
@@ -257,17 +277,51 @@ static int remove_device(const struct args *args)
     return CLI_DONE;
 }
 
+/* ---- browsers ---- */
+
+static int link_for(const struct args *args)
+{
+    CLEANUP(client_closep) struct client *c = NULL;
+    CLEANUP(client_answer_done) struct client_answer a = { 0 };
+    int code = client_open(args, &c);
+    if (code == CLI_DONE)
+        code = call_device(c, "POST", args->words[0], "/admin/v1/devices/%s/link", SPAN_NONE, &a);
+    if (code != CLI_DONE || args->json)
+        return code == CLI_DONE ? client_print_json(&a) : code;
+    print_line(stdout, "%.*s", SPAN_ARGS(json_text(&a.root, "url")));
+    print_line(stderr, "open it on %.*s itself: it works once, in one browser, until %.*s, and is not shown again", SPAN_ARGS(json_text(&a.root, "name")), SPAN_ARGS(json_text(&a.root, "expires_at")));
+    return CLI_DONE;
+}
+
+static int forget(const struct args *args)
+{
+    CLEANUP(client_closep) struct client *c = NULL;
+    CLEANUP(client_answer_done) struct client_answer a = { 0 };
+    char path[CLIENT_PATH_BYTES];
+    bool all = args_has(args, "--all");
+    if (all == (args->word_count > 1))
+        return cli_usage(args->command, "forget-browser needs the id of one (postern device show DEVICE lists them), or --all");
+    if (!(all ? client_path(path, "/admin/v1/devices/%s/credentials", args->words[0]) : client_path(path, "/admin/v1/devices/%s/credentials/%s", args->words[0], args->words[1])))
+        return CLI_USAGE;
+    int code = client_open(args, &c);
+    if (code == CLI_DONE)
+        code = client_call(c, "DELETE", path, SPAN_NONE, &a);
+    return code == CLI_DONE ? print_device(args, &a) : code;
+}
+
 static int run(int argc, char **argv)
 {
     static const struct arg_option list_options[] = { { "--query", ARG_TEXT } }, assign_options[] = { { "--force", ARG_FLAG } }, recheck_options[] = { { "--wait", ARG_FLAG } },
-                                   identify_options[] = { { "--certificate", ARG_TEXT }, { "--certificate-sha256", ARG_TEXT } };
+                                   identify_options[] = { { "--certificate", ARG_TEXT }, { "--certificate-sha256", ARG_TEXT }, { "--certificate-serial", ARG_TEXT }, { "--certificate-serial-decimal", ARG_TEXT } }, forget_options[] = { { "--all", ARG_FLAG } };
     static const struct cli_action actions[] = {
         { "list", NULL, 0, 0, list_options, 1, list },
         { "show", "DEVICE", 1, 1, NULL, 0, show },
         { "assign", "DEVICE PERSON", 2, 2, assign_options, 1, assign },
         { "unassign", "DEVICE", 1, 1, NULL, 0, unassign },
         { "recheck", "DEVICE", 1, 1, recheck_options, 1, recheck },
-        { "identify", "DEVICE", 1, 1, identify_options, 2, identify },
+        { "identify", "DEVICE", 1, 1, identify_options, 4, identify },
+        { "link", "DEVICE", 1, 1, NULL, 0, link_for },
+        { "forget-browser", "DEVICE", 1, 2, forget_options, 1, forget },
         { "remove", "DEVICE", 1, 1, NULL, 0, remove_device },
     };
     return args_run_action(&cli_device, actions, sizeof actions / sizeof actions[0], argc, argv);
@@ -281,9 +335,13 @@ const struct cli_command cli_device = {
     "       postern device unassign DEVICE [--json]\n"
     "       postern device recheck DEVICE [--wait] [--json]\n"
     "       postern device identify DEVICE --certificate FILE.pem | --certificate-sha256 HEX [--json]\n"
+    "       postern device identify DEVICE --certificate-serial HEX | --certificate-serial-decimal NUMBER [--json]\n"
+    "       postern device link DEVICE [--json]\n"
+    "       postern device forget-browser DEVICE BROWSER | --all [--json]\n"
     "       postern device remove DEVICE [--json]\n\n"
     "DEVICE is an id or a serial, PERSON an id, an e-mail address or an alias. --force takes a device from its present owner.\n"
-    "recheck asks the device at its next poll; --wait waits for the answer, at most 2 minutes, and prints it.",
-    "devices: list, show, owners, ask now, certificates, remove",
+    "recheck asks the device at its next poll; --wait waits for the answer, at most 2 minutes, and prints it.\n"
+    "link prints an address that makes the browser known in which it is opened, once, within 15 minutes; forget-browser takes that back.",
+    "devices: list, show, owners, ask now, certificates, browsers, remove",
     run,
 };

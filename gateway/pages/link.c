@@ -49,6 +49,22 @@ enum err_code link_blocked(const struct node *node, const struct blocked_link *l
     return code != OK ? code : seal_url(node, "blocked", buf_span(&plain), url, err);
 }
 
+enum err_code link_enroll(const struct node *node, const struct enroll_link *link, struct buf *url, struct err *err)
+{
+    CLEANUP(buf_done) struct buf plain;
+    struct to_json w;
+    buf_init(&plain, PLAIN_BYTES);
+    to_json_init(&w, &plain);
+    to_json_object(&w);
+    to_json_member_text(&w, "d", link->device);
+    to_json_member_text_if(&w, "p", link->person);
+    to_json_member_text(&w, "c", link->credential);
+    to_json_member_int(&w, "e", link->expires_s);
+    to_json_end(&w);
+    enum err_code code = buf_check(&plain, "link", err);
+    return code != OK ? code : seal_url(node, "device/enroll", buf_span(&plain), url, err);
+}
+
 /* Opens the seal, checks the time, and leaves the parsed members to `read`. */
 static enum err_code open_token(const struct node *node, const char *page, struct span token, int64_t now_s, int64_t *expires_s,
                                 enum err_code (*read)(const struct from_json_value *, struct arena *, void *, struct err *), struct arena *arena, void *out, struct err *err)
@@ -118,6 +134,24 @@ enum err_code link_open_blocked(const struct node *node, struct span token, int6
 {
     struct blocked_link link = { 0 };
     enum err_code code = open_token(node, "blocked", token, now_s, &link.expires_s, read_blocked, arena, &link, err);
+    if (code == OK)
+        *out = link;
+    return code;
+}
+
+static enum err_code read_enroll(const struct from_json_value *root, struct arena *arena, void *out, struct err *err)
+{
+    struct enroll_link *link = out;
+    enum err_code code = read_text(root, "d", arena, &link->device, err);
+    if (code == OK)
+        code = read_text(root, "p", arena, &link->person, err);
+    return code == OK ? read_text(root, "c", arena, &link->credential, err) : code;
+}
+
+enum err_code link_open_enroll(const struct node *node, struct span token, int64_t now_s, struct arena *arena, struct enroll_link *out, struct err *err)
+{
+    struct enroll_link link = { 0 };
+    enum err_code code = open_token(node, "device/enroll", token, now_s, &link.expires_s, read_enroll, arena, &link, err);
     if (code == OK)
         *out = link;
     return code;

@@ -3,6 +3,7 @@
 #include "gateway/pages/item.h"
 #include "gateway/pages/shown.h"
 #include "gateway/pages/link.h"
+#include "gateway/pages/device_enroll.h"
 #include "gateway/pages/me_key.h"
 #include "gateway/pages/words.h"
 
@@ -131,6 +132,7 @@ static void write_card_forms(const struct page *p, const struct device *d)
                  "<button class=\"second\">Check again<span class=\"hidden\"> {}</span></button></form>\n",
          token, d->id, words_device(d));
     me_key_write_line(p, d);
+    device_enroll_write_line(p, d);
     HTML(p->out, "<details><summary>Not mine<span class=\"hidden\">: {}</span></summary>\n<form method=\"post\" action=\"{}/not-mine\">"
                  "<input type=\"hidden\" name=\"device\" value=\"{}\"><p>It leaves your list. Apps that need a known device no longer open on it.</p>"
                  "<button class=\"second\">This is not my device</button></form></details>\n",

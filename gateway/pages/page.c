@@ -288,6 +288,7 @@ struct span page_said(struct http_request *r, bool *good)
         { "key_taken", false, "This one shows another device already, so nothing has changed. Talk to a person." },
         { "key_full", false, "It is set up often enough on this device. Take one away first." },
         { "key_failed", false, "That did not work, so nothing has changed. Please try again, or talk to a person." },
+        { "unseen", false, "We could not see which device this browser is on. It showed no certificate of your company." },
         { "released", true, "Thank you. This device is no longer in your list." },
     };
     struct span said;

@@ -48,7 +48,7 @@ enum secret_purpose {
     SECRET_CURSOR,    /* opaque event cursors */
     SECRET_LOGIN,     /* logins on their way through us */
     SECRET_OIDC,      /* authorization codes and access tokens of the OpenID Provider */
-    SECRET_DEVICE,    /* device cookies, and one-time links that set them */
+    SECRET_DEVICE,    /* device cookies */
     SECRET_PURPOSES
 };
 /* HMAC-SHA-256 under the purpose's key. */
