@@ -106,11 +106,13 @@ void decide(const struct http_request *r, const struct question *q, struct decis
 {
     const struct device *devices[PERSON_DEVICES];
     struct decision_input in;
+    uint8_t random[DECISION_RANDOM_BYTES];
     char id[29];
     *out = (struct answer){ 0 };
     fill_input(r, q, devices, &in);
     decision_make(&in, r->arena, step, context, &out->decision);
-    decision_new_id(r->now_ms, home_partition(r->node, &in, out), id);
+    decision_ring_random(ring, random);
+    decision_new_id(r->now_ms, home_partition(r->node, &in, out), random, id);
     out->id = arena_copy_text(r->arena, id);
     out->policy_version = in.policy != NULL ? span_of(in.policy->version) : SPAN_NONE;
     if (out->decision.outcome != OUTCOME_ALLOW || out->decision.standing_count > 0)

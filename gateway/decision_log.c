@@ -1,6 +1,7 @@
 #include "gateway/decision_log.h"
 
 #include "gateway/feed.h"
+#include "posture/base/secret.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 
 enum { RING_NOTES = 4096, RINGS = 128 /* workers and slow lane threads */, FILTER_SLOTS = 65536, FLUSH_MS = 50, BATCH = 256, NOTE_CHECKS = 8, NOTE_TEXT = 256, HOUR_MS = 3600000, ACCELERATE_S = 600,
-       PENDING_MOST = 20000, PARTITIONS = 1024, LOOK_BACK_MS = 5000, LOOK_MOST = 1000, LOOK_ROUNDS = 100 };
+       PENDING_MOST = 20000, PARTITIONS = 1024, LOOK_BACK_MS = 5000, LOOK_MOST = 1000, LOOK_ROUNDS = 100, IDS_AHEAD = 512 };
 
 /* What the event needs, copied: the directory may have moved on when it is written. */
 struct note {
@@ -25,6 +26,7 @@ struct note {
 struct decision_ring {
     struct decision_log *log;
     struct counters *counters;
+    uint8_t random[IDS_AHEAD * DECISION_RANDOM_BYTES]; size_t random_left; /* one call of the generator for many ids */
     _Atomic size_t head, tail; /* written / read so far */
     struct note notes[RING_NOTES];
 };
@@ -44,7 +46,23 @@ struct decision_log {
 
 static void copy_text(char *to, size_t room, struct span from)
 {
-    snprintf(to, room, "%.*s", SPAN_ARGS(span_slice(from, 0, room - 1)));
+    size_t bytes = from.bytes < room ? from.bytes : room - 1;
+    if (bytes > 0)
+        memcpy(to, from.at, bytes);
+    to[bytes] = '\0';
+}
+
+void decision_ring_random(struct decision_ring *ring, uint8_t random[DECISION_RANDOM_BYTES])
+{
+    if (ring == NULL) {
+        secret_random(random, DECISION_RANDOM_BYTES);
+        return;
+    }
+    if (ring->random_left == 0) {
+        secret_random(ring->random, sizeof ring->random);
+        ring->random_left = IDS_AHEAD;
+    }
+    memcpy(random, ring->random + --ring->random_left * DECISION_RANDOM_BYTES, DECISION_RANDOM_BYTES);
 }
 
 struct decision_ring *decision_log_ring(struct decision_log *log)
@@ -68,7 +86,6 @@ unsigned decision_log_partition(const struct decision_log *log, enum record_kind
 
 static void fill_note(struct note *n, const struct decision_input *in, const struct decision *d, struct span id, struct span door, struct span request_id)
 {
-    memset(n, 0, offsetof(struct note, checks));
     copy_text(n->id, sizeof n->id, id);
     copy_text(n->person, sizeof n->person, in->person != NULL ? in->person->id : SPAN_NONE);
     copy_text(n->asked, sizeof n->asked, in->person != NULL ? SPAN_NONE : in->person_asked);
@@ -79,8 +96,10 @@ static void fill_note(struct note *n, const struct decision_input *in, const str
     copy_text(n->policy, 13, in->policy != NULL ? span_of(in->policy->version) : SPAN_NONE);
     copy_text(n->request, sizeof n->request, request_id);
     copy_text(n->reason, sizeof n->reason, d->reason_admin);
-    for (size_t i = 0; i < NOTE_CHECKS; i++)
-        copy_text(n->checks[i], sizeof n->checks[i], i < d->standing_count ? d->standings[i].check->id : SPAN_NONE);
+    for (size_t i = 0; i < NOTE_CHECKS; i++) /* an empty one ends the list */
+        n->checks[i][0] = '\0';
+    for (size_t i = 0; i < NOTE_CHECKS && i < d->standing_count; i++)
+        copy_text(n->checks[i], sizeof n->checks[i], d->standings[i].check->id);
     n->deadline_s = d->deadline_s;
     n->outcome = d->outcome;
     n->rule = d->rule;

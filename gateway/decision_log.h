@@ -12,6 +12,8 @@ unsigned decision_log_partition(const struct decision_log *log, enum record_kind
 struct decision_ring *decision_log_ring(struct decision_log *log);
 /* Copies what the event needs; false when it was not recorded by rule or for want of room. `id` is the decision's. */
 bool decision_ring_put(struct decision_ring *ring, const struct decision_input *in, const struct decision *d, struct span id, struct span door, struct span request_id);
+/* Random bytes for an id, drawn in advance for many; `ring` NULL: drawn now. Its thread. */
+void decision_ring_random(struct decision_ring *ring, uint8_t random[DECISION_RANDOM_BYTES]);
 MUST_CHECK enum err_code decision_log_new(const struct node *node, struct decision_log **out, struct err *err);
 MUST_CHECK enum err_code decision_log_start(struct decision_log *log, struct err *err);
 void decision_log_stop(struct decision_log *log);   /* flushes, joins */

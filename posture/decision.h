@@ -54,7 +54,8 @@ typedef void decision_step_fn(void *context, struct span line);
 void decision_make(const struct decision_input *in, struct arena *arena, decision_step_fn *step, void *context, struct decision *out);
 
 /* The id of a decision: x_ + 26 base32 characters that carry its time and the log partition it is (or would be) recorded in, and 72 random bits. */
-void decision_new_id(int64_t now_ms, unsigned partition, char id[29]);
+enum { DECISION_RANDOM_BYTES = 9 };
+void decision_new_id(int64_t now_ms, unsigned partition, const uint8_t random[DECISION_RANDOM_BYTES], char id[29]);
 bool decision_id_place(struct span id, int64_t *at_ms, unsigned *partition);
 
 #endif

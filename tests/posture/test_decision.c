@@ -1,3 +1,4 @@
+#include "posture/base/secret.h"
 #include "posture/decision.h"
 
 #include <setjmp.h>
@@ -324,10 +325,19 @@ static void ids_carry_their_time_and_place(void **state)
         char id[29], other[29];
         int64_t at_ms = -1;
         unsigned partition = 7777;
-        decision_new_id(rows[i].at_ms, rows[i].partition, id);
-        decision_new_id(rows[i].at_ms, rows[i].partition, other);
+        uint8_t random[DECISION_RANDOM_BYTES] = { 0 };
+        decision_new_id(rows[i].at_ms, rows[i].partition, random, other);
+        for (unsigned bit = 0; bit < 8 * DECISION_RANDOM_BYTES; bit++) { /* each of the random bits makes another id */
+            char before[29];
+            memcpy(before, other, sizeof before);
+            random[bit / 8] ^= (uint8_t)(1U << bit % 8);
+            decision_new_id(rows[i].at_ms, rows[i].partition, random, other);
+            assert_string_not_equal(before, other);
+        }
+        decision_new_id(rows[i].at_ms, rows[i].partition, (const uint8_t[DECISION_RANDOM_BYTES]){ 1, 2, 3 }, id);
         assert_int_equal(strlen(id), 28);
         assert_string_not_equal(id, other);
+        assert_true(secret_is_id(span_of(id), 'x') && secret_is_id(span_of(other), 'x'));
         assert_true(decision_id_place(span_of(id), &at_ms, &partition));
         assert_int_equal(at_ms, rows[i].at_ms);
         assert_int_equal(partition, rows[i].partition);
