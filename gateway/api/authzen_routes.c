@@ -150,7 +150,7 @@ static bool parse_body(struct http_request *r, struct http_response *res, size_t
         problem_status_answer(r, res, PROBLEM_JSON, 400, "the Content-Type must be application/json");
         return false;
     }
-    if (from_json_parse(r->body, (struct from_json_limits){ max_bytes, DEPTH }, "body", doc, &err) != OK) {
+    if (from_json_parse_in(r->arena, r->body, (struct from_json_limits){ max_bytes, DEPTH }, "body", doc, &err) != OK) {
         counter_add(r->node->counters, COUNT_BAD_JSON, 1);
         problem_answer(r, res, PROBLEM_JSON, &err);
         return false;
@@ -175,7 +175,7 @@ static void evaluate_single(struct http_request *r, struct http_response *res, c
 
 static enum route_result evaluation(struct http_request *r, struct http_response *res)
 {
-    CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    struct from_json *doc = NULL; /* in the request's arena */
     if (!parse_body(r, res, BODY_BYTES, &doc))
         return ROUTE_DONE;
     struct from_json_value root = from_json_root(doc);
@@ -254,7 +254,7 @@ static void evaluate_batch(struct http_request *r, struct http_response *res, co
 
 static enum route_result evaluations(struct http_request *r, struct http_response *res)
 {
-    CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    struct from_json *doc = NULL; /* in the request's arena */
     struct err err;
     enum semantic semantic = EXECUTE_ALL;
     if (!parse_body(r, res, BATCH_BYTES, &doc))

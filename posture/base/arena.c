@@ -94,7 +94,7 @@ static struct arena_block *block_for(struct arena *a, size_t bytes)
     return block;
 }
 
-void *arena_alloc(struct arena *a, size_t bytes)
+void *arena_alloc_raw(struct arena *a, size_t bytes)
 {
     if (bytes == 0)
         bytes = 1; /* so that NULL always means failure */
@@ -109,7 +109,13 @@ void *arena_alloc(struct arena *a, size_t bytes)
     void *at = block->data + block->used;
     block->used += rounded;
     a->used_bytes += rounded;
-    return memset(at, 0, bytes);
+    return at;
+}
+
+void *arena_alloc(struct arena *a, size_t bytes)
+{
+    void *at = arena_alloc_raw(a, bytes);
+    return at != NULL ? memset(at, 0, bytes > 0 ? bytes : 1) : NULL;
 }
 
 void *arena_array(struct arena *a, size_t count, size_t each_bytes)
@@ -124,10 +130,11 @@ struct span arena_copy(struct arena *a, struct span s)
 {
     if (s.bytes == 0)
         return (struct span){ "", 0 };
-    char *copy = s.bytes == SIZE_MAX ? NULL : arena_alloc(a, s.bytes + 1);
+    char *copy = s.bytes == SIZE_MAX ? NULL : arena_alloc_raw(a, s.bytes + 1);
     if (copy == NULL)
         return SPAN_NONE;
     memcpy(copy, s.at, s.bytes);
+    copy[s.bytes] = '\0';
     return (struct span){ copy, s.bytes };
 }
 

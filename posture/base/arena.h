@@ -17,7 +17,9 @@ void arena_done(struct arena *a);  /* NULL, zeroed and repeated are fine */
 void arena_reset(struct arena *a); /* forgets everything, keeps one block */
 /* Zeroed, aligned for any type; NULL past the limit or when memory is short. */
 void *arena_alloc(struct arena *a, size_t bytes);
-/* count * each with an overflow check. */
+/* The same, with whatever was there before: for what is written whole at once. */
+void *arena_alloc_raw(struct arena *a, size_t bytes);
+/* count * each with an overflow check; zeroed. */
 void *arena_array(struct arena *a, size_t count, size_t each_bytes);
 /* NUL-terminated copy; {NULL,0} on failure unless s is empty. */
 struct span arena_copy(struct arena *a, struct span s);

@@ -1,3 +1,6 @@
+/* A document is one block of memory: the values in the order of the text, then a copy of the text, in which texts are unescaped in place and end in NUL.
+ * What is refused is refused here; jansson, which is slower by an order, then says in words what is wrong and where. tests/fuzz/fuzz_from_json.c holds
+ * the two to the same verdict, and to the same values, on the same bytes. */
 #include "posture/base/from_json.h"
 
 #include "posture/base/buf.h"
@@ -6,30 +9,297 @@
 #include <jansson.h>
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_BYTES = 160, KEY_BYTES = 48 };
+enum { PATH_BYTES = 160, KEY_BYTES = 48, FEW_MEMBERS = 24 };
 
+/* Members are a node for the key, then the value's. */
+struct node {
+    uint8_t kind;              /* enum from_json_kind */
+    bool yes;                  /* of a BOOL */
+    uint32_t nodes;            /* itself and everything below: where the next one stands */
+    uint32_t count;            /* items or members */
+    uint32_t at_index, at;     /* of an array: the item that was asked for last, and how far off it stands */
+    union { struct span text /* of a REAL: as written */; int64_t number; };
+};
 struct from_json {
-    json_t *root;
-    char *what;
+    const char *what;          /* a copy, at the end of the block */
+    bool in_arena;
+    struct node nodes[];
 };
 
 void from_json_free(struct from_json *doc)
 {
-    if (doc == NULL)
-        return;
-    json_decref(doc->root);
-    free(doc->what);
-    free(doc);
+    if (doc != NULL && !doc->in_arena)
+        free(doc);
 }
 
 void from_json_freep(struct from_json **doc)
 {
     from_json_free(*doc);
 }
+
+/* ---- reading the text ---- */
+
+struct reader {
+    char *at, *end;            /* in the document's copy, which ends in NUL */
+    struct node *next;
+    unsigned depth_left;
+    bool memory_short;
+};
+
+/* Bytes of a text that stand for themselves. */
+static const bool plain[256] = { [0x20 ... '"' - 1] = true, ['"' + 1 ... '\\' - 1] = true, ['\\' + 1 ... 0x7f] = true };
+
+static void skip_space(struct reader *r)
+{
+    while (*r->at == ' ' || *r->at == '\t' || *r->at == '\n' || *r->at == '\r')
+        r->at++;
+}
+
+static int hex_digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
+
+static bool read_hex4(const char *at, uint32_t *out)
+{
+    *out = 0;
+    for (int i = 0; i < 4; i++) {
+        int digit = hex_digit(at[i]); /* a NUL at the end of the copy is none */
+        if (digit < 0)
+            return false;
+        *out = *out << 4 | (uint32_t)digit;
+    }
+    return true;
+}
+
+static char *put_utf8(char *to, uint32_t code)
+{
+    if (code < 0x80) {
+        *to++ = (char)code;
+    } else if (code < 0x800) {
+        *to++ = (char)(0xc0 | code >> 6);
+        *to++ = (char)(0x80 | (code & 0x3f));
+    } else if (code < 0x10000) {
+        *to++ = (char)(0xe0 | code >> 12);
+        *to++ = (char)(0x80 | (code >> 6 & 0x3f));
+        *to++ = (char)(0x80 | (code & 0x3f));
+    } else {
+        *to++ = (char)(0xf0 | code >> 18);
+        *to++ = (char)(0x80 | (code >> 12 & 0x3f));
+        *to++ = (char)(0x80 | (code >> 6 & 0x3f));
+        *to++ = (char)(0x80 | (code & 0x3f));
+    }
+    return to;
+}
+
+/* \uXXXX, at its first digit; a surrogate needs its pair (RFC 8259 section 7). Text has no NUL here. */
+static bool read_unicode(struct reader *r, char **to)
+{
+    uint32_t code, low;
+    if (!read_hex4(r->at, &code) || code == 0)
+        return false;
+    r->at += 4;
+    if (code >= 0xdc00 && code <= 0xdfff)
+        return false;
+    if (code >= 0xd800 && code <= 0xdbff) {
+        if (r->at[0] != '\\' || r->at[1] != 'u' || !read_hex4(r->at + 2, &low) || low < 0xdc00 || low > 0xdfff)
+            return false;
+        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+        r->at += 6;
+    }
+    *to = put_utf8(*to, code);
+    return true;
+}
+
+static bool read_escape(struct reader *r, char **to)
+{
+    static const char named[] = "\"\"\\\\//b\bf\fn\nr\rt\t";
+    char c = *r->at++;
+    if (c == 'u')
+        return read_unicode(r, to);
+    for (const char *n = named; *n != '\0'; n += 2) {
+        if (*n != c)
+            continue;
+        *(*to)++ = n[1];
+        return true;
+    }
+    return false;
+}
+
+/* After the opening quote. What is unescaped is never longer than what was written. */
+static bool read_text(struct reader *r, struct span *out)
+{
+    char *start = r->at, *to;
+    bool wide = false;
+    while (plain[(unsigned char)*r->at])
+        r->at++;
+    for (to = r->at; *r->at != '"';) {
+        unsigned char c = (unsigned char)*r->at;
+        if (c < 0x20)
+            return false; /* the NUL at the end of the copy, too */
+        r->at++;
+        wide = wide || c >= 0x80;
+        if (c != '\\')
+            *to++ = (char)c;
+        else if (!read_escape(r, &to))
+            return false;
+    }
+    r->at++;
+    *to = '\0'; /* at the quote, or before it */
+    *out = span_make(start, (size_t)(to - start));
+    return !wide || span_is_utf8(*out);
+}
+
+static char *skip_digits(char *at)
+{
+    while (*at >= '0' && *at <= '9')
+        at++;
+    return at;
+}
+
+static bool finish_real(struct node *n, const char *start, char *end)
+{
+    char after = *end;
+    *end = '\0'; /* strtod must see the number alone; the process stays in the C locale */
+    double value = strtod(start, NULL);
+    *end = after;
+    n->kind = FROM_JSON_REAL;
+    n->text = span_make(start, (size_t)(end - start));
+    return value <= 1.7976931348623157e308 && value >= -1.7976931348623157e308;
+}
+
+/* RFC 8259 section 6. */
+static bool read_number(struct reader *r, struct node *n)
+{
+    char *start = r->at, *digits = start + (*start == '-'), *at = skip_digits(digits);
+    if (at == digits || (*digits == '0' && at > digits + 1))
+        return false;
+    bool whole = *at != '.' && *at != 'e' && *at != 'E';
+    if (*at == '.') {
+        char *fraction = at + 1;
+        at = skip_digits(fraction);
+        if (at == fraction)
+            return false;
+    }
+    if (*at == 'e' || *at == 'E') {
+        char *exponent = at + 1 + (at[1] == '+' || at[1] == '-');
+        at = skip_digits(exponent);
+        if (at == exponent)
+            return false;
+    }
+    r->at = at;
+    n->kind = FROM_JSON_INT;
+    return whole ? span_to_i64(span_make(start, (size_t)(at - start)), &n->number) : finish_real(n, start, at);
+}
+
+static bool read_word(struct reader *r, const char *word, size_t bytes)
+{
+    bool same = (size_t)(r->end - r->at) >= bytes && memcmp(r->at, word, bytes) == 0;
+    r->at += same ? bytes : 0;
+    return same;
+}
+
+static int compare_keys(const void *left, const void *right) { return span_compare(*(const struct span *)left, *(const struct span *)right); }
+
+static bool are_unique_sorted(struct reader *r, const struct node *object)
+{
+    struct span *keys = malloc(object->count * sizeof *keys);
+    const struct node *n = object + 1;
+    bool unique = true;
+    if (keys == NULL) {
+        r->memory_short = true;
+        return false;
+    }
+    for (uint32_t i = 0; i < object->count; i++) {
+        keys[i] = n->text;
+        n += 1 + n[1].nodes;
+    }
+    qsort(keys, object->count, sizeof *keys, compare_keys);
+    for (uint32_t i = 1; i < object->count; i++)
+        unique = unique && !span_equal(keys[i - 1], keys[i]);
+    free(keys);
+    return unique;
+}
+
+static bool are_unique(struct reader *r, const struct node *object)
+{
+    if (object->count > FEW_MEMBERS)
+        return are_unique_sorted(r, object);
+    const struct node *n = object + 1;
+    for (uint32_t i = 1; i < object->count; i++) {
+        const struct node *before = object + 1;
+        n += 1 + n[1].nodes;
+        for (uint32_t k = 0; k < i; k++) {
+            if (before->text.bytes == n->text.bytes && memcmp(before->text.at, n->text.at, n->text.bytes) == 0)
+                return false;
+            before += 1 + before[1].nodes;
+        }
+    }
+    return true;
+}
+
+static bool read_value(struct reader *r);
+
+static bool read_key(struct reader *r)
+{
+    struct node *key = r->next++;
+    *key = (struct node){ .kind = FROM_JSON_TEXT, .nodes = 1 };
+    skip_space(r);
+    if (*r->at++ != '"' || !read_text(r, &key->text))
+        return false;
+    skip_space(r);
+    return *r->at++ == ':';
+}
+
+/* After the opening bracket: items or members up to the closing one. */
+static bool read_list(struct reader *r, struct node *n, char close)
+{
+    n->kind = close == '}' ? FROM_JSON_OBJECT : FROM_JSON_ARRAY;
+    if (r->depth_left == 0)
+        return false;
+    r->depth_left--;
+    skip_space(r);
+    if (*r->at == close) {
+        r->at++;
+        r->depth_left++;
+        return true;
+    }
+    for (;;) {
+        if ((close == '}' && !read_key(r)) || !read_value(r))
+            return false;
+        n->count++;
+        skip_space(r);
+        char c = *r->at++;
+        if (c == close)
+            break;
+        if (c != ',')
+            return false;
+    }
+    r->depth_left++;
+    n->nodes = (uint32_t)(r->next - n);
+    return close == ']' || are_unique(r, n);
+}
+
+/* Recurses as deep as the limit lets it. The copy ends in NUL, which is no value, no white space and ends no text. */
+static bool read_value(struct reader *r)
+{
+    skip_space(r);
+    struct node *n = r->next++;
+    *n = (struct node){ .nodes = 1 };
+    switch (*r->at) {
+    case '"': r->at++; n->kind = FROM_JSON_TEXT; return read_text(r, &n->text);
+    case '{': r->at++; return read_list(r, n, '}');
+    case '[': r->at++; return read_list(r, n, ']');
+    case 't': n->kind = FROM_JSON_BOOL; n->yes = true; return read_word(r, "true", 4);
+    case 'f': n->kind = FROM_JSON_BOOL; return read_word(r, "false", 5);
+    case 'n': n->kind = FROM_JSON_NULL; return read_word(r, "null", 4);
+    default: return read_number(r, n);
+    }
+}
+
+/* ---- refusing ---- */
 
 /* Position after the text that starts at `start`, which is a quote; the end of `text` when it is never closed. */
 static size_t skip_text(struct span text, size_t start)
@@ -40,8 +310,7 @@ static size_t skip_text(struct span text, size_t start)
     return at < text.bytes ? at + 1 : text.bytes;
 }
 
-/* jansson recurses up to 2,048 levels when it reads, writes and frees: more than a thread's stack may hold. So levels are
- * counted here, before it sees the text. Whether brackets match is left to it. */
+/* Levels are counted before jansson sees the text: it recurses up to 2,048 of them, more than a thread's stack may hold. */
 static bool too_deep(struct span text, unsigned max_depth)
 {
     unsigned depth = 0;
@@ -61,92 +330,101 @@ static bool too_deep(struct span text, unsigned max_depth)
 }
 
 /* jansson ends its messages in a piece of the text, "near '...'", which may be part of a token: it is left out. */
-static enum err_code refuse_syntax(const json_error_t *error, const char *what, struct err *err)
-{
-    if (json_error_code(error) == json_error_null_character)
-        return err_set(err, ERR_INPUT, "%s: line %d, column %d: NUL is not allowed in text", what, error->line, error->column);
-    struct span message = span_of(error->text);
-    message = span_slice(message, 0, span_search(message, SPAN_LITERAL(" near ")));
-    return err_set(err, ERR_INPUT, "%s: line %d, column %d: %.*s", what, error->line, error->column, SPAN_ARGS(message));
-}
-
-static struct from_json *doc_new(const char *what)
-{
-    struct from_json *doc = calloc(1, sizeof *doc);
-    if (doc == NULL)
-        return NULL;
-    doc->what = span_dup(span_of(what));
-    if (doc->what == NULL) {
-        free(doc);
-        return NULL;
-    }
-    return doc;
-}
-
-static enum err_code load(struct from_json *doc, struct span text, struct err *err)
+static enum err_code refuse_syntax(struct span text, const char *what, struct err *err)
 {
     json_error_t error;
-    doc->root = json_loadb(text.at, text.bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-    if (doc->root != NULL)
-        return OK;
+    json_t *root = json_loadb(text.at, text.bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    if (root != NULL) { /* the two disagree: ours is the verdict */
+        json_decref(root);
+        return err_set(err, ERR_INPUT, "%s: is not JSON as it is read here", what);
+    }
     if (json_error_code(&error) == json_error_out_of_memory)
-        return err_set(err, ERR_MEMORY, "%s: memory is short", doc->what);
-    return refuse_syntax(&error, doc->what, err);
+        return err_set(err, ERR_MEMORY, "%s: memory is short", what);
+    if (json_error_code(&error) == json_error_null_character)
+        return err_set(err, ERR_INPUT, "%s: line %d, column %d: NUL is not allowed in text", what, error.line, error.column);
+    struct span message = span_of(error.text);
+    message = span_slice(message, 0, span_search(message, SPAN_LITERAL(" near ")));
+    return err_set(err, ERR_INPUT, "%s: line %d, column %d: %.*s", what, error.line, error.column, SPAN_ARGS(message));
+}
+
+static enum err_code refuse(struct span text, struct from_json_limits limits, const char *what, struct err *err)
+{
+    if (span_find(text, '\0') < text.bytes) /* jansson takes a NUL outside of text for the end */
+        return err_set(err, ERR_INPUT, "%s: has a NUL byte", what);
+    if (too_deep(text, limits.max_depth))
+        return err_set(err, ERR_LIMIT, "%s: nested more than %u deep", what, limits.max_depth);
+    return refuse_syntax(text, what, err);
 }
 
 void from_json_seed(size_t seed) { json_object_seed(seed); }
 
-enum err_code from_json_parse(struct span text, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err)
+/* ---- the document ---- */
+
+/* Every value but the first follows one of these. In texts they count too much, which costs room only. */
+static size_t most_nodes(struct span text)
 {
-    if (text.bytes > limits.max_bytes)
+    size_t count = 1;
+    for (size_t i = 0; i < text.bytes; i++) {
+        char c = text.at[i];
+        count += (c == ',') | (c == ':') | (c == '{') | (c == '[');
+    }
+    return count;
+}
+
+static void *block(struct arena *arena, size_t bytes)
+{
+    return arena != NULL ? arena_alloc_raw(arena, bytes) : malloc(bytes);
+}
+
+static enum err_code parse(struct arena *arena, struct span text, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err)
+{
+    if (text.bytes > limits.max_bytes || text.bytes > UINT32_MAX / 2)
         return err_set(err, ERR_LIMIT, "%s: longer than %zu bytes", what, limits.max_bytes);
     if (text.bytes == 0)
         return err_set(err, ERR_INPUT, "%s: is empty", what);
-    /* jansson takes a NUL outside of text for the end, and so would let anything follow behind it */
-    if (span_find(text, '\0') < text.bytes)
-        return err_set(err, ERR_INPUT, "%s: has a NUL byte", what);
-    if (too_deep(text, limits.max_depth))
-        return err_set(err, ERR_LIMIT, "%s: nested more than %u deep", what, limits.max_depth);
-    CLEANUP(from_json_freep) struct from_json *doc = doc_new(what);
+    size_t most = most_nodes(text), what_bytes = strlen(what) + 1;
+    struct from_json *doc = block(arena, sizeof *doc + most * sizeof doc->nodes[0] + text.bytes + 1 + what_bytes);
     if (doc == NULL)
         return err_set(err, ERR_MEMORY, "%s: memory is short", what);
-    enum err_code code = load(doc, text, err);
-    if (code == OK)
-        *out = TAKE(doc);
-    return code;
+    char *copy = (char *)&doc->nodes[most], *name = copy + text.bytes + 1;
+    memcpy(copy, text.at, text.bytes);
+    copy[text.bytes] = '\0';
+    memcpy(name, what, what_bytes);
+    doc->what = name;
+    doc->in_arena = arena != NULL;
+    struct reader r = { .at = copy, .end = copy + text.bytes, .next = doc->nodes, .depth_left = limits.max_depth };
+    bool good = read_value(&r);
+    if (good)
+        skip_space(&r);
+    if (good && r.at == r.end) {
+        *out = doc;
+        return OK;
+    }
+    from_json_free(doc);
+    return r.memory_short ? err_set(err, ERR_MEMORY, "%s: memory is short", what) : refuse(text, limits, what, err);
 }
 
-static const json_t *node_of(const struct from_json_value *v)
+enum err_code from_json_parse(struct span text, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err)
 {
-    return v->node;
+    return parse(NULL, text, limits, what, out, err);
 }
 
-/* jansson's iterators and dumper want a pointer to non-const, but change nothing. */
-static json_t *lent(const struct from_json_value *v)
+enum err_code from_json_parse_in(struct arena *arena, struct span text, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err)
 {
-    return (json_t *)(uintptr_t)v->node;
+    return parse(arena, text, limits, what, out, err);
 }
+
+/* Walking keeps its place in arrays, so nodes are not const here. */
+static struct node *node_of(const struct from_json_value *v) { return (struct node *)(uintptr_t)v->node; }
 
 struct from_json_value from_json_root(const struct from_json *doc)
 {
-    return (struct from_json_value){ .node = doc->root, .key = doc->what };
+    return (struct from_json_value){ .node = &doc->nodes[0], .key = doc->what };
 }
 
 enum from_json_kind from_json_kind(const struct from_json_value *v)
 {
-    if (v->node == NULL)
-        return FROM_JSON_ABSENT;
-    switch (json_typeof(node_of(v))) {
-    case JSON_OBJECT: return FROM_JSON_OBJECT;
-    case JSON_ARRAY: return FROM_JSON_ARRAY;
-    case JSON_STRING: return FROM_JSON_TEXT;
-    case JSON_INTEGER: return FROM_JSON_INT;
-    case JSON_REAL: return FROM_JSON_REAL;
-    case JSON_TRUE:
-    case JSON_FALSE: return FROM_JSON_BOOL;
-    case JSON_NULL: break;
-    }
-    return FROM_JSON_NULL;
+    return v->node == NULL ? FROM_JSON_ABSENT : (enum from_json_kind)node_of(v)->kind;
 }
 
 bool from_json_present(const struct from_json_value *v)
@@ -157,32 +435,52 @@ bool from_json_present(const struct from_json_value *v)
 
 struct from_json_value from_json_member(const struct from_json_value *object, const char *key)
 {
-    /* json_object_get gives NULL for whatever is not an object */
-    return (struct from_json_value){ .node = json_object_get(node_of(object), key), .parent = object, .key = key };
+    struct from_json_value found = { .parent = object, .key = key };
+    size_t bytes = strlen(key);
+    const struct node *o = node_of(object), *n = o + 1;
+    for (uint32_t i = 0; o != NULL && o->kind == FROM_JSON_OBJECT && i < o->count; i++) {
+        if (n->text.bytes == bytes && memcmp(n->text.at, key, bytes) == 0) {
+            found.node = n + 1;
+            break;
+        }
+        n += 1 + n[1].nodes;
+    }
+    return found;
 }
 
 struct from_json_value from_json_item(const struct from_json_value *array, size_t index)
 {
-    return (struct from_json_value){ .node = json_array_get(node_of(array), index), .parent = array, .index = index };
+    struct from_json_value found = { .parent = array, .index = index };
+    struct node *a = node_of(array);
+    if (a == NULL || a->kind != FROM_JSON_ARRAY || index >= a->count)
+        return found;
+    if (a->at == 0 || index < a->at_index) {
+        a->at = 1;
+        a->at_index = 0;
+    }
+    for (; a->at_index < index; a->at_index++)
+        a->at += a[a->at].nodes;
+    found.node = a + a->at;
+    return found;
 }
 
 size_t from_json_count(const struct from_json_value *v)
 {
-    switch (from_json_kind(v)) {
-    case FROM_JSON_ARRAY: return json_array_size(node_of(v));
-    case FROM_JSON_OBJECT: return json_object_size(node_of(v));
-    default: return 0;
-    }
+    enum from_json_kind kind = from_json_kind(v);
+    return kind == FROM_JSON_ARRAY || kind == FROM_JSON_OBJECT ? node_of(v)->count : 0;
 }
 
 bool from_json_each(const struct from_json_value *object, void **iterator, const char **key, struct from_json_value *member)
 {
-    json_t *node = lent(object);
-    *iterator = *iterator == NULL ? json_object_iter(node) : json_object_iter_next(node, *iterator);
-    if (*iterator == NULL)
+    struct node *o = node_of(object), *n = *iterator;
+    if (o == NULL || o->kind != FROM_JSON_OBJECT)
         return false;
-    *key = json_object_iter_key(*iterator);
-    *member = (struct from_json_value){ .node = json_object_iter_value(*iterator), .parent = object, .key = *key };
+    n = n == NULL ? o + 1 : n + 1 + n[1].nodes;
+    if (n == o + o->nodes)
+        return false;
+    *iterator = n;
+    *key = n->text.at;
+    *member = (struct from_json_value){ .node = n + 1, .parent = object, .key = *key };
     return true;
 }
 
@@ -247,7 +545,7 @@ enum err_code from_json_text(const struct from_json_value *v, size_t max_bytes, 
 {
     if (from_json_kind(v) != FROM_JSON_TEXT)
         return refuse_kind(v, "text", err);
-    struct span text = { json_string_value(node_of(v)), json_string_length(node_of(v)) };
+    struct span text = node_of(v)->text;
     if (text.bytes > max_bytes)
         return from_json_refuse(v, err, "must be at most %zu bytes long", max_bytes);
     *out = text;
@@ -258,7 +556,7 @@ enum err_code from_json_int(const struct from_json_value *v, int64_t least, int6
 {
     if (from_json_kind(v) != FROM_JSON_INT)
         return refuse_kind(v, "a whole number", err);
-    int64_t number = json_integer_value(node_of(v));
+    int64_t number = node_of(v)->number;
     if (number < least || number > most)
         return from_json_refuse(v, err, "must be between %lld and %lld", (long long)least, (long long)most);
     *out = number;
@@ -269,7 +567,7 @@ enum err_code from_json_bool(const struct from_json_value *v, bool *out, struct 
 {
     if (from_json_kind(v) != FROM_JSON_BOOL)
         return refuse_kind(v, "true or false", err);
-    *out = json_is_true(node_of(v));
+    *out = node_of(v)->yes;
     return OK;
 }
 
@@ -306,8 +604,7 @@ enum err_code from_json_int_lenient(const struct from_json_value *v, int64_t *ou
 {
     if (from_json_kind(v) != FROM_JSON_TEXT)
         return from_json_int(v, INT64_MIN, INT64_MAX, out, err);
-    struct span digits = { json_string_value(node_of(v)), json_string_length(node_of(v)) };
-    return span_to_i64(digits, out) ? OK : refuse_kind(v, "a whole number", err);
+    return span_to_i64(node_of(v)->text, out) ? OK : refuse_kind(v, "a whole number", err);
 }
 
 static bool is_known(const char *key, const char *const *known)
@@ -339,9 +636,77 @@ enum err_code from_json_only(const struct from_json_value *object, const char *c
     return OK;
 }
 
+/* ---- writing: as jansson does (JSON_COMPACT), which also knows how a real is written ---- */
+
+static void write_text(struct span text, struct buf *out)
+{
+    static const char named[32] = { ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r' };
+    buf_append_byte(out, '"');
+    for (size_t from = 0, at = 0; at <= text.bytes; at++) {
+        unsigned char c = at < text.bytes ? (unsigned char)text.at[at] : 0;
+        bool escaped = c < 0x20 || c == '"' || c == '\\';
+        if (!escaped)
+            continue;
+        buf_append(out, span_slice(text, from, at - from));
+        from = at + 1;
+        if (at == text.bytes)
+            break;
+        if (c >= 0x20 || named[c] != '\0')
+            buf_append_byte(out, '\\'), buf_append_byte(out, c >= 0x20 ? (char)c : named[c]);
+        else
+            buf_format(out, "\\u%04X", c);
+    }
+    buf_append_byte(out, '"');
+}
+
 static int write_piece(const char *piece, size_t bytes, void *out)
 {
     return buf_append(out, span_make(piece, bytes)) ? 0 : -1;
+}
+
+static void write_real(struct span written, struct buf *out)
+{
+    char text[64];
+    CLEANUP(buf_done) struct buf long_text;
+    buf_init(&long_text, written.bytes + 1);
+    const char *digits = written.bytes < sizeof text ? memcpy(text, written.at, written.bytes) : buf_append(&long_text, written) ? buf_text(&long_text) : NULL;
+    if (digits == text)
+        text[written.bytes] = '\0';
+    json_t *real = digits != NULL ? json_real(strtod(digits, NULL)) : NULL;
+    if (real == NULL || json_dump_callback(real, write_piece, out, JSON_COMPACT | JSON_ENCODE_ANY) != 0) {
+        out->memory_short |= !out->failed;
+        out->failed = true;
+    }
+    json_decref(real);
+}
+
+/* Returns the node behind. Recurses as deep as the document. */
+static const struct node *write_node(const struct node *n, struct buf *out)
+{
+    const struct node *next = n + 1;
+    switch (n->kind) {
+    case FROM_JSON_TEXT: write_text(n->text, out); break;
+    case FROM_JSON_INT: buf_append_i64(out, n->number); break;
+    case FROM_JSON_REAL: write_real(n->text, out); break;
+    case FROM_JSON_BOOL: buf_append_text(out, n->yes ? "true" : "false"); break;
+    case FROM_JSON_ARRAY:
+    case FROM_JSON_OBJECT:
+        buf_append_byte(out, n->kind == FROM_JSON_ARRAY ? '[' : '{');
+        for (uint32_t i = 0; i < n->count; i++) {
+            if (i > 0)
+                buf_append_byte(out, ',');
+            if (n->kind == FROM_JSON_OBJECT) {
+                write_text(next->text, out);
+                buf_append_byte(out, ':');
+                next++;
+            }
+            next = write_node(next, out);
+        }
+        buf_append_byte(out, n->kind == FROM_JSON_ARRAY ? ']' : '}');
+        break;
+    default: buf_append_text(out, "null"); break;
+    }
+    return next;
 }
 
 bool from_json_write(const struct from_json_value *v, struct buf *out)
@@ -349,10 +714,9 @@ bool from_json_write(const struct from_json_value *v, struct buf *out)
     if (v->node == NULL)
         return false;
     size_t before = out->bytes;
-    if (json_dump_callback(node_of(v), write_piece, out, JSON_COMPACT | JSON_ENCODE_ANY) == 0)
+    (void)write_node(node_of(v), out);
+    if (!out->failed)
         return true;
-    out->memory_short |= !out->failed; /* jansson stops only for the buf or for memory */
-    out->failed = true;
     out->bytes = before;
     return false;
 }

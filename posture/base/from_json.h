@@ -1,9 +1,10 @@
 /* from_json: bounded, typed reading of JSON that names the path of whatever is wrong ("evaluations[3].subject.id: must be text").
- * Parsing refuses: more than max_bytes, nesting over max_depth (counted before jansson sees a byte), duplicate member names,
- * invalid UTF-8, NUL in text, trailing data, numbers beyond 64 bits. Backed by jansson; no other file includes it.
- * Thread: a document belongs to one thread at a time; reading never changes it. */
+ * Parsing refuses: more than max_bytes, nesting over max_depth, duplicate member names, invalid UTF-8, NUL in text, trailing data, numbers beyond 64 bits
+ * (RFC 8259, RFC 7493). One pass, one block of memory; jansson finds the words for what is refused. It keeps nothing of `text`.
+ * Thread: a document belongs to one thread at a time. */
 #ifndef POSTURE_BASE_FROM_JSON_H
 #define POSTURE_BASE_FROM_JSON_H
+#include "posture/base/arena.h"
 #include "posture/base/err.h"
 #include "posture/base/span.h"
 
@@ -14,6 +15,8 @@ struct from_json_limits { size_t max_bytes; unsigned max_depth; };
 void from_json_seed(size_t seed);
 /* Owned by the caller. `what` names the text in errors ("body"). ERR_LIMIT or ERR_INPUT. */
 MUST_CHECK enum err_code from_json_parse(struct span text, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err);
+/* The same in an arena, for the length of a request: nothing to free (freeing does nothing). */
+MUST_CHECK enum err_code from_json_parse_in(struct arena *arena, struct span text, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err);
 void from_json_free(struct from_json *doc); /* NULL is fine */
 void from_json_freep(struct from_json **doc);
 

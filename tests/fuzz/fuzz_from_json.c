@@ -1,4 +1,4 @@
-/* Any bytes: parsed or refused; what is parsed can be walked, read by every type, written, and parsed again. */
+/* Any bytes: parsed or refused, as jansson does; what is parsed can be walked, read by every type, written as jansson writes it, and parsed again. */
 #include "posture/base/buf.h"
 #include "posture/base/from_json.h"
 
@@ -63,11 +63,52 @@ static void write_and_parse_again(const struct from_json_value *root)
     require(from_json_parse(buf_span(&text), wide, "again", &again, NULL) == OK);
 }
 
+/* Nesting as the limit counts it: outside of texts. */
+static unsigned deepest(struct span text)
+{
+    unsigned depth = 0, most = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < text.bytes; i++) {
+        char c = text.at[i];
+        if (quoted && c == '\\')
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && (c == '[' || c == '{') && ++depth > most)
+            most = depth;
+        else if (!quoted && (c == ']' || c == '}') && depth > 0)
+            depth--;
+    }
+    return most;
+}
+
+/* The same verdict, and the same values in the same order. */
+static void agree(struct span text, const struct from_json *doc)
+{
+    CLEANUP(buf_done) struct buf ours;
+    json_error_t error;
+    if (text.bytes == 0 || text.bytes > limits.max_bytes || span_find(text, '\0') < text.bytes || deepest(text) > limits.max_depth)
+        return;
+    json_t *root = json_loadb(text.at, text.bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    require((root != NULL) == (doc != NULL));
+    if (doc == NULL)
+        return;
+    struct from_json_value value = from_json_root(doc);
+    buf_init(&ours, 16 * limits.max_bytes);
+    require(from_json_write(&value, &ours));
+    char *theirs = json_dumps(root, JSON_COMPACT | JSON_ENCODE_ANY);
+    require(theirs != NULL && span_equal_text(buf_span(&ours), theirs));
+    free(theirs);
+    json_decref(root);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     CLEANUP(from_json_freep) struct from_json *doc = NULL;
     struct err err = { 0 };
-    if (from_json_parse(span_make(data, bytes), limits, "body", &doc, &err) != OK) {
+    enum err_code code = from_json_parse(span_make(data, bytes), limits, "body", &doc, &err);
+    agree(span_make(data, bytes), doc);
+    if (code != OK) {
         require(doc == NULL && err.text[0] != '\0');
         return 0;
     }
