@@ -87,6 +87,7 @@ static void agree(struct span text, const struct from_json *doc)
 {
     CLEANUP(buf_done) struct buf ours;
     json_error_t error;
+    buf_init(&ours, 16 * limits.max_bytes);
     if (text.bytes == 0 || text.bytes > limits.max_bytes || span_find(text, '\0') < text.bytes || deepest(text) > limits.max_depth)
         return;
     json_t *root = json_loadb(text.at, text.bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
@@ -94,7 +95,6 @@ static void agree(struct span text, const struct from_json *doc)
     if (doc == NULL)
         return;
     struct from_json_value value = from_json_root(doc);
-    buf_init(&ours, 16 * limits.max_bytes);
     require(from_json_write(&value, &ours));
     char *theirs = json_dumps(root, JSON_COMPACT | JSON_ENCODE_ANY);
     require(theirs != NULL && span_equal_text(buf_span(&ours), theirs));
