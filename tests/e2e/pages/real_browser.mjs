@@ -1,5 +1,6 @@
 // Debian's Chromium, led by a story line by line: a JSON command on standard input, a JSON answer on standard output. Its virtual authenticator is a laptop's
 // own: inside of it, with a screen lock that verifies the person.
+// Every name that ends in .example stands for this machine.
 // usage: node real_browser.mjs SPKI_HASH...     hashes of certificates' keys that the browser takes although no authority that it knows signed them
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,13 +10,13 @@ import { chromium } from "playwright-core";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const WAIT_MS = 60000;
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", headless: true,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", `--ignore-certificate-errors-spki-list=${process.argv.slice(2).join(",")}`] });
+  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--host-resolver-rules=MAP *.example 127.0.0.1", `--ignore-certificate-errors-spki-list=${process.argv.slice(2).join(",")}`] });
 let context, page, cdp, authenticator, faults = [];
 
-// A new profile: no cookies, an empty authenticator (or none).
-async function profile({ laptop = true, width = 1280, height = 800, script = true, synced = false }) {
+// A new profile: no cookies, an empty authenticator (or none). headers: what a proxy in front would add to its requests.
+async function profile({ laptop = true, width = 1280, height = 800, script = true, synced = false, headers = {}, dark = false }) {
   if (context) await context.close();
-  context = await browser.newContext({ reducedMotion: "reduce", viewport: { width, height }, javaScriptEnabled: script });
+  context = await browser.newContext({ reducedMotion: "reduce", viewport: { width, height }, javaScriptEnabled: script, extraHTTPHeaders: headers, colorScheme: dark ? "dark" : "light" });
   page = await context.newPage();
   faults = [];
   page.on("pageerror", (e) => faults.push(`script: ${e.message}`));
@@ -47,6 +48,7 @@ const commands = {
     return { url: page.url(), text: await page.innerText("body") };
   },
   async see() { return { url: page.url(), text: await page.innerText("body"), html: await page.content() }; },
+  async headers({ headers }) { await context.setExtraHTTPHeaders(headers); return {}; },
   async axe() { return { faults: await axeFaults() }; },
   async shot({ path }) { await page.screenshot({ path, fullPage: true }); return {}; },
   async faults() { return { faults }; },
