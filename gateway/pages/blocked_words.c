@@ -4,6 +4,9 @@
 
 static bool lets_in(const struct blocked *b) { return b->answer.decision.outcome != OUTCOME_DENY; }
 
+/* The device was shown, by something that is not sure enough for this app. */
+static bool is_weakly_shown(const struct blocked *b) { return b->answer.decision.rule == RULE_WEAK_PROOF && b->device != NULL; }
+
 struct span blocked_headline(const struct blocked *b)
 {
     struct arena *a = b->page.arena;
@@ -14,7 +17,8 @@ struct span blocked_headline(const struct blocked *b)
     case BLOCKED_GO_ON: return b->checking_s > 0 ? arena_format(a, "It is fixed. Open %.*s again", SPAN_ARGS(app)) : arena_format(a, "You can open %.*s now", SPAN_ARGS(app));
     case BLOCKED_UNCHECKED: return SPAN_LITERAL("We could not check your device");
     case BLOCKED_OUTAGE: return SPAN_LITERAL("Our check is not working");
-    case BLOCKED_DEVICE_UNKNOWN: return SPAN_LITERAL("We do not know this device yet");
+    case BLOCKED_DEVICE_UNKNOWN:
+        return is_weakly_shown(b) ? arena_format(a, "%.*s needs a surer sign of this device", SPAN_ARGS(app)) : SPAN_LITERAL("We do not know this device yet");
     case BLOCKED_PERSON_UNKNOWN: return SPAN_LITERAL("We do not know this account yet");
     case BLOCKED_APP_UNKNOWN: return SPAN_LITERAL("We do not know this app yet");
     }
@@ -105,6 +109,23 @@ static void write_devices(const struct page *p)
     html_raw(p->out, "</ul>\n");
 }
 
+/* What it was shown by can be on another device too: a cookie, or a credential that is copied. */
+static void write_weakly_shown(const struct blocked *b)
+{
+    const struct page *p = &b->page;
+    const struct decision *d = &b->answer.decision;
+    struct span app = words_app(d->app), device = words_device(b->device), me = page_me_link(p, b->link.expires_s);
+    HTML(p->out, "<p>We saw a sign that this is <bdi>{}</bdi>. But that sign could be on another device too, and {} {}.</p>\n", device, app,
+         lets_in(b) ? SPAN_LITERAL("soon wants one that cannot") : SPAN_LITERAL("wants one that cannot"));
+    blocked_write_go_on(b);
+    html_raw(p->out, "<h2>What to do</h2>\n<ol class=\"steps\">\n");
+    if (d->proof == PROOF_COOKIE && p->policy->proof[d->app->sensitivity] <= PROOF_WEBAUTHN && !span_empty(me))
+        HTML(p->out, "<li><a href=\"{}/key?device={}\">Set up to show <bdi>{}</bdi> by fingerprint or PIN</a>. That takes about 1 minute.</li>\n", me, b->device->id, device);
+    else
+        html_raw(p->out, "<li>Talk to a person. They can give this device a sign that stays on it: "), page_contact(p), html_raw(p->out, "</li>\n");
+    HTML(p->out, "<li>Open {} again.</li>\n</ol>\n", app);
+}
+
 static void write_device_unknown(const struct blocked *b)
 {
     const struct page *p = &b->page;
@@ -130,7 +151,7 @@ void blocked_write_state(const struct blocked *b)
     switch (b->state) {
     case BLOCKED_UNCHECKED: write_unchecked(b); return;
     case BLOCKED_OUTAGE: write_outage(b); return;
-    case BLOCKED_DEVICE_UNKNOWN: write_device_unknown(b); return;
+    case BLOCKED_DEVICE_UNKNOWN: is_weakly_shown(b) ? write_weakly_shown(b) : write_device_unknown(b); return;
     case BLOCKED_PERSON_UNKNOWN: html_raw(p->out, "<p>You are signed in, but this account is not in our list. A person has to add it. That takes a minute.</p>\n"); return;
     case BLOCKED_APP_UNKNOWN: html_raw(p->out, "<p>The app that you opened is not set up here yet. A person has to add it. It is not your device.</p>\n"); return;
     case BLOCKED_GO_ON:

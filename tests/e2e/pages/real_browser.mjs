@@ -44,7 +44,7 @@ const commands = {
   async press({ name }) { await page.getByRole("button", { name }).first().click(); return {}; },
   async follow({ name }) { await page.getByRole("link", { name }).first().click(); return {}; },
   async wait({ text }) {
-    await page.waitForFunction((wanted) => document.body && document.body.innerText.includes(wanted), text, { timeout: WAIT_MS });
+    await page.locator("body", { hasText: text }).waitFor({ timeout: WAIT_MS });
     return { url: page.url(), text: await page.innerText("body") };
   },
   async see() { return { url: page.url(), text: await page.innerText("body"), html: await page.content() }; },
