@@ -211,6 +211,7 @@ static enum err_code prove(struct http_request *r, const struct login *l, struct
     if (code == OK) {
         out->proof = known.credential.backup_eligible ? PROOF_WEBAUTHN_SYNCED : PROOF_WEBAUTHN;
         out->at_s = r->now_s;
+        out->credential = f.listed_id;
     }
     return code;
 }

@@ -91,8 +91,8 @@ static void write_how_to_show(const struct page *p, const struct device *d)
         if (!span_empty(query(p->r, "checked")))
             html_raw(p->out, "<p>It could not be seen just now. Is this another device, or a browser without the certificate? Then open this page there.</p>\n");
     }
-    HTML(p->out, "<p>Open this page on <bdi>{}</bdi>, in a browser that signs in to your apps there. Does the browser still not know the device? Talk to a person. They can send you a link "
-                 "that makes it known.</p>\n", words_device(d));
+    HTML(p->out, "<p>Is this another device? Then open this page on <bdi>{}</bdi>, in a browser that signs in to your apps there. Is it the right one, and still not known? Talk to a person. "
+                 "They can send you a link that makes it known.</p>\n", words_device(d));
 }
 
 static void write_listed(const struct page *p, const struct device *d, const struct credential *c)
