@@ -268,6 +268,7 @@ static void start_over(struct enrolling *e, struct device *d)
     d->owner_source = span_empty(e->person) ? SPAN_NONE : SPAN_LITERAL("enroll_secret");
     d->owner_since_s = span_empty(e->person) ? 0 : e->now_s;
     d->group = keep(e, d, e->group);
+    e->memory_short = !device_drop_credentials(d) || e->memory_short; /* what its browsers showed is over with the life before */
 }
 
 static void make_unknown(struct enrolling *e, struct device *d)

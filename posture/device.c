@@ -464,6 +464,22 @@ bool device_drop_credential(struct device *d, enum credential_kind kind, struct 
     return true;
 }
 
+bool device_drop_credentials(struct device *d)
+{
+    struct identifier *all = arena_array(&d->arena, d->identifier_count + 1, sizeof *all);
+    size_t count = 0;
+    if (all == NULL)
+        return false;
+    for (size_t i = 0; i < d->identifier_count; i++)
+        if (!span_equal_text(d->identifiers[i].kind, "webauthn"))
+            all[count++] = d->identifiers[i];
+    d->identifiers = all;
+    d->identifier_count = count;
+    d->credentials = NULL;
+    d->credential_count = 0;
+    return true;
+}
+
 /* ---- on and off ---- */
 
 static bool is_failing(const struct device *d, int64_t *since_s)

@@ -106,6 +106,8 @@ const struct credential *device_credential(const struct device *d, enum credenti
  * longest; false when none can go or memory is short. */
 bool device_put_credential(struct device *d, const struct credential *c);
 bool device_drop_credential(struct device *d, enum credential_kind kind, struct span id); /* false: it was not there */
+/* All of them, with the identifiers of kind "webauthn" that stand for some: the device starts a new life. False when memory is short. */
+bool device_drop_credentials(struct device *d);
 /* Normalises by kind; false for values that identify nothing (empty, generic serials, placeholder UUIDs: docs/agents.md). */
 bool identifier_normalize(struct span kind, struct span raw, struct arena *a, struct span *value);
 /* It spoke at now: extends or opens an on stretch. True when the record should be committed (a gap while failing). */

@@ -452,6 +452,8 @@ static void a_deleted_device_enrols_cleanly(void **state)
     buf_init(&body, 65536);
     to_json_init(&json, &body);
     d->removed = true;
+    const struct credential browser = { .kind = CREDENTIAL_COOKIE, .id = SPAN_LITERAL("c_1"), .person = d->owner, .created_s = 1 };
+    assert_true(device_put_credential(d, &browser));
     device_to_json(d, &json);
     struct event event = { .id = SPAN_LITERAL("e_aaaaaaaaaaaaaaaaaaaaaaaaaa"), .at_ms = 1, .type = SPAN_LITERAL("device.removed"), .device = d->id };
     struct commit commit = { RECORD_DEVICE, d->id, d->version, buf_span(&body), &event, 1, 0 };
@@ -462,6 +464,7 @@ static void a_deleted_device_enrols_cleanly(void **state)
     CLEANUP(device_freep) struct device *back = stored(w, id_of(w, enroll(w, &laptop)));
     assert_false(back->removed);
     assert_true(span_empty(back->owner));
+    assert_int_equal(back->credential_count, 0); /* browsers that were known before prove nothing */
 }
 
 /* ---- who asks ---- */

@@ -321,6 +321,10 @@ static void credentials_come_and_go(void **state)
     assert_int_equal(d->credential_count, 1);
     assert_written(d, "{\"platform\":\"unknown\",\"id\":\"d\",\"credentials\":[[\"cookie\",\"c_2\",\"p_1\",7]]}");
     device_free(d);
+    d = read_device("{\"id\":\"d\",\"identifiers\":[[\"serial\",\"S1\"],[\"webauthn\",\"00ff\"]],\"credentials\":[[\"cookie\",\"c_1\",\"p_1\",5],[\"webauthn\",\"AQID\",\"p_1\",5]]}", true);
+    assert_true(device_drop_credentials(d));
+    assert_written(d, "{\"platform\":\"unknown\",\"id\":\"d\",\"identifiers\":[[\"serial\",\"S1\"]]}");
+    device_free(d);
 }
 
 static void a_full_list_loses_what_is_unused_for_longest(void **state)
