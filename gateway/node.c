@@ -3,6 +3,7 @@
 #include "connectors/store/redis_child.h"
 #include "connectors/store/redis_store.h"
 #include "gateway/allowance.h"
+#include "gateway/callers.h"
 #include "gateway/decision_log.h"
 #include "gateway/doors/device_certificates.h"
 #include "gateway/doors/okta_watch.h"
@@ -144,6 +145,8 @@ static enum err_code make_parts(struct running *run, struct err *err)
         feed_watch(node->feed, SPAN_LITERAL("signing_keys"), load_signing_keys, node->signing);
     if (code == OK)
         code = key_fetcher_new(node, &node->keys, err);
+    if (code == OK)
+        code = callers_new(&run->options->callers, node->keys, &run->log, &node->callers, err);
     return code;
 }
 
@@ -274,9 +277,9 @@ static void plan_listeners(struct running *run, bool configured)
         public_kinds |= LISTENER_ADMIN;
     add_listener(run, &o->public_listener, public_kinds);
     if (!span_empty(o->internal_listener.address))
-        add_listener(run, &o->internal_listener, LISTENER_INTERNAL);
+        add_listener(run, &o->internal_listener, LISTENER_INTERNAL)->client_ca_pem = o->internal_listener.client_ca;
     if (!span_empty(o->admin_listener.address))
-        add_listener(run, &o->admin_listener, LISTENER_ADMIN);
+        add_listener(run, &o->admin_listener, LISTENER_ADMIN)->client_ca_pem = o->admin_listener.client_ca;
     add_device_listener(run);
 }
 
@@ -354,6 +357,7 @@ static void undo(struct running *run)
     feed_free(node->feed);
     signing_ring_free(node->signing);
     key_fetcher_free(node->keys);
+    callers_free(node->callers);
     directory_free(node->directory);
     calendar_free(node->calendar);
     metrics_free(node->metrics);

@@ -21,9 +21,11 @@ static const struct option server_rows[] = {
     { .name = "listen.internal.address", .kind = OPTION_TEXT, .offset = AT(internal_listener.address), .example = "\"127.0.0.1:8445\"", .help = "The decision API and forward-auth; plain HTTP unless tls is given. Absent: the public listener carries it." },
     { .name = "listen.internal.tls.certificate", .kind = OPTION_FILE, .offset = AT(internal_listener.tls.certificate), .example = "file:/etc/postern/tls.crt", .help = "Certificate chain, PEM." },
     { .name = "listen.internal.tls.key", .kind = OPTION_FILE, .offset = AT(internal_listener.tls.key), .example = "file:/etc/postern/tls.key", .help = "Its private key, PEM." },
+    { .name = "listen.internal.client_ca", .kind = OPTION_FILE, .offset = AT(internal_listener.client_ca), .example = "file:/etc/postern/callers-ca.crt", .help = "The CA whose client certificates callers may show there, PEM; needs tls. Not the devices' CA." },
     { .name = "listen.admin.address", .kind = OPTION_TEXT, .offset = AT(admin_listener.address), .example = "\"127.0.0.1:8446\"", .help = "The administration API over TCP, with an API key of scope admin; plain HTTP unless tls is given. Absent: admin.sock in the state folder only (without a configuration file the public listener carries it)." },
     { .name = "listen.admin.tls.certificate", .kind = OPTION_FILE, .offset = AT(admin_listener.tls.certificate), .example = "file:/etc/postern/tls.crt", .help = "Certificate chain, PEM." },
     { .name = "listen.admin.tls.key", .kind = OPTION_FILE, .offset = AT(admin_listener.tls.key), .example = "file:/etc/postern/tls.key", .help = "Its private key, PEM." },
+    { .name = "listen.admin.client_ca", .kind = OPTION_FILE, .offset = AT(admin_listener.client_ca), .example = "file:/etc/postern/callers-ca.crt", .help = "The CA whose client certificates callers may show there, PEM; needs tls." },
     { .name = "trusted_proxies", .kind = OPTION_LIST, .offset = AT(trusted_proxies), .example = "[127.0.0.1, \"10.0.0.0/8\"]", .help = "Addresses whose X-Postern-Person, client certificate and X-Forwarded-* headers are believed. Default: none." },
     { .name = "state", .kind = OPTION_TEXT, .offset = AT(state), .example = "/var/lib/postern", .help = "Folder for admin.sock, the made certificate, the made root key and the embedded Redis. Default: /var/lib/postern when that can be written, else ./postern-state." },
     { .name = "root_key", .kind = OPTION_FILE, .offset = AT(root_key), .example = "file:/etc/postern/root.key", .help = "32 bytes (or 64 hex digits), the same on every node. Made at first start with the embedded Redis; required with an external one." },
@@ -68,6 +70,7 @@ size_t options_groups(struct postern_options *o, struct option_group groups[OPTI
     groups[2] = (struct option_group){ "Store", store_rows, sizeof store_rows / sizeof store_rows[0], o };
     groups[3] = (struct option_group){ "Slack", slack_rows, sizeof slack_rows / sizeof slack_rows[0], o };
     groups[4] = (struct option_group){ "Webhooks", webhook_rows, sizeof webhook_rows / sizeof webhook_rows[0], o };
+    groups[5] = (struct option_group){ "Callers", caller_rows, caller_row_count, &o->callers };
     return OPTION_GROUPS;
 }
 
@@ -139,6 +142,22 @@ static bool check_device_rules(const struct postern_options *o, struct span file
     return false;
 }
 
+/* A certificate is shown within TLS or not at all. */
+static bool check_client_ca(const struct postern_options *o, struct span file, struct mistakes *mistakes)
+{
+    const struct { const char *name; const struct listener_options *l; } listeners[] = { { "internal", &o->internal_listener }, { "admin", &o->admin_listener } };
+    const struct yaml_node place = { .file = file };
+    bool good = true;
+    for (size_t i = 0; i < sizeof listeners / sizeof listeners[0]; i++) {
+        const struct listener_options *l = listeners[i].l;
+        if (span_empty(l->client_ca) || (!span_empty(l->address) && !span_empty(l->tls.certificate)))
+            continue;
+        yaml_mistake(mistakes, &place, "listen.%s.client_ca needs listen.%s.address and listen.%s.tls", listeners[i].name, listeners[i].name, listeners[i].name);
+        good = false;
+    }
+    return good;
+}
+
 bool options_read_text(struct postern_options *o, struct span text, struct span file, bool read_secrets, struct mistakes *mistakes)
 {
     struct option_group groups[OPTION_GROUPS];
@@ -152,6 +171,8 @@ bool options_read_text(struct postern_options *o, struct span text, struct span 
     default_state(o);
     default_public_url(o);
     default_device_url(o);
+    good = check_client_ca(o, file, mistakes) && good;
+    good = caller_options_check(&o->callers, file, mistakes) && good;
     return check_device_rules(o, file, mistakes) && good;
 }
 

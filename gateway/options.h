@@ -2,17 +2,19 @@
 #ifndef GATEWAY_OPTIONS_H
 #define GATEWAY_OPTIONS_H
 #include "config/option.h"
+#include "gateway/callers.h"
 #include "gateway/doors/device_certificates.h"
 #include "gateway/node.h"
 
 struct tls_files { struct span certificate, key; };           /* PEM */
-struct listener_options { struct span address; struct tls_files tls; };
+struct listener_options { struct span address; struct tls_files tls; struct span client_ca; /* PEM; of callers, not of devices */ };
 struct webhook_config { struct span id, url, secret, old_secret; struct option_list events; bool allow_private; };
 struct postern_options {
     struct arena arena;                                       /* texts */
     struct span public_url, state, policy, root_key;          /* policy: a path; root_key: 32 bytes, or 64 hex digits */
     struct listener_options public_listener, device_listener, internal_listener, admin_listener;
     struct device_certificate_options device_certificates;    /* gateway/doors/device_certificates.c has its rows */
+    struct caller_options callers;                            /* gateway/callers.c has their rows */
     struct option_list trusted_proxies;
     struct span redis_url, redis_user, redis_password, durability, redis_server;
     struct span slack_token, slack_signing_secret, slack_api_url;
@@ -21,7 +23,7 @@ struct postern_options {
     struct span log_level;
 };
 /* The rows as groups over `o`, for loading and describing; `groups` has room for OPTION_GROUPS. */
-enum { OPTION_GROUPS = 5 };
+enum { OPTION_GROUPS = 6 };
 size_t options_groups(struct postern_options *o, struct option_group groups[OPTION_GROUPS]);
 /* Reads `path` (NULL: defaults). False when something is wrong; mistakes say everything. options_done() frees either way. */
 bool options_read(struct postern_options *o, const char *path, bool read_secrets, struct mistakes *mistakes);

@@ -88,7 +88,8 @@ static enum err_code read_fact(const struct http_request *r, const struct from_j
 
 static struct span caller_text(const struct http_request *r)
 {
-    return arena_format(r->arena, "%s:%.*s", r->caller.kind == CALLER_API_KEY ? "api" : "socket", SPAN_ARGS(r->caller.id));
+    static const char *const kinds[] = { [CALLER_NONE] = "nobody", [CALLER_API_KEY] = "api", [CALLER_SOCKET] = "socket", [CALLER_TOKEN] = "token", [CALLER_CERTIFICATE] = "certificate" };
+    return arena_format(r->arena, "%s:%.*s", kinds[r->caller.kind], SPAN_ARGS(r->caller.id));
 }
 
 static bool names_twice(const struct push *p, size_t last)

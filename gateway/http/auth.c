@@ -1,5 +1,6 @@
 #include "gateway/http/auth.h"
 
+#include "gateway/callers.h"
 #include "gateway/node.h"
 
 /* "pst_" id "_" secret: the secret's length is fixed, so an id may hold any of its letters. */
@@ -97,23 +98,32 @@ enum err_code auth_door_secret(const struct http_request *r, struct span door, s
     return code;
 }
 
+/* Three parts with dots between (RFC 7515 section 7.1); no API key has a dot. */
+static bool looks_like_token(struct span text) { return span_find(text, '.') < text.bytes; }
+
+static enum err_code check_certificate(struct http_request *r, struct err *err)
+{
+    enum err_code code = r->node->callers != NULL ? callers_certificate(r->node->callers, r, err) : ERR_NOT_FOUND;
+    return code != ERR_NOT_FOUND ? code : err_set(err, ERR_UNAUTHORIZED, "an API key is needed: Authorization: Bearer pst_...");
+}
+
 static enum err_code identify(struct http_request *r, unsigned scope, struct err *err)
 {
     struct span token;
     if (r->caller.kind == CALLER_SOCKET)
         return OK; /* the server checked the peer's uid */
     if (!request_has_header(r, "Authorization"))
-        return err_set(err, ERR_UNAUTHORIZED, "an API key is needed: Authorization: Bearer pst_...");
+        return check_certificate(r, err);
     if (!read_bearer(r, scope, &token))
         return err_set(err, ERR_UNAUTHORIZED, "this is not an API key");
-    return check_key(r, token, err);
+    return looks_like_token(token) && r->node->callers != NULL ? callers_token(r->node->callers, r, token, err) : check_key(r, token, err);
 }
 
 static enum err_code has_scope(const struct http_request *r, unsigned scope, struct err *err)
 {
     unsigned has = r->caller.kind == CALLER_SOCKET ? SCOPE_ALL : r->caller.scopes;
     if ((has & scope) != scope)
-        return err_set(err, ERR_DENIED, "this needs an API key with scope %s", scope_name(scope & ~has));
+        return err_set(err, ERR_DENIED, "this needs the scope %s", scope_name(scope & ~has));
     return OK;
 }
 

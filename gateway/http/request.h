@@ -12,11 +12,11 @@ enum listener_kind { LISTENER_PUBLIC = 1, LISTENER_DEVICE = 2, LISTENER_INTERNAL
 enum { HTTP_MAX_HEADERS = 64, HTTP_MAX_PARAMS = 4, REQUEST_ID_BYTES = 64 };
 
 struct http_header { struct span name, value; };
-/* Who asks, once known: by API key, by the admin socket's peer uid, later by certificate or access token. */
+/* Who asks, once known: by API key, by the admin socket's peer uid, by an access token, or by a client certificate. */
 struct caller {
-    enum { CALLER_NONE, CALLER_API_KEY, CALLER_SOCKET } kind;
-    struct span id;                 /* key id, or "uid:0" */
-    struct span label;
+    enum { CALLER_NONE, CALLER_API_KEY, CALLER_SOCKET, CALLER_TOKEN, CALLER_CERTIFICATE } kind;
+    struct span id;                 /* key id, "uid:0", "<issuer>:<client>", or the row in `callers` */
+    struct span label;              /* the key's; the token's subject; the certificate's subject */
     unsigned scopes;                /* enum api_scope */
     struct span door;               /* id of the door that an API key was made for; empty: none */
 };

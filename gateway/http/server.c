@@ -1,5 +1,6 @@
 #include "gateway/http/server_parts.h"
 
+#include "connectors/identity/client_trust.h"
 #include "gateway/worker.h"
 
 #include <errno.h>
@@ -249,7 +250,11 @@ static enum err_code copy_pem(struct server *s, struct err *err)
     s->key = span_dup(o->key_pem);
     s->client_ca = span_empty(o->client_ca_pem) ? NULL : span_dup(o->client_ca_pem);
     bool copied = s->certificate != NULL && s->key != NULL && (span_empty(o->client_ca_pem) || s->client_ca != NULL);
-    return copied ? OK : err_set(err, ERR_MEMORY, "certificate of a listener");
+    if (!copied)
+        return err_set(err, ERR_MEMORY, "certificate of a listener");
+    const struct client_trust_source source = { .ca_pem = o->client_ca_pem };
+    bool callers = s->client_ca != NULL && (o->kinds & LISTENER_DEVICE) == 0;
+    return !callers || client_trust_new(&source, &s->caller_trust, err) == OK ? OK : err_wrap(err, "client_ca of the listener on %.*s", SPAN_ARGS(o->address));
 }
 
 static enum err_code open_listener(struct server *s, struct err *err)
@@ -366,6 +371,7 @@ void server_free(struct server *s)
     if (s->key != NULL)
         secret_free(s->key, strlen(s->key));
     free(s->client_ca);
+    client_trust_free(s->caller_trust);
     pthread_mutex_destroy(&s->wake_lock);
     free(s);
 }

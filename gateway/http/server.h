@@ -10,7 +10,7 @@ struct server_options {
     struct span address;            /* "127.0.0.1:8443", "[::1]:8443", "0.0.0.0:8443", or a unix socket path for LISTENER_SOCKET */
     unsigned kinds;                 /* enum listener_kind bits this listener carries */
     struct span certificate_pem, key_pem; /* empty: plain HTTP */
-    struct span client_ca_pem;      /* device listener: asks for a client certificate */
+    struct span client_ca_pem;      /* asks for a client certificate; on the device listener node->device_certificates checks it, elsewhere this CA alone */
     unsigned connections;           /* limit, default 20,000 divided by workers */
     int64_t idle_timeout_s, request_timeout_ms; /* 30, 20,000: a slow body is answered 408 after the second, however it trickles */
     int64_t slow_timeout_ms;        /* 30,000: the slow lane has that long, then 503 */

@@ -48,11 +48,14 @@ static struct shown_certificate *copy_peers(const gnutls_datum_t *peers, unsigne
 static void check(const struct connection *c, struct shown_certificate *shown, int64_t now_s)
 {
     struct device_certificates *d = c->server->node->device_certificates;
-    unsigned generation = device_certificates_generation(d);
+    const struct client_trust *callers = c->server->caller_trust;
+    unsigned generation = callers != NULL ? 0 : device_certificates_generation(d);
     struct err err;
     if (shown->checked_s != 0 && shown->generation == generation && now_s - shown->checked_s < CHECK_AGAIN_S)
         return;
-    if (device_certificates_check(d, shown->leaf, shown->chain, shown->chain_count, now_s, &shown->refused, &err) == OK)
+    enum err_code code = callers != NULL ? client_trust_check(callers, shown->leaf, shown->chain, shown->chain_count, now_s, &shown->refused, &err)
+                                         : device_certificates_check(d, shown->leaf, shown->chain, shown->chain_count, now_s, &shown->refused, &err);
+    if (code == OK)
         shown->refused = NULL;
     shown->generation = generation;
     shown->checked_s = now_s;

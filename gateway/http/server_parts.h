@@ -80,6 +80,7 @@ struct server {
     struct server_options options;
     struct MHD_Daemon *daemon;
     char *certificate, *key, *client_ca; /* with the terminator that libmicrohttpd needs */
+    struct client_trust *caller_trust; /* NULL on the device listener: its trust is the node's and changes */
     struct network *proxies;
     size_t proxy_count;
     int epoll_fd;
