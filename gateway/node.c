@@ -402,7 +402,8 @@ static enum err_code start(struct running *run, bool configured, const volatile 
         code = make_certificate(run, err);
     if (code == OK)
         code = start_workers(run, err); /* answers while the directory loads: a miss is read from the store */
-    wait_until_loaded(run, stop_flag);
+    if (code == OK)
+        wait_until_loaded(run, stop_flag);
     if (code == OK && !*stop_flag)
         code = make_signing_keys(run, err);
     if (code == OK && !*stop_flag)
