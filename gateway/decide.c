@@ -112,7 +112,8 @@ void decide(const struct http_request *r, const struct question *q, struct decis
     fill_input(r, q, devices, &in);
     decision_make(&in, r->arena, step, context, &out->decision);
     decision_ring_random(ring, random);
-    decision_new_id(r->now_ms, home_partition(r->node, &in, out), random, id);
+    unsigned partition = home_partition(r->node, &in, out);
+    decision_new_id(r->now_ms, partition, random, id);
     out->id = arena_copy_text(r->arena, id);
     out->policy_version = in.policy != NULL ? span_of(in.policy->version) : SPAN_NONE;
     if (out->decision.outcome != OUTCOME_ALLOW || out->decision.standing_count > 0)
@@ -123,7 +124,7 @@ void decide(const struct http_request *r, const struct question *q, struct decis
         expect_a_fix(r, out->decision.device);
     count(r->node->counters, &out->decision);
     if (ring != NULL)
-        (void)decision_ring_put(ring, &in, &out->decision, out->id, q->door, span_of(r->id));
+        (void)decision_ring_put(ring, &in, &out->decision, &(struct decision_stamp){ out->id, q->door, span_of(r->id), r->now_ms, partition });
 }
 
 /* Reasons are objects keyed by language tag (docs/api.md). */

@@ -84,17 +84,17 @@ unsigned decision_log_partition(const struct decision_log *log, enum record_kind
     return log != NULL && log->store != NULL ? log->store->ops->partition_of(log->store, kind, id) : 0;
 }
 
-static void fill_note(struct note *n, const struct decision_input *in, const struct decision *d, struct span id, struct span door, struct span request_id)
+static void fill_note(struct note *n, const struct decision_input *in, const struct decision *d, const struct decision_stamp *stamp)
 {
-    copy_text(n->id, sizeof n->id, id);
+    copy_text(n->id, sizeof n->id, stamp->id);
     copy_text(n->person, sizeof n->person, in->person != NULL ? in->person->id : SPAN_NONE);
     copy_text(n->asked, sizeof n->asked, in->person != NULL ? SPAN_NONE : in->person_asked);
     copy_text(n->device, sizeof n->device, d->device != NULL ? d->device->id : SPAN_NONE);
     copy_text(n->app, sizeof n->app, in->app != NULL ? in->app->id : in->app_asked);
-    copy_text(n->door, sizeof n->door, door);
+    copy_text(n->door, sizeof n->door, stamp->door);
     copy_text(n->rung, sizeof n->rung, d->rung);
     copy_text(n->policy, 13, in->policy != NULL ? span_of(in->policy->version) : SPAN_NONE);
-    copy_text(n->request, sizeof n->request, request_id);
+    copy_text(n->request, sizeof n->request, stamp->request);
     copy_text(n->reason, sizeof n->reason, d->reason_admin);
     for (size_t i = 0; i < NOTE_CHECKS; i++) /* an empty one ends the list */
         n->checks[i][0] = '\0';
@@ -105,21 +105,18 @@ static void fill_note(struct note *n, const struct decision_input *in, const str
     n->rule = d->rule;
     n->proof = d->proof;
     n->stale = d->stale;
-    int64_t at_ms = 0;
-    unsigned partition = 0;
-    (void)decision_id_place(id, &at_ms, &partition);
-    n->at_ms = at_ms;
-    n->partition = partition;
+    n->at_ms = stamp->at_ms;
+    n->partition = stamp->partition;
 }
 
-bool decision_ring_put(struct decision_ring *ring, const struct decision_input *in, const struct decision *d, struct span id, struct span door, struct span request_id)
+bool decision_ring_put(struct decision_ring *ring, const struct decision_input *in, const struct decision *d, const struct decision_stamp *stamp)
 {
     size_t head = atomic_load_explicit(&ring->head, memory_order_relaxed), tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
     if (head - tail == RING_NOTES) {
         counter_add(ring->counters, COUNT_DECISION_RING_FULL, 1);
         return false;
     }
-    fill_note(&ring->notes[head % RING_NOTES], in, d, id, door, request_id);
+    fill_note(&ring->notes[head % RING_NOTES], in, d, stamp);
     atomic_store_explicit(&ring->head, head + 1, memory_order_release);
     return true;
 }

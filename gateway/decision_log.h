@@ -10,8 +10,10 @@ struct decision_ring;
 unsigned decision_log_partition(const struct decision_log *log, enum record_kind kind, struct span id);
 /* The ring belongs to one thread: a worker, or one of the slow lane. Owned by the log. NULL when memory is short. */
 struct decision_ring *decision_log_ring(struct decision_log *log);
-/* Copies what the event needs; false when it was not recorded by rule or for want of room. `id` is the decision's. */
-bool decision_ring_put(struct decision_ring *ring, const struct decision_input *in, const struct decision *d, struct span id, struct span door, struct span request_id);
+/* Which decision of which request: the id, and what it was made from. */
+struct decision_stamp { struct span id, door, request; int64_t at_ms; unsigned partition; };
+/* Copies what the event needs; false when it was not recorded by rule or for want of room. */
+bool decision_ring_put(struct decision_ring *ring, const struct decision_input *in, const struct decision *d, const struct decision_stamp *stamp);
 /* Random bytes for an id, drawn in advance for many; `ring` NULL: drawn now. Its thread. */
 void decision_ring_random(struct decision_ring *ring, uint8_t random[DECISION_RANDOM_BYTES]);
 MUST_CHECK enum err_code decision_log_new(const struct node *node, struct decision_log **out, struct err *err);

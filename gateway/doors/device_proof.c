@@ -209,9 +209,30 @@ static bool device_of_header(struct intake *in, struct span *id)
     return take_device(in->r, in->out, "header", name, id);
 }
 
+/* Looks at the first letter before it counts the others. */
+static bool is_named(struct span header, const char *name)
+{
+    return name != NULL && header.bytes > 0 && ((header.at[0] ^ name[0]) & ~0x20) == 0 && span_equal_fold(header, span_of(name));
+}
+
+/* Nearly all requests carry none of these headers. */
+static bool has_any_header(const struct http_request *r)
+{
+    for (size_t i = 0; i < r->header_count; i++) {
+        for (int h = 0; h < CERTIFICATE_HEADERS; h++) {
+            const char *name = certificate_header_name((enum certificate_header)h), *about = certificate_header_about((enum certificate_header)h);
+            if (is_named(r->headers[i].name, name) || is_named(r->headers[i].name, about))
+                return true;
+        }
+    }
+    return false;
+}
+
 static bool from_headers(struct http_request *r, struct device_proof *out, struct span *id)
 {
     struct intake in = { .r = r, .out = out };
+    if (!has_any_header(r))
+        return false;
     read_headers(&in);
     out->shown = out->shown || in.any || in.spoiled;
     return in.any && !in.spoiled && is_vouched_for(&in) && device_of_header(&in, id);
@@ -244,7 +265,7 @@ static bool from_cookie(struct http_request *r, struct device_proof *out)
 {
     struct device_cookie cookie = { 0 };
     struct err err;
-    enum err_code code = device_cookie_read(r, &cookie, &err);
+    enum err_code code = request_has_header(r, "Cookie") ? device_cookie_read(r, &cookie, &err) : ERR_NOT_FOUND;
     if (code == ERR_NOT_FOUND)
         return false;
     const char *reason = code == OK ? check_cookie(r, &cookie) : code == ERR_EXPIRED ? "expired" : code == ERR_INPUT ? "doubled_cookie" : "broken";

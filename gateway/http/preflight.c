@@ -11,42 +11,30 @@ static struct refusal bad(const char *detail) { return (struct refusal){ 400, de
 
 /* ---- characters ---- */
 
-static bool is_visible(char c) { return c > 0x20 && c < 0x7f; }
+/* What each byte may be part of. */
+enum { IN_VISIBLE = 1, IN_TOKEN = 2 /* RFC 9110 section 5.6.2 */, IN_VALUE = 4 /* section 5.5: visible bytes, space, tab, and obs-text */,
+       IN_HOST = 8, IN_TARGET = 16 /* of a target, as it is */ };
+#define WORD (IN_VISIBLE | IN_TOKEN | IN_VALUE | IN_HOST | IN_TARGET) /* letters, digits, '-' and a few more are fine everywhere */
+#define SAID (IN_VISIBLE | IN_VALUE)
+static const unsigned char kinds[256] = {
+    ['\t'] = IN_VALUE, [' '] = IN_VALUE, ['0' ... '9'] = WORD, ['A' ... 'Z'] = WORD, ['a' ... 'z'] = WORD, ['-'] = WORD, ['.'] = WORD, ['_'] = WORD,
+    ['!'] = SAID | IN_TOKEN | IN_TARGET, ['"'] = SAID, ['#'] = SAID | IN_TOKEN, ['$'] = SAID | IN_TOKEN | IN_TARGET, ['%'] = SAID | IN_TOKEN | IN_TARGET,
+    ['&'] = SAID | IN_TOKEN | IN_TARGET, ['\''] = SAID | IN_TOKEN | IN_TARGET, ['('] = SAID | IN_TARGET, [')'] = SAID | IN_TARGET, ['*'] = SAID | IN_TOKEN | IN_TARGET,
+    ['+'] = SAID | IN_TOKEN | IN_TARGET, [','] = SAID | IN_TARGET, ['/'] = SAID | IN_TARGET, [':'] = SAID | IN_HOST | IN_TARGET, [';'] = SAID | IN_TARGET, ['<'] = SAID,
+    ['='] = SAID | IN_TARGET, ['>'] = SAID, ['?'] = SAID | IN_TARGET, ['@'] = SAID | IN_TARGET, ['['] = SAID | IN_HOST | IN_TARGET, ['\\'] = SAID, [']'] = SAID | IN_HOST | IN_TARGET,
+    ['^'] = SAID | IN_TOKEN | IN_TARGET, ['`'] = SAID | IN_TOKEN | IN_TARGET, ['{'] = SAID | IN_TARGET, ['|'] = SAID | IN_TOKEN | IN_TARGET, ['}'] = SAID | IN_TARGET,
+    ['~'] = SAID | IN_TOKEN | IN_TARGET, [0x80 ... 0xff] = IN_VALUE,
+};
 
-/* Letters, digits and '-': nearly every byte of a head, and fine in every part of one. Looked at first. */
-static bool is_common(char c)
+static bool all_in(struct span s, unsigned kind)
 {
-    char small = (char)(c | 0x20);
-    return (small >= 'a' && small <= 'z') || (c >= '0' && c <= '9') || c == '-';
-}
-
-static bool all_visible(struct span s)
-{
+    unsigned common = kind;
     for (size_t i = 0; i < s.bytes; i++)
-        if (!is_visible(s.at[i]))
-            return false;
-    return true;
+        common &= kinds[(unsigned char)s.at[i]];
+    return common != 0;
 }
 
-/* RFC 9110 section 5.6.2 */
-static bool is_token(struct span s)
-{
-    for (size_t i = 0; i < s.bytes; i++)
-        if (!is_common(s.at[i]) && (!is_visible(s.at[i]) || strchr("\"(),/:;<=>?@[\\]{}", s.at[i]) != NULL))
-            return false;
-    return s.bytes > 0;
-}
-
-/* RFC 9110 section 5.5: visible bytes, space, tab, and obs-text. */
-static bool is_field_value(struct span s)
-{
-    for (size_t i = 0; i < s.bytes; i++) {
-        unsigned char c = (unsigned char)s.at[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
-}
+static bool is_token(struct span s) { return all_in(s, IN_TOKEN) && s.bytes > 0; }
 
 static int hex_value(char c)
 {
@@ -59,7 +47,7 @@ static int hex_value(char c)
 
 bool preflight_request_id(struct span value)
 {
-    return value.bytes >= 1 && value.bytes <= REQUEST_ID_BYTES && all_visible(value);
+    return value.bytes >= 1 && value.bytes <= REQUEST_ID_BYTES && all_in(value, IN_VISIBLE);
 }
 
 /* ---- header checks ---- */
@@ -71,13 +59,7 @@ static struct span without_port(struct span host)
     return span_slice(host, 0, span_find(host, ':'));
 }
 
-static bool is_host_name(struct span name)
-{
-    for (size_t i = 0; i < name.bytes; i++)
-        if (!is_common(name.at[i]) && (!is_visible(name.at[i]) || strchr("\"#%/<>?@\\^`{|},;=()'*+!$&~", name.at[i]) != NULL))
-            return false;
-    return name.bytes >= 1 && name.bytes <= 253;
-}
+static bool is_host_name(struct span name) { return all_in(name, IN_HOST) && name.bytes >= 1 && name.bytes <= 253; }
 
 static bool is_host(struct span host)
 {
@@ -171,10 +153,10 @@ static struct refusal check_header(const struct preflight_input *in, const struc
 {
     if (h->name.bytes > PREFLIGHT_NAME_BYTES || !is_token(h->name))
         return bad("a header name is malformed or too long");
-    if (h->value.bytes > PREFLIGHT_VALUE_BYTES || !is_field_value(h->value))
+    if (h->value.bytes > PREFLIGHT_VALUE_BYTES || !all_in(h->value, IN_VALUE))
         return bad("a header value is malformed or too long");
     for (size_t i = 0; i < CHECKS; i++) {
-        if (!span_equal_fold(h->name, checks[i].name))
+        if (h->name.bytes != checks[i].name.bytes || !span_equal_fold(h->name, checks[i].name))
             continue;
         if (seen[i])
             return bad(checks[i].twice);
@@ -218,15 +200,6 @@ static struct refusal check_version(const struct preflight_input *in)
 {
     bool known = span_equal_text(in->version, "HTTP/1.1") || span_equal_text(in->version, "HTTP/1.0");
     return known ? fine : bad("only HTTP/1.1 and HTTP/1.0 are spoken here");
-}
-
-/* Bytes that no part of a target may hold as they are. */
-static bool is_target(struct span s)
-{
-    for (size_t i = 0; i < s.bytes; i++)
-        if (!is_common(s.at[i]) && (!is_visible(s.at[i]) || strchr("\\\"#<>", s.at[i]) != NULL))
-            return false;
-    return true;
 }
 
 /* Decodes each escape once. What an escape must not be: a control byte, '/', '\' (they would make other segments than the proxy in
@@ -288,7 +261,7 @@ static struct refusal read_target(const struct preflight_input *in, struct arena
         return bad("the request target is too long");
     if (span_empty(in->target) || in->target.at[0] != '/')
         return bad("the request target must start with /");
-    if (!is_target(in->target))
+    if (!all_in(in->target, IN_TARGET))
         return bad("the request target has a forbidden byte");
     return read_path(out->path, arena, out);
 }

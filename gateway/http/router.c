@@ -2,6 +2,8 @@
 
 #include "gateway/node.h"
 
+#include <string.h>
+
 static const struct route_table *const all_tables[] = {
     &health_routes, &authzen_routes, &posture_routes, &forward_auth_routes, &okta_hook_routes, &osquery_routes, &fact_routes, &event_routes, &me_routes, &admin_routes, &signing_key_routes, &login_routes, &oidc_routes,
 };
@@ -69,4 +71,20 @@ struct route_match router_find(struct http_request *r)
         r->listener = (enum listener_kind)(common & -common);
     }
     return s.match;
+}
+
+struct route_match router_find_again(struct route_memory *memory, struct http_request *r)
+{
+    enum http_method method = route_method(r->method);
+    const struct route **slot = &memory->routes[span_hash(r->path, (uint64_t)method) % ROUTE_MEMORY];
+    const struct route *known = *slot;
+    unsigned common = known != NULL ? known->listeners & (unsigned)r->listener : 0;
+    if (common != 0 && known->method == method && span_equal_text(r->path, known->path)) {
+        r->listener = (enum listener_kind)(common & -common);
+        return (struct route_match){ .route = known, .path_known = true, .style = known->style };
+    }
+    struct route_match match = router_find(r);
+    if (match.route != NULL && strchr(match.route->path, '{') == NULL)
+        *slot = match.route;
+    return match;
 }

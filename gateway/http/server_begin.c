@@ -170,7 +170,7 @@ bool exchange_begin(struct exchange *x, const char *method, const char *version,
     x->request.path = p.path;
     x->request.query = p.query;
     x->expected_bytes = p.content_length;
-    struct route_match match = router_find(&x->request);
+    struct route_match match = router_find_again(&x->server->routes, &x->request);
     x->route = match.route;
     x->style = match.style;
     *early = true;

@@ -86,6 +86,7 @@ struct server {
     int epoll_fd;
     unsigned port;
     bool tls, local, ready, quiescing; /* ready: libmicrohttpd has something to do */
+    struct route_memory routes;
     struct loop_timer *tick, *beat;
     struct phase_list phases[PHASES];
     struct lingering lingers[LINGERS];

@@ -39,10 +39,12 @@ static void add_headers(const struct exchange *x, const struct http_response *re
     const struct server *s = x->server;
     for (size_t i = 0; i < res->header_count; i++)
         add(out, res->headers[i].name, res->headers[i].value);
-    if (res->body.bytes > 0 || res->stream != NULL)
+    if (res->body.bytes > 0 || res->stream != NULL) {
         (void)MHD_add_response_header(out, "Content-Type", res->content_type != NULL ? res->content_type : "application/json");
-    add_unless_given(out, res, "X-Content-Type-Options", "nosniff");
-    add_unless_given(out, res, "Referrer-Policy", "no-referrer");
+        add_unless_given(out, res, "X-Content-Type-Options", "nosniff");
+    }
+    if ((s->options.kinds & (LISTENER_PUBLIC | LISTENER_DEVICE)) != 0) /* where browsers come */
+        add_unless_given(out, res, "Referrer-Policy", "no-referrer");
     if (!res->cacheable)
         add_unless_given(out, res, "Cache-Control", "no-store");
     if (s->tls && (s->options.kinds & LISTENER_PUBLIC) != 0)

@@ -68,6 +68,23 @@ static void paths_find_their_routes(void **state)
     }
 }
 
+/* Whatever was asked before, in whatever order. */
+static void what_is_remembered_is_what_would_be_found(void **state)
+{
+    struct route_memory memory = { { NULL } };
+    (void)state;
+    for (size_t round = 0; round < 3; round++) {
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            struct http_request r = { .node = &node, .method = rows[i].method, .listener = (enum listener_kind)rows[i].kinds, .path = span_of(rows[i].path) }, again = r;
+            struct route_match m = router_find(&r), remembered = router_find_again(&memory, &again);
+            bool same = m.route == remembered.route && m.path_known == remembered.path_known && m.style == remembered.style && r.listener == again.listener;
+            if (!same || (m.route == NULL && m.allowed != remembered.allowed))
+                fail_msg("%s, round %zu", rows[i].name, round);
+            check_params(i, &again);
+        }
+    }
+}
+
 static void a_known_path_says_what_it_allows_and_its_style(void **state)
 {
     struct http_request r = { .node = &node, .method = HTTP_DELETE, .listener = LISTENER_PUBLIC, .path = SPAN_LITERAL("/a") };
@@ -85,6 +102,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_find_their_routes),
+        cmocka_unit_test(what_is_remembered_is_what_would_be_found),
         cmocka_unit_test(a_known_path_says_what_it_allows_and_its_style),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -188,7 +188,7 @@ static const struct exchange_row exchange_rows[] = {
     { "query is not the path", "GET /hello?a=/../b HTTP/1.1\r\n" H "\r\n", 0, 200, NULL, NULL, NULL },
     { "HTTP/1.0 without Host", "GET /hello HTTP/1.0\r\n\r\n", 0, 200, NULL, NULL, NULL },
     { "nosniff", "GET /hello HTTP/1.1\r\n" H "\r\n", 0, 200, "X-Content-Type-Options", "nosniff", NULL },
-    { "no referrer", "GET /hello HTTP/1.1\r\n" H "\r\n", 0, 200, "Referrer-Policy", "no-referrer", NULL },
+    { "no referrer", "GET /hello HTTP/1.1\r\n" H "\r\n", 0, 200, "Referrer-Policy", "no-referrer", NULL }, /* where browsers come */
     { "not stored", "GET /hello HTTP/1.1\r\n" H "\r\n", 0, 200, "Cache-Control", "no-store", NULL },
     { "cacheable is left alone", "GET /redirect HTTP/1.1\r\n" H "\r\n", 0, 302, "Cache-Control", NULL, NULL },
     { "redirect", "GET /redirect HTTP/1.1\r\n" H "\r\n", 0, 302, "Location", "/hello", NULL },
