@@ -43,17 +43,18 @@ static enum err_code check_plain(struct span plain, struct span about, int64_t n
     return code;
 }
 
-/* Used up before anything is verified: a guesser gets one try. */
-enum err_code webauthn_challenge_take(struct http_request *r, enum webauthn_ceremony ceremony, struct span about, struct span text, struct err *err)
+enum err_code webauthn_challenge_check(const struct http_request *r, enum webauthn_ceremony ceremony, struct span about, struct span text, struct err *err)
 {
     CLEANUP(buf_done) struct buf plain;
-    char hash[SECRET_HEX_BYTES + 1];
     buf_init(&plain, PLAIN_BYTES);
     if (text.bytes > TEXT_BYTES || secret_open(r->node->secret, SECRET_LOGIN, context(ceremony), text, &plain, err) != OK)
         return err_set(err, ERR_DENIED, "the challenge is not one of ours");
-    enum err_code code = check_plain(buf_span(&plain), about, r->now_s, err);
-    if (code != OK)
-        return code;
+    return check_plain(buf_span(&plain), about, r->now_s, err);
+}
+
+enum err_code webauthn_challenge_spend(struct http_request *r, struct span text, struct err *err)
+{
+    char hash[SECRET_HEX_BYTES + 1];
     secret_sha256_hex(text, hash);
     return login_once(r, "webauthn", span_make(hash, SECRET_HEX_BYTES), WEBAUTHN_CHALLENGE_S, err);
 }

@@ -10,7 +10,10 @@ enum webauthn_ceremony { WEBAUTHN_LOGIN, WEBAUTHN_REGISTRATION };
 
 /* `about`: the login's id, or the device's and the person's. In the request's arena; empty when it cannot be made. */
 struct span webauthn_challenge_make(const struct http_request *r, enum webauthn_ceremony ceremony, struct span about);
-/* Slow lane. ERR_DENIED: not ours, or about something else; ERR_EXPIRED; ERR_CONFLICT: it was answered before; ERR_UNAVAILABLE. */
-MUST_CHECK enum err_code webauthn_challenge_take(struct http_request *r, enum webauthn_ceremony ceremony, struct span about, struct span text, struct err *err);
+/* ERR_DENIED: not ours, or about something else; ERR_EXPIRED. `text` is untrusted. */
+MUST_CHECK enum err_code webauthn_challenge_check(const struct http_request *r, enum webauthn_ceremony ceremony, struct span about, struct span text, struct err *err);
+/* Uses it up, after the answer was verified: nobody guesses a signature, and what is not signed must not fill the store. Slow lane. ERR_CONFLICT: it was
+ * answered before; ERR_UNAVAILABLE. */
+MUST_CHECK enum err_code webauthn_challenge_spend(struct http_request *r, struct span text, struct err *err);
 
 #endif

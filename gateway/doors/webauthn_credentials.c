@@ -178,7 +178,7 @@ static enum change_say edit_used(void *context, struct device *d, struct change_
         return (void)err_set(err, ERR_NOT_FOUND, "the credential was taken away meanwhile"), CHANGE_REFUSE;
     struct credential c = *listed;
     if ((what->use.sign_count != 0 || c.counter != 0) && what->use.sign_count <= c.counter)
-        return (void)err_set(err, ERR_CONFLICT, "its counter says %u after %u: a copied key, or an old answer", what->use.sign_count, c.counter), CHANGE_REFUSE;
+        return (void)err_set(err, ERR_DENIED, "its counter says %u after %u: a copied key, or an old answer", what->use.sign_count, c.counter), CHANGE_REFUSE;
     bool counts = what->use.sign_count != c.counter, moved = what->use.backed_up != c.backed_up, new_day = c.used_s / DAY_S != what->now_s / DAY_S;
     if (!counts && !moved && !new_day)
         return CHANGE_NOTHING;

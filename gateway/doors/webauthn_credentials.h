@@ -26,8 +26,8 @@ MUST_CHECK enum err_code webauthn_credentials_add(const struct node *node, struc
 struct webauthn_removal { struct span device, id, cause; };
 MUST_CHECK enum err_code webauthn_credentials_remove(const struct node *node, struct store *store, const struct webauthn_removal *what, struct err *err);
 
-/* Keeps counter, backup state and the day of the use; commits (event device.credential_used) only when one of them changed. ERR_CONFLICT: the counter kept
- * meanwhile is not below this one; ERR_NOT_FOUND: it was taken away meanwhile. */
+/* Keeps counter, backup state and the day of the use; commits (event device.credential_used) only when one of them changed. ERR_DENIED: the counter kept
+ * meanwhile is not below this one; ERR_NOT_FOUND: it was taken away meanwhile; else the store's errors. */
 struct webauthn_used { struct span device, id, peer; struct webauthn_use use; int64_t now_s; };
 MUST_CHECK enum err_code webauthn_credentials_used(const struct node *node, struct store *store, const struct webauthn_used *what, struct err *err);
 

@@ -187,7 +187,7 @@ static enum err_code keep_use(struct http_request *r, const struct answer_form *
 {
     const struct webauthn_used used = { known->device, f->listed_id, r->peer, use, r->now_s };
     enum err_code code = webauthn_credentials_used(r->node, r->store, &used, err);
-    if (code == OK || code == ERR_CONFLICT || code == ERR_NOT_FOUND)
+    if (code == OK || code == ERR_DENIED || code == ERR_NOT_FOUND)
         return code;
     log_event(r->node->log, LOG_WARN, "webauthn.use_not_kept", LOG_SPAN("device", known->device), LOG_STR("id", r->id), LOG_ERR(err));
     return OK;
@@ -200,11 +200,13 @@ static enum err_code prove(struct http_request *r, const struct login *l, struct
     struct webauthn_use use;
     enum err_code code = read_form(r, &f, err);
     if (code == OK)
-        code = webauthn_challenge_take(r, WEBAUTHN_LOGIN, l->id, f.challenge, err);
+        code = webauthn_challenge_check(r, WEBAUTHN_LOGIN, l->id, f.challenge, err);
     if (code == OK && !find_known(r, &f, &known))
         code = err_set(err, ERR_NOT_FOUND, "no device has this credential");
     if (code == OK)
         code = verify(r, l, &f, &known, &use, err);
+    if (code == OK)
+        code = webauthn_challenge_spend(r, f.challenge, err);
     if (code == OK)
         code = keep_use(r, &f, &known, use, err);
     out->device = known.device;

@@ -165,6 +165,17 @@ static void write_person(const struct page *p)
     html_raw(p->out, "</dl>\n</section>\n");
 }
 
+/* What its browsers show it by: of a fingerprint or PIN there is nothing to keep. */
+static void write_browsers(const struct page *p, const struct device *d)
+{
+    for (size_t i = 0; i < d->credential_count; i++) {
+        const struct credential *c = &d->credentials[i];
+        const char *by = c->kind == CREDENTIAL_WEBAUTHN ? "by fingerprint or PIN, of which we have only the public half of a key" : "by a cookie";
+        struct span label = span_empty(c->label) ? SPAN_LITERAL("A browser") : c->label, address = span_empty(c->source) ? SPAN_LITERAL("not known") : c->source;
+        write_row(p, "Shown in a browser", arena_format(p->arena, "%.*s, %s; made %.*s, last address %.*s", SPAN_ARGS(label), by, SPAN_ARGS(page_time_text(p, c->created_s)), SPAN_ARGS(address)));
+    }
+}
+
 static void write_device(const struct page *p, const struct device *d)
 {
     HTML(p->out, "<h3><bdi>{}</bdi></h3>\n<dl>\n", words_device(d));
@@ -179,6 +190,7 @@ static void write_device(const struct page *p, const struct device *d)
     html_raw(p->out, "</dd>\n");
     if (d->on_count > 0)
         write_row(p, "Times it was on, to the quarter of an hour, so that the clock runs only then", arena_format(p->arena, "%zu", d->on_count));
+    write_browsers(p, d);
     html_raw(p->out, "</dl>\n");
 }
 

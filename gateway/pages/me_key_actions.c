@@ -43,8 +43,10 @@ static enum err_code verify(struct http_request *r, struct span about, struct sp
         return err_set(err, ERR_DENIED, "browsers offer no WebAuthn for our public URL");
     if (span_equal_text(page_field(r, "attachment"), "cross-platform"))
         return err_set(err, ERR_DENIED, "the authenticator is not part of this device");
-    enum err_code code = webauthn_challenge_take(r, WEBAUTHN_REGISTRATION, about, expected.challenge, err);
-    return code == OK ? webauthn_register(&expected, &(struct webauthn_registration){ client_data, object }, out, err) : code;
+    enum err_code code = webauthn_challenge_check(r, WEBAUTHN_REGISTRATION, about, expected.challenge, err);
+    if (code == OK)
+        code = webauthn_register(&expected, &(struct webauthn_registration){ client_data, object }, out, err);
+    return code == OK ? webauthn_challenge_spend(r, expected.challenge, err) : code;
 }
 
 static enum err_code add(struct http_request *r, struct span person, struct span device, enum proof proof, bool *synced, struct err *err)

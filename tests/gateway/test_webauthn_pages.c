@@ -220,6 +220,8 @@ static void a_device_is_shown_and_set_up(void **state)
     pages_say("Take it away");
     snprintf(body, sizeof body, "device=%s&credential=%.*s", DOVER, SPAN_ARGS(c->id));
     device_free(d);
+    pages_get(&w->s, pages_under(w->me, "data"), NULL);
+    pages_say("<dt>Shown in a browser</dt><dd><bdi>A browser, by fingerprint or PIN, of which we have only the public half of a key; made ");
     pages_post(&w->s, pages_under(w->me, "key-remove"), body);
     assert_non_null(strstr(pages_last.location, "said=key_removed"));
     assert_int_equal(story_events(&w->s, "device.credential_removed"), 1);

@@ -3,7 +3,7 @@
   "use strict";
   var form = document.getElementById("webauthn"), status = document.getElementById("status");
   if (!form) return;
-  var data = form.dataset, busy = false;
+  var data = form.dataset, busy = false, AT_ONCE_MS = 1000;
 
   function say(words) { if (status) { status.className = "news"; status.textContent = words; } }
 
@@ -74,19 +74,22 @@
     send();
   }
 
-  function ask() {
+  // A browser that wants a press of the button first says no at once: then nobody has done anything yet, and there is nothing to say.
+  function ask(byItself) {
     if (busy) return;
     busy = true;
+    var began = Date.now();
     (data.ask === "create" ? create() : get()).then(answer).catch(function (error) {
       busy = false;
+      if (byItself && Date.now() - began < AT_ONCE_MS) return;
       say(error && error.name === "InvalidStateError" && data.known ? data.known : data.failed);
     });
   }
 
   function offer() {
     form.hidden = false;
-    form.addEventListener("submit", function (event) { event.preventDefault(); ask(); });
-    if (data.ask === "get" && document.hasFocus()) ask();
+    form.addEventListener("submit", function (event) { event.preventDefault(); ask(false); });
+    if (data.ask === "get" && document.hasFocus()) ask(true);
   }
 
   if (!window.PublicKeyCredential || !navigator.credentials || !window.fetch) return say(data.unable);
