@@ -181,7 +181,7 @@ def story_an_answer_that_was_caught(world):
     first = goes_on(l, post(held, ours), ours)
     expect(first.status in (302, 303) and "code=" in first.headers["location"], "once it counts: %d %s" % (first.status, first.text()[:300]))
     second = goes_on(l, post(held, ours), ours)
-    expect("We do not know this device yet" in second.text() and "used before" in l.refusals()[-1], "twice it does not: %s" % l.refusals()[-1])
+    expect("We do not know this device yet" in second.text() and "says 2 after 2" in l.refusals()[-1], "twice it does not; this authenticator counts: %s" % l.refusals()[-1])
     b.hold()
     l.open("payroll")
     another = b.held()
