@@ -99,6 +99,15 @@ def story_set_up_log_in_take_away(world):
     l.open("payroll")
     b.wait_for("We do not know this device yet")
     expect(any("no device has this credential" in line for line in l.refusals()), l.refusals())
+    b.profile()
+    l.set_up()
+    device = added[0]["device"]
+    listed = [c for c in l.gateway.cli_json("device", "show", device)["credentials"] if c["kind"] == "webauthn"]
+    expect(len(listed) == 1, listed)
+    l.gateway.cli("device", "forget-browser", device, listed[0]["id"])
+    expect(l.gateway.events("device.credential_removed")[-1]["cause"].startswith("admin:"), l.gateway.events("device.credential_removed")[-1])
+    l.open("payroll")
+    b.wait_for("We do not know this device yet")
     l.stop()
 
 
