@@ -45,12 +45,10 @@ class Scene:
         slack, _ = fake_slack(world)
         self.device_port = free_port()
         config = "slack: { token: env:SLACK_TOKEN, signing_secret: env:SLACK_SECRET, api_url: \"http://127.0.0.1:%d/api\" }\n" % slack + config
-        listen = ""
-        if device_host:
-            listen = ("  device: { address: \"127.0.0.1:%d\", public_url: \"https://localhost:%d\", client_ca: \"file:%s\", bind: serial, bind_field: subject.CN }\n"
-                      % (self.device_port, self.device_port, self.devices_authority.certificate))
+        listen = self.device_listener(self.device_port) if device_host else ""
         env = dict({"SLACK_TOKEN": "xoxb-test-token", "SLACK_SECRET": "not-a-secret"}, **(env or {}))
-        self.gateway = world.gateway(policy=fast_policy(close) + policy + "doors:\n" + doors, config=config, listen=listen, env=env, **more)
+        self.made_with = dict(policy=fast_policy(close) + policy + "doors:\n" + doors, config=config, listen=listen, env=env, **more)
+        self.gateway = world.gateway(**self.made_with)
         self.gateway.start()
         self.public = "https://localhost:%d" % self.gateway.public_port
         self.gateway.cli("person", "import", "-", stdin=PEOPLE)
@@ -62,6 +60,18 @@ class Scene:
         secret = self.gateway.cli_json("enroll-secret", "create", "--person", OWNERS[name])["secret"]
         return {"name": name, "platform": "macos", "serial": SERIALS[name], "uuid": "3b1c0000-0000-4000-8000-%012d" % (list(SERIALS).index(name) + 1), "hostname": name, "model": "Mac14,2",
                 "enroll_secret": secret, "defects": []}
+
+    def device_listener(self, port):
+        """A node's own listener of the device host, whose name is that of the first node's."""
+        return ("  device: { address: \"127.0.0.1:%d\", public_url: \"https://localhost:%d\", client_ca: \"file:%s\", bind: serial, bind_field: subject.CN }\n"
+                % (port, self.device_port, self.devices_authority.certificate))
+
+    def another_gateway(self, name):
+        """A second node of the same names, certificate and store (the scene was made with redis=...)."""
+        tls = (self.gateway.ca, self.gateway.ca.replace(".crt", ".key"))
+        node = self.world.gateway(name, **dict(self.made_with, listen=self.device_listener(free_port()), public_url=self.public, tls=tls))
+        node.ca = self.gateway.ca
+        return node.start()
 
     def stop(self):
         self.fleet.process.stop()

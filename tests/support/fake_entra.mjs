@@ -1,11 +1,13 @@
 // Microsoft Entra ID as the company's IdP, with postern as external MFA method. It asks as Entra asks and refuses what Entra refuses
 // (docs/doors/entra.md): the discovery document's rules, keys without x5c, any issuer, audience, subject, nonce, acr or amr but the exact ones, answers after 5 minutes.
 // usage: node fake_entra.mjs CONFIG.json
-// CONFIG: { port, base, local, tls: { certificate, key }, tenant, client_id, hint_audience, discovery, people: { LOGIN: OID }, minutes,
+// CONFIG: { port, base, plain_port, tls: { certificate, key }, tenant, client_id, hint_audience, discovery, people: { LOGIN: OID }, upn, minutes,
 //           hint: { key, claims, header, age_s } }        `hint` is read again for each login, so that a story can send wrong ones
-//   base     https://login.microsoftonline.com, as the browser sees it; local: where postern's own calls reach this process
+//   base     https://login.microsoftonline.com, as the browser sees it; plain_port: http on this machine, for postern's own calls
+//   upn: the optional claim is switched on in the app registration
 //   /app     the protected page: password first, then postern, then the page (200), or Entra's refusal (403)
 //   /{tenant or common}/v2.0/.well-known/openid-configuration, /keys    who signs the hints
+import { createServer as createPlain } from "node:http";
 import { createServer } from "node:https";
 import { randomBytes, randomUUID, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -78,7 +80,7 @@ async function provider() {
 async function hintOf(login) {
   const wrong = read().hint ?? {}, now = Math.floor(Date.now() / 1000) - (wrong.age_s ?? 0);
   const claims = { iss: `${config.base}/${config.tenant}/v2.0`, aud: config.hint_audience, sub: `pairwise-${config.people[login]}`, oid: config.people[login], tid: config.tenant,
-    preferred_username: login, name: login, iat: now, nbf: now, exp: now, ver: "2.0", ...wrong.claims };
+    preferred_username: login, name: login, ...(config.upn && { upn: login }), iat: now, nbf: now, exp: now, ver: "2.0", ...wrong.claims };
   for (const [name, value] of Object.entries(claims)) if (value === null) delete claims[name];
   const key = wrong.key === "stranger" ? stranger.privateKey : own.privateKey;
   return { claims, text: await new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid: ownJwk.kid, typ: "JWT", ...wrong.header }).sign(key) };
@@ -144,7 +146,7 @@ async function page(req, res) {
 async function handle(req, res, body) {
   const path = new URL(req.url, config.base).pathname;
   if (path.endsWith("/v2.0/.well-known/openid-configuration"))
-    return send(res, 200, { issuer: `${config.base}/{tenantid}/v2.0`, jwks_uri: `${config.local}/keys`, authorization_endpoint: `${config.base}/common/oauth2/v2.0/authorize`,
+    return send(res, 200, { issuer: `${config.base}/{tenantid}/v2.0`, jwks_uri: `http://127.0.0.1:${config.plain_port}/keys`, authorization_endpoint: `${config.base}/common/oauth2/v2.0/authorize`,
       response_types_supported: ["code", "id_token"], subject_types_supported: ["pairwise"], id_token_signing_alg_values_supported: ["RS256"] });
   if (path === "/keys") return send(res, 200, { keys: [{ ...ownJwk, issuer: `${config.base}/{tenantid}/v2.0` }] });
   if (path === "/login" && req.method === "POST") return signIn(res, new URLSearchParams(body));
@@ -154,7 +156,7 @@ async function handle(req, res, body) {
   return path === "/app" ? page(req, res) : send(res, path === "/" ? 200 : 404, {});
 }
 
-createServer({ cert: readFileSync(config.tls.certificate), key: readFileSync(config.tls.key) }, (req, res) => {
+const listener = (req, res) => {
   const parts = [];
   req.on("data", (d) => parts.push(d));
   req.on("end", () => handle(req, res, Buffer.concat(parts).toString()).catch((error) => {
@@ -162,4 +164,6 @@ createServer({ cert: readFileSync(config.tls.certificate), key: readFileSync(con
     if (!refusal) console.error(error);
     send(res, refusal ? 403 : 500, { refused: String(error.message) });
   }));
-}).listen(config.port, "127.0.0.1");
+};
+createPlain(listener).listen(config.plain_port, "127.0.0.1");
+createServer({ cert: readFileSync(config.tls.certificate), key: readFileSync(config.tls.key) }, listener).listen(config.port, "127.0.0.1");

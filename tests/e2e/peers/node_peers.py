@@ -41,13 +41,14 @@ def command(world, script, trusted, *args):
 
 
 class NodePeer:
-    """One https server of this machine. `host`: its name for browsers; `base`: its address, without a port when `public_port` is False (a browser then
+    """One https server of this machine. `host`: its name for browsers; `base`: its address, without a port with `default_port` (a browser then
     needs Browser.ports). Port and base are known before start()."""
 
     def __init__(self, world, authority, script, host, default_port=False):
         self.world, self.script, self.host, self.port = world, script, host, free_port()
         self.base = "https://" + host + ("" if default_port else ":%d" % self.port)
         self.local = "https://localhost:%d" % self.port
+        self.plain_port = free_port()  # of those that speak plain http to this machine, too
         self.tls = authority.server(host, "localhost")
         self.trusted = authority.certificate
         self.config_path = os.path.join(world.folder, host + ".json")
@@ -56,7 +57,7 @@ class NodePeer:
     def write(self, config):
         """Its configuration; the port, address and certificate are added."""
         with open(self.config_path + ".new", "w") as f:
-            json.dump(dict(config, port=self.port, base=self.base, local=self.local, tls={"certificate": self.tls[0], "key": self.tls[1]}), f)
+            json.dump(dict(config, port=self.port, base=self.base, plain_port=self.plain_port, tls={"certificate": self.tls[0], "key": self.tls[1]}), f)
         os.replace(self.config_path + ".new", self.config_path)
 
     def start(self, config, trusted):
