@@ -21,6 +21,7 @@ enum {
     SLOW_MS = 30000,
     ANSWER_MS = 120000,              /* a reader slower than this for one answer is cut */
     CONNECTION_BYTES = 16 * 1024,    /* head of the request and of the answer: more is 431. Zeroed by libmicrohttpd for each request */
+    BROWSER_BYTES = 32 * 1024,       /* where browsers come: a login on its way is in the address, and again in the address it is sent to */
     INCREMENT_BYTES = 4 * 1024,
     OPTIONS_MOST = 16,
 };
@@ -142,7 +143,7 @@ static void collect_options(struct server *s, int fd, struct option_list_of *lis
     add_number(list, MHD_OPTION_LISTEN_SOCKET, fd);
     add_number(list, MHD_OPTION_CONNECTION_LIMIT, s->options.connections);
     add_number(list, MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)s->options.idle_timeout_s);
-    add_number(list, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES);
+    add_number(list, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (s->options.kinds & (LISTENER_PUBLIC | LISTENER_DEVICE)) != 0 ? BROWSER_BYTES : CONNECTION_BYTES);
     add_number(list, MHD_OPTION_CONNECTION_MEMORY_INCREMENT, INCREMENT_BYTES);
 #if MHD_VERSION >= 0x01000000
     add_number(list, MHD_OPTION_CLIENT_DISCIPLINE_LVL, 2);
