@@ -283,6 +283,18 @@ def plan_post(rp, browser):
     rp.login(browser, post=True)
 
 
+def plan_longest(rp, browser):
+    """What a state may hold comes back whole, at once and over a page whose address carries it."""
+    longest = {"state": "s" * 4096, "nonce": "n" * 512}
+    claims, _ = rp.login(browser, post=True, **longest)
+    expect(claims["nonce"] == longest["nonce"], claims)
+    stranger = Browser(ca=[rp.scene.gateway.ca])
+    page = rp.ask(stranger, rp.question(**longest), post=True)
+    expect(not isinstance(page, dict) and page.status == 200 and "We do not know this device yet" in page.text, "a page: %r" % (page,))
+    over = rp.ask(browser, rp.question(state="s" * 4097), post=True)
+    expect(not isinstance(over, dict) or over.get("error") == "invalid_request", over)
+
+
 def plan_request_objects(rp, browser):
     unsigned = encoded(b'{"alg":"none"}') + "." + encoded(json.dumps({"redirect_uri": "https://evil.example/cb"}).encode()) + "."
     for name, value, error in (("request", unsigned, "request_not_supported"), ("request_uri", "https://rp.example/request.jwt", "request_uri_not_supported")):
