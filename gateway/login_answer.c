@@ -77,8 +77,11 @@ void login_post_form(struct http_request *r, struct http_response *res, struct s
     HTML(out, "<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"{}assets/{}\">\n", up, asset_name(ASSET_STYLE, r->arena));
     HTML(out, "<script src=\"{}assets/{}\" defer></script>\n", up, asset_name(ASSET_POST_SCRIPT, r->arena));
     HTML(out, "</head>\n<body>\n<main id=\"main\">\n<h1>All checked</h1>\n<form id=\"post\" method=\"post\" action=\"{}\">\n", action);
-    for (size_t i = 0; i < count; i++)
-        HTML(out, "<input type=\"hidden\" name=\"{}\" value=\"{}\">\n", span_of(fields[i].name), fields[i].value);
+    for (size_t i = 0; i < count; i++) {
+        HTML(out, "<input type=\"hidden\" name=\"{}\" value=\"", span_of(fields[i].name));
+        html_exact(out, fields[i].value);
+        html_raw(out, "\">\n");
+    }
     html_raw(out, "<p>You go on by yourself in a moment. If not, press the button.</p>\n<button class=\"first\">Continue</button>\n</form>\n</main>\n</body>\n</html>\n");
 }
 

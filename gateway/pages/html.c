@@ -56,6 +56,20 @@ void html_text(struct buf *out, struct span text)
     }
 }
 
+void html_exact(struct buf *out, struct span text)
+{
+    for (size_t at = 0; at < text.bytes && !out->failed; at++) {
+        unsigned char c = (unsigned char)text.at[at];
+        const char *entity = entity_of(text.at[at]);
+        if (c < 0x20 || c == 0x7f)
+            buf_format(out, "&#%u;", c);
+        else if (entity != NULL)
+            buf_append_text(out, entity);
+        else
+            buf_append_byte(out, text.at[at]);
+    }
+}
+
 void html_fill(struct buf *out, const char *template, const struct span *values, size_t count)
 {
     size_t used = 0;

@@ -9,6 +9,8 @@ enum { HTML_MOST_VALUES = 16 };
 void html_raw(struct buf *out, const char *literal);
 /* Good inside an element and inside a double-quoted attribute. Invalid UTF-8 becomes U+FFFD, control characters a space. */
 void html_text(struct buf *out, struct span text);
+/* Inside a double-quoted attribute of a hidden field: what a browser posts is the text itself, control characters and all. */
+void html_exact(struct buf *out, struct span text);
 /* Each {} of the template takes the next value, escaped. Asserts that their numbers agree. */
 void html_fill(struct buf *out, const char *template, const struct span *values, size_t count);
 /* HTML(out, "<p>{}</p>", name): the template must be a literal. */

@@ -39,6 +39,20 @@ static void text_is_escaped(void **state)
     }
 }
 
+static void hidden_fields_hold_the_text_itself(void **state)
+{
+    static const struct { const char *in, *out; } rows[] = {
+        { "a\r\nb\t\x01\x7f", "a&#13;&#10;b&#9;&#1;&#127;" }, { "<a b=\"c\">&'", "&lt;a b=&quot;c&quot;&gt;&amp;&#39;" }, { "Gr\xc3\xbc\xc3\x9f" "e\xe2\x80\xae", "Gr\xc3\xbc\xc3\x9f" "e\xe2\x80\xae" } };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct buf out;
+        buf_init(&out, 4096);
+        html_exact(&out, span_of(rows[i].in));
+        assert_string_equal(buf_text(&out), rows[i].out);
+        buf_done(&out);
+    }
+}
+
 static void only_web_addresses_are_linked(void **state)
 {
     static const struct { const char *url; bool good; } rows[] = {
@@ -84,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_escaped),
+        cmocka_unit_test(hidden_fields_hold_the_text_itself),
         cmocka_unit_test(only_web_addresses_are_linked),
         cmocka_unit_test(times_are_said_in_words),
     };
