@@ -49,6 +49,7 @@ enum secret_purpose {
     SECRET_LOGIN,     /* logins on their way through us */
     SECRET_OIDC,      /* authorization codes and access tokens of the OpenID Provider */
     SECRET_DEVICE,    /* device cookies */
+    SECRET_PAIRWISE,  /* names of a person that differ from SP to SP */
     SECRET_PURPOSES
 };
 /* HMAC-SHA-256 under the purpose's key. */
