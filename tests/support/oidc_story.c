@@ -3,7 +3,6 @@
 #include "gateway/http/router.h"
 #include "gateway/login_parts.h"
 #include "gateway/once_memory.h"
-#include "gateway/signing_ring.h"
 #include "posture/base/form.h"
 
 #include <setjmp.h>
@@ -49,20 +48,6 @@ static const char policy_format[] =
 
 /* ---- the world ---- */
 
-/* As at the first start of a node. */
-static void make_signing_keys(struct story *s)
-{
-    struct buf body;
-    struct err err;
-    int64_t version = 0;
-    buf_init(&body, SIGNING_RECORD_BYTES);
-    s->node.signing = signing_ring_new(&s->node);
-    assert_int_equal(signing_keys_ensure(&s->node, s->store, &err), OK);
-    assert_int_equal(s->store->ops->get(s->store, RECORD_CONTROL, SPAN_LITERAL("signing_keys"), &body, &version, &err), OK);
-    assert_int_equal(signing_ring_load(s->node.signing, buf_span(&body), &err), OK);
-    buf_done(&body);
-}
-
 void oidc_start(struct oidc_world *w)
 {
     *w = (struct oidc_world){ .client_key = token_key_new(TOKEN_KEY_EC, 0) };
@@ -71,7 +56,7 @@ void oidc_start(struct oidc_world *w)
     free(jwks);
     story_start(&w->s, w->policy);
     w->s.node.once = once_memory_new();
-    make_signing_keys(&w->s);
+    story_signing_keys(&w->s);
     story_person(&w->s, OIDC_ANA, NULL, "ana@acme.example");
     story_person(&w->s, OIDC_BEN, NULL, "ben@acme.example");
     story_device(&w->s, OIDC_DOVER, OIDC_ANA);
@@ -82,7 +67,6 @@ void oidc_end(struct oidc_world *w)
 {
     free(w->got.body);
     token_key_free(w->client_key);
-    signing_ring_free(w->s.node.signing);
     once_memory_free(w->s.node.once);
     w->s.node.once = NULL;
     story_end(&w->s);

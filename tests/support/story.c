@@ -1,5 +1,7 @@
 #include "tests/support/story.h"
 
+#include "gateway/signing_ring.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,9 +57,23 @@ void story_start(struct story *s, const char *policy)
     directory_set_complete(s->node.directory, true);
 }
 
+void story_signing_keys(struct story *s)
+{
+    struct buf body;
+    struct err err;
+    int64_t version = 0;
+    buf_init(&body, SIGNING_RECORD_BYTES);
+    s->node.signing = signing_ring_new(&s->node);
+    must(s->node.signing != NULL && signing_keys_ensure(&s->node, s->store, &err) == OK, "making the signing keys", &err);
+    must(s->store->ops->get(s->store, RECORD_CONTROL, SPAN_LITERAL("signing_keys"), &body, &version, &err) == OK, "reading the signing keys", &err);
+    must(signing_ring_load(s->node.signing, buf_span(&body), &err) == OK, "loading the signing keys", &err);
+    buf_done(&body);
+}
+
 void story_end(struct story *s)
 {
     effects_free(s->effects);
+    signing_ring_free(s->node.signing);
     directory_free(s->node.directory);
     directory_unregister_thread();
     calendar_free(s->node.calendar);

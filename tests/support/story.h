@@ -19,6 +19,8 @@ struct story {
 /* `policy`: YAML. */
 void story_start(struct story *s, const char *policy);
 void story_end(struct story *s);
+/* The node's keys, as at its first start: it can sign. Takes a moment. */
+void story_signing_keys(struct story *s);
 void story_effects(struct story *s, const struct effects_options *options);
 /* As a process that is killed and started again: leases run out, the log and the outboxes stay. */
 void story_restart_effects(struct story *s, const struct effects_options *options);
