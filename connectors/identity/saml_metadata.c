@@ -228,6 +228,6 @@ void saml_metadata_write(const struct saml_metadata_idp *idp, struct buf *out)
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
         SAML_XML(out, "<md:NameIDFormat>{}</md:NameIDFormat>", span_of(formats[i]));
     for (size_t i = 0; i < sizeof bindings / sizeof bindings[0]; i++)
-        SAML_XML(out, "<md:SingleSignOnService Binding=\"{}\" Location=\"{}\"></md:SingleSignOnService>", span_of(bindings[i]), idp->sso);
+        SAML_XML(out, "<md:SingleSignOnService Binding=\"{}\" Location=\"{}\"/>", span_of(bindings[i]), idp->sso);
     buf_append_text(out, "</md:IDPSSODescriptor></md:EntityDescriptor>\n");
 }

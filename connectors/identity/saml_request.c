@@ -281,7 +281,7 @@ static enum err_code read_subject(const struct reader *r, const xmlNode *node)
     if (code == OK)
         code = saml_xml_attributes(name, known, r->err);
     if (code == OK)
-        code = attribute(r, name, "Format", SAML_URI_BYTES, &r->out->subject_format);
+        code = attribute(r, name, "Format", SAML_FORMAT_BYTES, &r->out->subject_format);
     if (code == OK)
         code = saml_xml_text(name, r->raw->arena, SAML_NAME_BYTES, &r->out->subject, r->err);
     if (code == OK && span_empty(r->out->subject))
@@ -297,7 +297,7 @@ static enum err_code read_name_id_policy(const struct reader *r, const xmlNode *
     struct saml_walk w = saml_xml_walk(node);
     enum err_code code = saml_xml_attributes(node, known, r->err);
     if (code == OK)
-        code = attribute(r, node, "Format", SAML_URI_BYTES, &r->out->name_id_format);
+        code = attribute(r, node, "Format", SAML_FORMAT_BYTES, &r->out->name_id_format);
     if (code == OK)
         code = attribute(r, node, "SPNameQualifier", SAML_URI_BYTES, &r->out->name_qualifier);
     return code == OK ? saml_xml_end(&w, r->err) : code;

@@ -161,8 +161,8 @@ static void write_status(const struct saml_response *r, struct buf *out)
              span_of(second_codes[r->status]));
     if (!span_empty(r->message))
         SAML_XML(out, "<samlp:StatusMessage>{}</samlp:StatusMessage>", r->message);
-    if (!span_empty(r->detail))
-        SAML_XML(out, "<samlp:StatusDetail>{}</samlp:StatusDetail>", r->detail);
+    if (!span_empty(r->detail)) /* the schema wants an element in there */
+        SAML_XML(out, "<samlp:StatusDetail><Cause xmlns=\"urn:postern:saml:status\">{}</Cause></samlp:StatusDetail>", r->detail);
     buf_append_text(out, "</samlp:Status>");
 }
 

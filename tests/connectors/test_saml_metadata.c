@@ -160,7 +160,7 @@ static void ours_says_what_an_sp_must_know(void **state)
         "<md:IDPSSODescriptor WantAuthnRequestsSigned=\"true\" protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">", "<md:KeyDescriptor use=\"signing\">",
         "<ds:X509Certificate>b25l</ds:X509Certificate>", "<md:KeyDescriptor use=\"signing\">", "<ds:X509Certificate>dHdv</ds:X509Certificate>", "nameid-format:unspecified</md:NameIDFormat>",
         "nameid-format:emailAddress</md:NameIDFormat>", "nameid-format:persistent</md:NameIDFormat>", "nameid-format:transient</md:NameIDFormat>",
-        "<md:SingleSignOnService Binding=\"" BINDING "HTTP-Redirect\" Location=\"https://postern.example/saml/sso\">", "<md:SingleSignOnService Binding=\"" BINDING "HTTP-POST\"", NULL };
+        "<md:SingleSignOnService Binding=\"" BINDING "HTTP-Redirect\" Location=\"https://postern.example/saml/sso\"/>", "<md:SingleSignOnService Binding=\"" BINDING "HTTP-POST\"", NULL };
     static const struct span certificates[] = { { "one", 3 }, { "two", 3 } };
     struct saml_metadata_idp idp = { SPAN_LITERAL("https://postern.example/saml/metadata"), SPAN_LITERAL("https://postern.example/saml/sso"), certificates, 2, true, 1796040000 };
     struct buf b;

@@ -160,7 +160,7 @@ static void each_failure_has_its_status_and_no_assertion(void **state)
         char *xml = write(&r);
         says_in_order(xml, (const char *const[]){ "status:Responder\"><samlp:StatusCode Value=\"urn:oasis:names:tc:SAML:2.0:status:", rows[i].code,
                                                   "\"></samlp:StatusCode></samlp:StatusCode><samlp:StatusMessage>DEVICE_NOT_MANAGED</samlp:StatusMessage>"
-                                                  "<samlp:StatusDetail>what &lt;to&gt; do</samlp:StatusDetail></samlp:Status></samlp:Response>", NULL });
+                                                  "<samlp:StatusDetail><Cause xmlns=\"urn:postern:saml:status\">what &lt;to&gt; do</Cause></samlp:StatusDetail></samlp:Status></samlp:Response>", NULL });
         assert_null(strstr(xml, "Assertion "));
         assert_true(saml_kit_judge(xml, RESPONSE, ours));
         free(xml);
