@@ -65,6 +65,7 @@ static void take_proof(struct login_step *s)
     device_proof_read(s->r, &now);
     if (now.proof > PROOF_NONE && now.proof >= s->l->proof.proof)
         s->l->proof = now;
+    device_proof_used(s->r, &now);
     if (s->l->proof.proof < PROOF_NONE)
         s->l->proof.proof = PROOF_NONE;
 }

@@ -334,13 +334,13 @@ static enum change_say edit_used(void *context, struct device *d, struct change_
 {
     const struct use *use = context;
     const struct credential *c = used_credential(d, use->p->credential);
-    (void)events;
     if (!is_due(c, use->r->now_s))
         return CHANGE_NOTHING;
     struct credential used = *c;
     used.used_s = use->r->now_s;
     used.source = use->r->peer;
-    return device_put_credential(d, &used) ? CHANGE_COMMIT : ((void)err_set(err, ERR_MEMORY, "credential"), CHANGE_REFUSE);
+    bool edited = device_put_credential(d, &used) && change_event(events, use->r->node, "device.credential_used", d->owner, d->id, SPAN_NONE, SPAN_NONE);
+    return edited ? CHANGE_COMMIT : ((void)err_set(err, ERR_MEMORY, "a credential"), CHANGE_REFUSE);
 }
 
 void device_proof_used(struct http_request *r, const struct device_proof *p)

@@ -182,6 +182,44 @@ void pages_dress(struct story *s, const char *id, const struct pages_look *l)
     story_feed(s);
 }
 
+struct edit_of { const struct node *node; const char *kind, *value; };
+
+static enum change_say edit_identifier(void *context, struct device *copy, struct change_events *events, struct err *err)
+{
+    const struct edit_of *e = context;
+    struct identifier *all = arena_array(&copy->arena, copy->identifier_count + 1, sizeof *all);
+    (void)err;
+    for (size_t i = 0; i < copy->identifier_count; i++)
+        all[i] = copy->identifiers[i];
+    all[copy->identifier_count++] = (struct identifier){ arena_copy_text(&copy->arena, e->kind), arena_copy_text(&copy->arena, e->value), SPAN_LITERAL("admin"), 1 };
+    copy->identifiers = all;
+    return change_event(events, e->node, "device.identifier", copy->owner, copy->id, SPAN_NONE, SPAN_NONE) ? CHANGE_COMMIT : CHANGE_REFUSE;
+}
+
+void pages_identify(struct story *s, const char *id, const char *kind, const char *value)
+{
+    struct edit_of e = { &s->node, kind, value };
+    struct err err;
+    assert_int_equal(change_device(&s->node, s->store, span_of(id), false, edit_identifier, &e, &err), OK);
+    story_feed(s);
+}
+
+static enum change_say edit_remove(void *context, struct device *copy, struct change_events *events, struct err *err)
+{
+    const struct edit_of *e = context;
+    (void)err;
+    copy->removed = true;
+    return change_event(events, e->node, "device.removed", copy->owner, copy->id, SPAN_NONE, SPAN_NONE) ? CHANGE_COMMIT : CHANGE_REFUSE;
+}
+
+void pages_remove(struct story *s, const char *id)
+{
+    struct edit_of e = { .node = &s->node };
+    struct err err;
+    assert_int_equal(change_device(&s->node, s->store, span_of(id), false, edit_remove, &e, &err), OK);
+    story_feed(s);
+}
+
 const struct pages_look pages_dover = { .name = "dover", .model = "MacBook Pro", .serial = SERIAL, .owner = ANA };
 
 void pages_start(struct story *s)

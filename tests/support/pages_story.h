@@ -20,6 +20,9 @@ void pages_end(struct story *s);
 struct pages_look { const char *name, *model, *serial, *owner, *saw; bool duplicate; };
 /* What a device is called and whose it is; `saw` not NULL: all results say so, and were looked at now. */
 void pages_dress(struct story *s, const char *id, const struct pages_look *l);
+/* One more identifier, and a tombstone. */
+void pages_identify(struct story *s, const char *id, const char *kind, const char *value);
+void pages_remove(struct story *s, const char *id);
 extern const struct pages_look pages_dover; /* as it is at the start */
 /* Ana is told of all that fails on dover, and time passes. */
 void pages_tell_and_wait(struct story *s, int64_t seconds);
@@ -43,7 +46,7 @@ void pages_post(struct story *s, const char *path, const char *body); /* from ou
 size_t pages_delivered_by(struct story *s, const struct pages_visit *v);
 
 /* What the last visit got. */
-struct pages_seen { int status; char location[8192], cookie[256], cache[64], type[64], security[400]; char *text; /* owned */ };
+struct pages_seen { int status; char location[8192], cookie[2048], cache[64], type[64], security[400]; char *text; /* owned */ };
 extern struct pages_seen pages_last;
 void pages_say(const char *words);
 void pages_do_not_say(const char *words);
