@@ -1,9 +1,11 @@
 #include "gateway/callers_parts.h"
 
 #include "connectors/identity/client_certificate.h"
+#include "gateway/doors/proxied_certificate.h"
 #include "gateway/key_fetcher.h"
 #include "gateway/node.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ARENA_BYTES = 1024 * 1024 };
@@ -77,38 +79,62 @@ void callers_free(struct callers *c)
 
 /* ---- certificates ---- */
 
-/* Of the connection itself, verified against the listener's client_ca. */
-static bool own_certificate(const struct http_request *r, uint8_t hash[SECRET_HASH_BYTES])
+/* SHA-256 in hexadecimal of the certificate that the client proved to have: to this listener, or to a proxy that is trusted to say so. */
+static bool shown_certificate(const struct http_request *r, char hex[SECRET_HEX_BYTES + 1])
 {
-    if (span_empty(r->client_certificate))
+    struct proxied_certificate proxied;
+    if (!span_empty(r->client_certificate)) {
+        secret_sha256_hex(r->client_certificate, hex);
+        return true;
+    }
+    if (!r->trusted_proxy)
         return false;
-    secret_sha256(r->client_certificate, hash);
-    return true;
+    proxied_certificate_read(r, &proxied);
+    bool shown = proxied.any && proxied.spoiled == NULL && proxied.found.form != FORM_SERIAL;
+    if (shown && proxied.found.form == FORM_CERTIFICATE)
+        secret_sha256_hex(proxied.found.leaf, hex);
+    else if (shown)
+        snprintf(hex, SECRET_HEX_BYTES + 1, "%.*s", SPAN_ARGS(proxied.found.sha256));
+    return shown;
+}
+
+/* A subject says something only where this listener has checked who issued it. */
+static enum err_code read_subject(const struct http_request *r, struct span *subject, struct err *err)
+{
+    struct client_certificate certificate;
+    if (span_empty(r->client_certificate))
+        return OK;
+    if (client_certificate_read(r->client_certificate, r->arena, &certificate, err) != OK)
+        return err_set(err, ERR_UNAUTHORIZED, "the client certificate cannot be read");
+    *subject = certificate.subject;
+    return OK;
 }
 
 static bool names(const struct certificate_caller *row, const char *sha256, struct span subject)
 {
-    return !span_empty(row->sha256) ? span_equal_text(row->sha256, sha256) : span_equal(row->subject, subject);
+    return !span_empty(row->sha256) ? span_equal_text(row->sha256, sha256) : !span_empty(subject) && span_equal(row->subject, subject);
 }
 
 static enum err_code accept_certificate(struct http_request *r, const struct certificate_caller *row, struct span subject, struct err *err)
 {
-    r->caller = (struct caller){ .kind = CALLER_CERTIFICATE, .id = arena_copy(r->arena, row->id), .label = arena_copy(r->arena, subject), .scopes = row->scopes };
+    r->caller = (struct caller){ .kind = CALLER_CERTIFICATE, .id = arena_copy(r->arena, row->id), .label = subject, .scopes = row->scopes };
     return span_empty(r->caller.id) ? err_set(err, ERR_MEMORY, "naming the caller") : OK;
 }
 
 enum err_code callers_certificate(struct callers *c, struct http_request *r, struct err *err)
 {
-    struct client_certificate certificate;
+    char hex[SECRET_HEX_BYTES + 1];
+    struct span subject = SPAN_NONE;
     if (r->client_certificate_refused != NULL)
         return err_set(err, ERR_UNAUTHORIZED, "the client certificate is not valid here: %s", r->client_certificate_refused);
-    if (span_empty(r->client_certificate))
+    if (c->certificate_count == 0 || !shown_certificate(r, hex))
         return err_set(err, ERR_NOT_FOUND, "no client certificate");
-    if (client_certificate_read(r->client_certificate, r->arena, &certificate, err) != OK)
-        return err_set(err, ERR_UNAUTHORIZED, "the client certificate cannot be read");
+    enum err_code code = read_subject(r, &subject, err);
+    if (code != OK)
+        return code;
     for (size_t i = 0; i < c->certificate_count; i++)
-        if (names(&c->certificates[i], certificate.sha256, certificate.subject))
-            return accept_certificate(r, &c->certificates[i], certificate.subject, err);
+        if (names(&c->certificates[i], hex, subject))
+            return accept_certificate(r, &c->certificates[i], subject, err);
     return err_set(err, ERR_UNAUTHORIZED, "no caller has this client certificate");
 }
 
@@ -117,10 +143,10 @@ enum err_code callers_certificate(struct callers *c, struct http_request *r, str
 enum err_code callers_token(struct callers *c, struct http_request *r, struct span token, struct err *err)
 {
     struct bearer_caller caller = { .issuer = 0 };
-    uint8_t hash[SECRET_HASH_BYTES];
+    char hex[SECRET_HEX_BYTES + 1];
     if (c->bearer == NULL)
         return err_set(err, ERR_UNAUTHORIZED, "this is not an API key, and no issuer of access tokens is configured");
-    enum err_code code = bearer_check(c->bearer, token, own_certificate(r, hash) ? hash : NULL, r->now_s, r->arena, &caller, err);
+    enum err_code code = bearer_check(c->bearer, token, shown_certificate(r, hex) ? span_of(hex) : SPAN_NONE, r->now_s, r->arena, &caller, err);
     if (code == ERR_NOT_FOUND) {
         key_fetcher_again(c->fetcher, c->sources[caller.issuer].number);
         return err_set(err, ERR_UNAUTHORIZED, "the access token was signed with a key that its issuer has not published, or only just now");

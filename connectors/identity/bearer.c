@@ -181,8 +181,7 @@ static enum err_code read_binding(const struct from_json_value *claims, struct b
         return refuse(err, "it is bound in a way that cannot be checked here; only a client certificate (x5t#S256) can");
     if (secret_from_base64url(text, SECRET_HASH_BYTES, &hash, err) != OK || hash.bytes != SECRET_HASH_BYTES)
         return refuse(err, "its x5t#S256 is no hash");
-    known->bound = true;
-    memcpy(known->certificate, hash.at, SECRET_HASH_BYTES);
+    secret_hex(hash.at, hash.bytes, known->certificate);
     return OK;
 }
 
@@ -233,13 +232,13 @@ static enum err_code read_claims(const struct bearer_issuer *is, const struct jo
 /* ---- checking ---- */
 
 /* What time and the connection decide anew each time, remembered or not. liboauth2 gives exp no grace, so neither does a remembered token get any. */
-static enum err_code check_now(const struct bearer_known *known, const uint8_t *certificate, int64_t now_s, struct err *err)
+static enum err_code check_now(const struct bearer_known *known, struct span certificate, int64_t now_s, struct err *err)
 {
     if (now_s >= known->exp_s)
         return refuse(err, "exp is past");
     if (known->nbf_s > now_s + JOSE_SKEW_S)
         return refuse(err, "nbf lies ahead");
-    if (known->bound && (certificate == NULL || !span_equal_ct(span_make(certificate, SECRET_HASH_BYTES), span_make(known->certificate, SECRET_HASH_BYTES))))
+    if (known->certificate[0] != '\0' && !span_equal_text(certificate, known->certificate))
         return refuse(err, "it is bound to a client certificate that this connection did not show");
     return OK;
 }
@@ -311,7 +310,7 @@ static enum err_code check_new(struct bearer *b, struct span text, const uint8_t
     return code;
 }
 
-enum err_code bearer_check(struct bearer *b, struct span token, const uint8_t certificate[SECRET_HASH_BYTES], int64_t now_s, struct arena *arena, struct bearer_caller *out, struct err *err)
+enum err_code bearer_check(struct bearer *b, struct span token, struct span certificate, int64_t now_s, struct arena *arena, struct bearer_caller *out, struct err *err)
 {
     struct bearer_known known;
     uint8_t hash[SECRET_HASH_BYTES];

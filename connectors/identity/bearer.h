@@ -38,10 +38,9 @@ MUST_CHECK enum err_code bearer_new(const struct bearer_issuer *issuers, size_t 
 void bearer_free(struct bearer *b);
 /* The issuer's keys from now on; NULL: none. The same keys again change nothing, others make it forget what it remembered. Borrowed for the call. */
 void bearer_set_keys(struct bearer *b, size_t issuer, const struct jose_keys *keys);
-/* `certificate`: SHA-256 of the DER of the client's certificate, NULL when it showed none. Texts are copied into `arena`.
+/* `certificate`: SHA-256 of the DER of the client's certificate as 64 hexadecimal digits in lower case, empty when it showed none. Texts are copied into `arena`.
  * ERR_UNAUTHORIZED: not a token to be believed; ERR_NOT_FOUND: signed with a key that is not known (yet); ERR_UNAVAILABLE: no keys of its issuer are known.
  * `token` is untrusted; nothing of it is in the text. */
-MUST_CHECK enum err_code bearer_check(struct bearer *b, struct span token, const uint8_t certificate[SECRET_HASH_BYTES], int64_t now_s, struct arena *arena, struct bearer_caller *out,
-                                      struct err *err);
+MUST_CHECK enum err_code bearer_check(struct bearer *b, struct span token, struct span certificate, int64_t now_s, struct arena *arena, struct bearer_caller *out, struct err *err);
 
 #endif

@@ -34,7 +34,7 @@ struct bearer_known {
     char client[BEARER_NAME_BYTES + 1], subject[BEARER_NAME_BYTES + 1];
     unsigned scopes;
     int64_t exp_s, nbf_s;
-    bool bound; uint8_t certificate[SECRET_HASH_BYTES]; /* cnf x5t#S256 */
+    char certificate[SECRET_HEX_BYTES + 1]; /* cnf x5t#S256, in hexadecimal; empty: not bound */
 };
 struct bearer_memory;
 struct bearer_memory *bearer_memory_new(void); /* NULL when memory is short */

@@ -6,6 +6,7 @@
 #include "gateway/decide.h"
 #include "gateway/doors/device_certificates.h"
 #include "gateway/doors/device_cookie.h"
+#include "gateway/doors/proxied_certificate.h"
 
 #include <string.h>
 
@@ -107,135 +108,45 @@ static bool from_listener(struct http_request *r, struct device_proof *out, stru
 
 /* ---- headers of proxies ---- */
 
-struct intake { struct http_request *r; struct device_proof *out; struct presented_certificate found; bool any, none_said, spoiled; };
-
-/* Two of one name are two answers to one question: the first that wins here may be the last that wins in the proxy. */
-static bool is_doubled(const struct http_request *r, const char *name)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < r->header_count; i++)
-        count += span_equal_fold(r->headers[i].name, span_of(name));
-    return count > 1;
-}
-
-static void spoil(struct intake *in, const char *reason, struct span detail)
-{
-    in->spoiled = true;
-    refuse(in->r, in->out, "header", reason, "We could not read which device you are on.", detail);
-}
-
-static bool is_same_certificate(const struct presented_certificate *a, const struct presented_certificate *b)
-{
-    char digest[SECRET_HEX_BYTES + 1];
-    const struct presented_certificate *whole = a->form == FORM_CERTIFICATE ? a : b, *other = whole == a ? b : a;
-    if (a->form == b->form)
-        return span_equal(a->leaf, b->leaf) && span_equal(a->sha256, b->sha256) && span_equal(a->serial_hex, b->serial_hex);
-    if (whole->form != FORM_CERTIFICATE || other->form != FORM_SHA256)
-        return false;
-    secret_sha256_hex(whole->leaf, digest);
-    return span_equal_text(other->sha256, digest);
-}
-
-static void take_presented(struct intake *in, enum certificate_header h, const struct presented_certificate *p)
-{
-    if (p->form == FORM_NONE) {
-        in->none_said = in->none_said || p->none_said;
-    } else if (!in->any) {
-        in->any = true;
-        in->found = *p;
-    } else if (!is_same_certificate(&in->found, p)) {
-        spoil(in, "conflicting_headers", span_of(certificate_header_name(h)));
-    } else if (p->form == FORM_CERTIFICATE) {
-        in->found = *p;
-    }
-}
-
-static void read_header(struct intake *in, enum certificate_header h)
-{
-    const char *name = certificate_header_name(h), *about = certificate_header_about(h);
-    const struct device_certificate_rules *rules = device_certificates_rules(in->r->node->device_certificates);
-    struct presented_certificate p;
-    struct err err;
-    if (is_doubled(in->r, name) || (about != NULL && is_doubled(in->r, about))) {
-        spoil(in, "doubled_header", span_of(name));
-        return;
-    }
-    enum err_code code = certificate_header_read(h, request_header(in->r, name), about != NULL ? request_header(in->r, about) : SPAN_NONE, rules->element, in->r->arena, &p, &err);
-    if (code == OK)
-        take_presented(in, h, &p);
-    else
-        spoil(in, code == ERR_DENIED ? "refused_by_proxy" : "malformed_header", arena_copy_text(in->r->arena, err.text));
-}
-
-/* A header that this proxy does not set came from the client: never read, and worth a line. */
-static void read_headers(struct intake *in)
-{
-    const struct device_certificate_rules *rules = device_certificates_rules(in->r->node->device_certificates);
-    for (int h = 0; h < CERTIFICATE_HEADERS; h++) {
-        bool is_set = (rules->headers & 1u << h) != 0, is_other_spelling = h == HEADER_SERIAL_HEX || h == HEADER_SERIAL_DECIMAL;
-        if (is_set)
-            read_header(in, (enum certificate_header)h);
-        else if (!is_other_spelling && request_has_header(in->r, certificate_header_name((enum certificate_header)h)))
-            log_forged(in->r, certificate_header_name((enum certificate_header)h));
-    }
-    if (in->any && in->none_said && !in->spoiled)
-        spoil(in, "conflicting_headers", SPAN_LITERAL("one header holds a certificate, another says that there is none"));
-}
-
 /* With a CA of ours the proxy's word is not enough, unless the configuration says so. */
-static bool is_vouched_for(struct intake *in)
+static bool is_vouched_for(const struct http_request *r, struct device_proof *out, const struct presented_certificate *found)
 {
-    struct device_certificates *d = in->r->node->device_certificates;
+    struct device_certificates *d = r->node->device_certificates;
     const char *reason = NULL;
     struct err err;
     if (!device_certificates_has_ca(d) || device_certificates_rules(d)->proxy_verifies)
         return true;
-    if (in->found.form != FORM_CERTIFICATE) {
-        refuse(in->r, in->out, "header", "only_a_number", WORDS_UNKNOWN, SPAN_LITERAL("the header holds no certificate to check; listen.device.proxy_verifies would believe it"));
+    if (found->form != FORM_CERTIFICATE) {
+        refuse(r, out, "header", "only_a_number", WORDS_UNKNOWN, SPAN_LITERAL("the header holds no certificate to check; listen.device.proxy_verifies would believe it"));
         return false;
     }
-    if (device_certificates_check(d, in->found.leaf, in->found.chain, in->found.chain_count, in->r->now_s, &reason, &err) == OK)
+    if (device_certificates_check(d, found->leaf, found->chain, found->chain_count, r->now_s, &reason, &err) == OK)
         return true;
-    refuse(in->r, in->out, "header", reason, words_for(reason), SPAN_NONE);
+    refuse(r, out, "header", reason, words_for(reason), SPAN_NONE);
     return false;
 }
 
-static bool device_of_header(struct intake *in, struct span *id)
+static bool device_of_header(struct http_request *r, struct device_proof *out, const struct presented_certificate *found, struct span *id)
 {
-    if (in->found.form == FORM_CERTIFICATE)
-        return device_of_certificate(in->r, in->out, "header", in->found.leaf, id);
-    bool digest = in->found.form == FORM_SHA256;
-    struct device_name name = { digest ? SPAN_LITERAL("certificate") : SPAN_LITERAL("certificate_serial"), digest ? in->found.sha256 : in->found.serial_hex };
-    return take_device(in->r, in->out, "header", name, id);
+    if (found->form == FORM_CERTIFICATE)
+        return device_of_certificate(r, out, "header", found->leaf, id);
+    bool digest = found->form == FORM_SHA256;
+    struct device_name name = { digest ? SPAN_LITERAL("certificate") : SPAN_LITERAL("certificate_serial"), digest ? found->sha256 : found->serial_hex };
+    return take_device(r, out, "header", name, id);
 }
 
-/* Looks at the first letter before it counts the others. */
-static bool is_named(struct span header, const char *name)
-{
-    return name != NULL && header.bytes > 0 && ((header.at[0] ^ name[0]) & ~0x20) == 0 && span_equal_fold(header, span_of(name));
-}
-
-/* Nearly all requests carry none of these headers. */
-static bool has_any_header(const struct http_request *r)
-{
-    for (size_t i = 0; i < r->header_count; i++) {
-        for (int h = 0; h < CERTIFICATE_HEADERS; h++) {
-            const char *name = certificate_header_name((enum certificate_header)h), *about = certificate_header_about((enum certificate_header)h);
-            if (is_named(r->headers[i].name, name) || is_named(r->headers[i].name, about))
-                return true;
-        }
-    }
-    return false;
-}
-
+/* A header that came from the client is worth a line. */
 static bool from_headers(struct http_request *r, struct device_proof *out, struct span *id)
 {
-    struct intake in = { .r = r, .out = out };
-    if (!has_any_header(r))
-        return false;
-    read_headers(&in);
-    out->shown = out->shown || in.any || in.spoiled;
-    return in.any && !in.spoiled && is_vouched_for(&in) && device_of_header(&in, id);
+    struct proxied_certificate shown;
+    proxied_certificate_read(r, &shown);
+    for (int h = 0; h < CERTIFICATE_HEADERS; h++)
+        if ((shown.forged & 1u << h) != 0)
+            log_forged(r, certificate_header_name((enum certificate_header)h));
+    if (shown.spoiled != NULL)
+        refuse(r, out, "header", shown.spoiled, "We could not read which device you are on.", shown.detail);
+    out->shown = out->shown || shown.any || shown.spoiled != NULL;
+    return shown.any && shown.spoiled == NULL && is_vouched_for(r, out, &shown.found) && device_of_header(r, out, &shown.found, id);
 }
 
 static void note_forged_headers(const struct http_request *r)

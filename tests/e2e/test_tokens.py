@@ -195,6 +195,37 @@ def story_client_certificates_are_callers_and_bind_tokens(world):
     gateway.stop()
 
 
+def story_a_trusted_proxy_passes_certificates_on(world):
+    issuer = Issuer(world, "proxied")
+    issuer.key("a")
+    issuer.publish("a")
+    authority = Authority(os.path.join(world.folder, "proxied-ca"), "callers")
+    vpn, other = authority.client("vpn", "vpn"), authority.client("other", "other")
+    callers = ["  - { id: vpn, certificate_sha256: \"%s\", scopes: [posture] }" % fingerprint(vpn[0]).hexdigest(), "  - { id: other, subject: \"CN=other\", scopes: [posture] }"]
+    gateway = world.gateway(policy=fast_policy("600s"), config=configuration([("sso", issuer, "")], callers), listen="  device: { proxy_headers: [rfc9440] }\n").start()
+    known_device(gateway)
+    wait_for("keys", lambda: accepted(ask(gateway, issuer.token())))
+
+    def header(pair):
+        with open(pair[0]) as f:
+            return ":" + base64.b64encode(ssl.PEM_cert_to_DER_cert(f.read())).decode() + ":"
+
+    def through_proxy(token=None, **headers):
+        if token:
+            headers["Authorization"] = "Bearer " + token
+        return request("http://127.0.0.1:%d%s" % (gateway.internal_port, POSTURE), headers={name.replace("_", "-"): value for name, value in headers.items()}).status
+
+    bound = issuer.token(claims={"cnf": {"x5t#S256": base64.urlsafe_b64encode(fingerprint(vpn[0]).digest()).decode().rstrip("=")}})
+    rows = [("by its certificate", {"Client_Cert": header(vpn)}, 404), ("a subject is not enough behind a proxy", {"Client_Cert": header(other)}, 401),
+            ("a header that this proxy does not set", {"X_Forwarded_Client_Cert": "Hash=" + fingerprint(vpn[0]).hexdigest()}, 401), ("nonsense", {"Client_Cert": ":AAAA:"}, 401),
+            ("none", {}, 401), ("bound, with its certificate", {"token": bound, "Client_Cert": header(vpn)}, 404), ("bound, with another's", {"token": bound, "Client_Cert": header(other)}, 401),
+            ("bound, without", {"token": bound}, 401)]
+    for name, what, status in rows:
+        got = through_proxy(**what)
+        expect(got == status, "%s: %d" % (name, got))
+    gateway.stop()
+
+
 def story_a_mistake_in_the_configuration_is_said_with_its_place(world):
     rows = [
         ("issuers: [{ id: a, issuer: \"https://a\", audience: x, scopes: [\"y=root\"] }]", "theirs=ours"),
