@@ -39,11 +39,11 @@ static void list(struct http_request *r, struct http_response *res)
 /* {"use": "saml", "algorithm": "RS256"}; without a use it is the tokens', without an algorithm all of the use. */
 static enum err_code read_kinds(struct http_request *r, const struct from_json_value *root, unsigned *out, struct err *err)
 {
-    struct span use = SPAN_LITERAL("tokens"), algorithm = SPAN_NONE;
+    struct span use = SPAN_NONE, algorithm = SPAN_NONE;
     enum err_code code = admin_text(r, root, "use", false, &use, err);
     if (code == OK)
         code = admin_text(r, root, "algorithm", false, &algorithm, err);
-    *out = signing_kinds_of(use, algorithm);
+    *out = signing_kinds_of(span_empty(use) ? SPAN_LITERAL("tokens") : use, algorithm);
     return code == OK && *out == 0 ? err_set(err, ERR_INPUT, "there is no such key: use is tokens (algorithm ES256 or RS256) or saml (RS256)") : code;
 }
 
