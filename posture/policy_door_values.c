@@ -4,7 +4,7 @@
 #include "posture/base/from_json.h"
 #include "posture/base/secret.h"
 
-enum { PEM_LINE_BYTES = 64, JWKS_KEYS = 16, JWKS_DEPTH = 6 };
+enum { JWKS_KEYS = 16, JWKS_DEPTH = 6 };
 
 /* ---- addresses ---- */
 
@@ -138,17 +138,11 @@ static bool is_whole_der(struct span der)
     return der.bytes > 4 && b[0] == 0x30 && b[1] == 0x82 && ((size_t)b[2] << 8 | b[3]) == der.bytes - 4;
 }
 
-static struct span pem_again(struct policy_reader *r, struct span base64)
+static struct span pem_again(struct policy_reader *r, struct span der)
 {
     CLEANUP(buf_done) struct buf out;
     buf_init(&out, 2 * DOOR_PEM_BYTES);
-    buf_append_text(&out, "-----BEGIN CERTIFICATE-----\n");
-    for (size_t at = 0; at < base64.bytes; at += PEM_LINE_BYTES) {
-        buf_append(&out, span_slice(base64, at, PEM_LINE_BYTES));
-        buf_append_text(&out, "\n");
-    }
-    buf_append_text(&out, "-----END CERTIFICATE-----\n");
-    struct span copy = arena_copy(&r->policy->arena, buf_span(&out));
+    struct span copy = secret_certificate_pem(der, &out) ? arena_copy(&r->policy->arena, buf_span(&out)) : SPAN_NONE;
     r->full = r->full || copy.at == NULL;
     return copy;
 }
@@ -165,7 +159,7 @@ static void read_certificate(struct policy_reader *r, const struct yaml_node *n,
     else if (!is_whole_der(buf_span(&der)))
         yaml_mistake(r->mistakes, n, "this certificate is cut short, or is none");
     else
-        *pem = pem_again(r, buf_span(&base64));
+        *pem = pem_again(r, buf_span(&der));
 }
 
 void policy_door_certificates(struct policy_reader *r, const struct yaml_node *n, const struct span **out, size_t *count)

@@ -4,6 +4,7 @@
 #include "gateway/doors/door_setup.h"
 #include "gateway/doors/door_yaml.h"
 #include "gateway/publish.h"
+#include "gateway/signing_ring.h"
 
 #include <stdio.h>
 
@@ -19,9 +20,23 @@ static void write_yaml(const struct door *door, struct to_json *w)
     to_json_member_text(w, "yaml", buf_span(&yaml));
 }
 
+/* What verifies our SAML answers, as PEM; empty when this node cannot sign (yet). */
+static void read_certificate(const struct http_request *r, struct buf *pem)
+{
+    struct signing_saml saml;
+    struct err err;
+    if (r->node->signing == NULL || signing_keys_saml(r->node, &saml, &err) != OK)
+        return;
+    (void)secret_certificate_pem(saml.certificate, pem);
+    signing_saml_done(&saml);
+}
+
 static void write_set_up(struct http_request *r, const struct door *door, struct span secret, struct to_json *w)
 {
-    struct door_setup setup = { .node = r->node, .door = door, .secret = secret };
+    CLEANUP(buf_done) struct buf certificate;
+    buf_init(&certificate, DOOR_PEM_BYTES);
+    read_certificate(r, &certificate);
+    struct door_setup setup = { .node = r->node, .door = door, .secret = secret, .certificate = buf_span(&certificate) };
     door_setup_write(&setup, r->arena, w);
 }
 

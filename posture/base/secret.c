@@ -209,6 +209,17 @@ bool secret_base64(struct span data, struct buf *out)
     return false;
 }
 
+bool secret_certificate_pem(struct span der, struct buf *out)
+{
+    enum { LINE_BYTES = 48 }; /* 64 letters */
+    buf_append_text(out, "-----BEGIN CERTIFICATE-----\n");
+    for (size_t at = 0; at < der.bytes; at += LINE_BYTES) {
+        (void)secret_base64(span_slice(der, at, LINE_BYTES), out);
+        buf_append_byte(out, '\n');
+    }
+    return buf_append_text(out, "-----END CERTIFICATE-----\n");
+}
+
 static bool letter_value(const char *letters, char letter, uint32_t *value)
 {
     const char *found = letter == '\0' ? NULL : strchr(letters, letter);

@@ -35,6 +35,9 @@ bool secret_base64(struct span data, struct buf *out);
 MUST_CHECK enum err_code secret_from_base64url(struct span text, size_t max_bytes, struct buf *out, struct err *err);
 MUST_CHECK enum err_code secret_from_base64(struct span text, size_t max_bytes, struct buf *out, struct err *err);
 
+/* A certificate's DER as PEM (RFC 7468 section 5), lines of 64, appended to `out`. */
+bool secret_certificate_pem(struct span der, struct buf *out);
+
 /* The root key and what is derived from it (HKDF-SHA-256, RFC 5869, one label a purpose). */
 struct secret;
 /* Copies and wipes nothing of the caller's. Owned; free with secret_done(). */

@@ -82,6 +82,7 @@ def story_every_kind_of_door_can_be_added_and_its_block_read_again(world):
         ("oidc", ["--app", "wiki", "--redirect-uri", "https://wiki.example/cb", "--auth", "none", "--when-denied", "answer"], {"Client ID": "oidc"}, False),
     ]
     blocks = ""
+    saml_certificate = None
     for kind, options, fields, secret in rows:
         added = gateway.cli_json("door", "add", kind, *options)
         for name, wanted in fields.items():
@@ -90,6 +91,10 @@ def story_every_kind_of_door_can_be_added_and_its_block_read_again(world):
         shown = gateway.cli_json("door", "show", added["id"])
         expect(shown["yaml"] == added["yaml"], "%s: show prints the same block" % kind)
         blocks += added["yaml"]
+        for name in ("IdP Signature Certificate", "Validating X509 certificates", "Signing certificate"):
+            saml_certificate = next((v for (_, field), v in values(added).items() if field == name), saml_certificate)
+    read = subprocess.run(["openssl", "x509", "-noout", "-checkend", "86400", "-subject"], input=saml_certificate, capture_output=True, text=True)
+    expect(read.returncode == 0, "the certificate of our SAML answers is printed as PEM: %s" % read.stderr)
     in_force = gateway.admin("GET", "/admin/v1/policy").json()["version"]
     path = os.path.join(world.folder, "whole.yaml")
     with open(path, "w") as f:

@@ -98,6 +98,20 @@ static void base64_is_rfc_4648(void **state)
     }
 }
 
+static void a_certificate_is_written_in_lines_of_64(void **state)
+{
+    (void)state;
+    CLEANUP(buf_done) struct buf out;
+    char der[50];
+    memset(der, 0, sizeof der);
+    buf_init(&out, 1000);
+    assert_true(secret_certificate_pem(span_make(der, sizeof der), &out));
+    assert_string_equal(buf_text(&out), "-----BEGIN CERTIFICATE-----\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\nAAA=\n-----END CERTIFICATE-----\n");
+    CLEANUP(buf_done) struct buf small;
+    buf_init(&small, 60);
+    assert_false(secret_certificate_pem(span_make(der, sizeof der), &small));
+}
+
 static void base64_that_no_encoder_writes_is_refused(void **state)
 {
     (void)state;
@@ -320,6 +334,7 @@ int main(void)
         cmocka_unit_test(hashes_are_sha_256),
         cmocka_unit_test(macs_are_hmac_sha_256),
         cmocka_unit_test(base64_is_rfc_4648),
+        cmocka_unit_test(a_certificate_is_written_in_lines_of_64),
         cmocka_unit_test(base64_that_no_encoder_writes_is_refused),
         cmocka_unit_test(new_ids_are_well_formed_and_differ),
         cmocka_unit_test(foreign_ids_are_refused),
