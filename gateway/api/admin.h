@@ -34,6 +34,8 @@ MUST_CHECK enum err_code admin_device_id(const struct http_request *r, struct sp
 MUST_CHECK enum err_code admin_make_key(struct http_request *r, struct api_key *key, struct span *text, struct err *err);
 /* Revokes every key made for that door; none is fine. */
 MUST_CHECK enum err_code admin_revoke_door_keys(struct http_request *r, struct span door, struct err *err);
+/* Member "doors": what can be seen here of each; may wait some seconds for a vendor's keys. Not while the directory is held. */
+void admin_write_doors(struct http_request *r, struct to_json *w);
 
 /* The handlers, one file a resource. */
 route_slow_fn admin_list_persons, admin_import_persons, admin_show_person, admin_person_link, admin_person_absence;

@@ -1,6 +1,7 @@
 /* Doors over /admin/v1: what there are, and what to copy into each IdP; one more, or one less, as a new version of the policy in force. The client
  * secret or hook key of a new door is made with it and shown once. */
 #include "gateway/api/admin.h"
+#include "gateway/doors/door_check.h"
 #include "gateway/doors/door_setup.h"
 #include "gateway/doors/door_yaml.h"
 #include "gateway/publish.h"
@@ -8,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { POLICY_BYTES = 4 * 1024 * 1024, POLICY_DEPTH = 32, RECORD_DEPTH = 8, YAML_BYTES = 512 * 1024, TRIES = 5, KEY_BYTES = 64 };
+enum { POLICY_BYTES = 4 * 1024 * 1024, POLICY_DEPTH = 32, RECORD_DEPTH = 8, YAML_BYTES = 512 * 1024, TRIES = 5, KEY_BYTES = 64, WAITED_FOR = 8 };
 
 /* ---- what an answer holds ---- */
 
@@ -105,6 +106,61 @@ void admin_show_door(struct http_request *r, struct http_response *res)
         to_json_end(&w);
     }
     directory_leave(r->node->directory);
+}
+
+/* ---- how they are, for doctor ---- */
+
+static void write_finding(void *context, enum door_finding finding, struct span text, struct span fix)
+{
+    static const char *const words[] = { "ok", "warn", "fail" };
+    struct to_json *w = context;
+    to_json_object(w);
+    to_json_member_text(w, "state", span_of(words[finding]));
+    to_json_member_text(w, "detail", text);
+    to_json_member_text_if(w, "fix", fix);
+    to_json_end(w);
+}
+
+/* Copies of the doors that need keys of others. */
+static size_t write_doors_here(struct http_request *r, struct door *copies, size_t most, struct to_json *w)
+{
+    const struct control *control = directory_control(r->node->directory);
+    size_t copied = 0;
+    for (size_t i = 0; control->policy != NULL && i < control->policy->door_count; i++) {
+        const struct door *door = &control->policy->doors[i];
+        to_json_object(w);
+        to_json_member_text(w, "id", door->id);
+        to_json_member_text(w, "kind", span_of(door_kind_name(door->kind)));
+        to_json_key(w, "findings");
+        to_json_array(w);
+        door_check(r->node, control, door, r->now_s, r->arena, write_finding, w);
+        to_json_end(w);
+        to_json_end(w);
+        if (door->use == DOOR_USE_ENTRA && copied < most && door_copy(door, r->arena, &copies[copied]))
+            copied++;
+    }
+    return copied;
+}
+
+void admin_write_doors(struct http_request *r, struct to_json *w)
+{
+    struct door copies[WAITED_FOR];
+    to_json_key(w, "doors");
+    to_json_array(w);
+    directory_enter(r->node->directory);
+    size_t count = write_doors_here(r, copies, WAITED_FOR, w);
+    directory_leave(r->node->directory);
+    for (size_t i = 0; i < count; i++) { /* may wait for the vendor */
+        to_json_object(w);
+        to_json_member_text(w, "id", copies[i].id);
+        to_json_member_text(w, "kind", span_of(door_kind_name(copies[i].kind)));
+        to_json_key(w, "findings");
+        to_json_array(w);
+        door_check_hint_keys(r->node, &copies[i], r->arena, write_finding, w);
+        to_json_end(w);
+        to_json_end(w);
+    }
+    to_json_end(w);
 }
 
 /* ---- a policy with one door more or less ---- */

@@ -122,6 +122,7 @@ void admin_status(struct http_request *r, struct http_response *res)
     to_json_object(&w);
     to_json_member_text(&w, "version", SPAN_LITERAL(POSTERN_VERSION));
     to_json_member_text(&w, "public_url", r->node->options.public_url);
+    to_json_member_text_if(&w, "device_url", r->node->options.device_url);
     to_json_member_time_if(&w, "now", r->now_s);
     write_store(r, &w);
     directory_enter(r->node->directory);
@@ -139,6 +140,7 @@ void admin_status(struct http_request *r, struct http_response *res)
     write_destinations(r, &w);
     write_warnings(r, &w);
     directory_leave(r->node->directory);
+    admin_write_doors(r, &w);
     to_json_end(&w);
 }
 

@@ -1,13 +1,15 @@
 /* check: policy and configuration files, without a gateway. Every mistake at once, each with its place. */
 #include "gateway/cli/args.h"
 #include "gateway/cli/print.h"
+#include "gateway/doors/door_check.h"
 #include "gateway/options.h"
+#include "posture/base/clock.h"
 #include "posture/base/file.h"
 #include "posture/policy.h"
 
 enum { FILE_BYTES = 1024 * 1024, PRINT_BYTES = 4 * 1024 * 1024, VERSION_SHOWN = 12 };
 
-struct checked { const char *path; bool is_policy, good; struct policy *policy; struct mistakes mistakes; };
+struct checked { const char *path; struct span door; /* being checked */ bool is_policy, good; struct policy *policy; struct mistakes mistakes; };
 
 /* Both kinds of file may have a key `policy`: in a configuration it is a path, and nothing else of a policy stands beside it. */
 static bool looks_like_policy(struct span text, struct span file)
@@ -23,6 +25,25 @@ static bool looks_like_policy(struct span text, struct span file)
     return found;
 }
 
+/* A policy that can be read may still name a certificate that cannot. */
+static void add_door_mistake(void *context, enum door_finding finding, struct span text, struct span fix)
+{
+    struct checked *c = context;
+    const struct yaml_node whole = { .file = span_of(c->path) };
+    if (finding == DOOR_FAIL)
+        yaml_mistake(&c->mistakes, &whole, "door \"%.*s\": %.*s; %.*s", SPAN_ARGS(c->door), SPAN_ARGS(text), SPAN_ARGS(fix));
+    else
+        yaml_warning(&c->mistakes, &whole, "door \"%.*s\": %.*s; %.*s", SPAN_ARGS(c->door), SPAN_ARGS(text), SPAN_ARGS(fix));
+}
+
+static void check_doors(struct checked *c)
+{
+    for (size_t i = 0; i < c->policy->door_count; i++) {
+        c->door = c->policy->doors[i].id;
+        door_check_keys(&c->policy->doors[i], clock_wall_s(clock_system()), &c->policy->arena, add_door_mistake, c);
+    }
+}
+
 static void check_text(struct checked *c, struct span text)
 {
     struct span file = span_of(c->path);
@@ -30,7 +51,9 @@ static void check_text(struct checked *c, struct span text)
     c->is_policy = looks_like_policy(text, file);
     if (c->is_policy) {
         policy_read(text, file, &c->mistakes, &c->policy);
-        c->good = c->policy != NULL;
+        if (c->policy != NULL)
+            check_doors(c);
+        c->good = c->policy != NULL && mistakes_errors(&c->mistakes) == 0;
         return;
     }
     c->good = options_read_text(&options, text, file, false, &c->mistakes) && mistakes_errors(&c->mistakes) == 0;

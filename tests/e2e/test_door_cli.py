@@ -148,6 +148,31 @@ def story_keys_of_doors_are_for_doors_that_have_clients(world):
     gateway.stop()
 
 
+def story_doctor_tells_what_is_wrong_with_a_door(world):
+    gateway = world.gateway(policy=fast_policy()).start()
+    gateway.cli("door", "add", "oidc", "--id", "kc", "--app", "wiki", "--redirect-uri", CALLBACK)
+    gateway.cli("door", "add", "okta-hooks", "--id", "hooks")
+
+    def findings():
+        done = subprocess.run([gateway.world.postern, "doctor", "--json"], capture_output=True, text=True, timeout=120, env=dict(os.environ, POSTERN_STATE=gateway.state))
+        found = json.loads(done.stdout)
+        expect(found["good"] == (done.returncode == 0) and done.returncode in (0, 1), "the exit code is the verdict: %s" % found)
+        return {f["what"]: f for f in found["findings"]}
+    first = findings()
+    expect(first["door kc"]["state"] == "ok" and first["door hooks"]["state"] == "warn" and "this machine's own name" in first["door hooks"]["detail"], str(first))
+    for what in ("oidc discovery", "oidc keys", "okta hooks"):
+        expect(first[what]["state"] == "ok", "%s: %s" % (what, first[what]))
+    for key in gateway.cli_json("key", "list")["keys"]:
+        if key.get("door"):
+            gateway.cli("key", "revoke", key["id"])
+    second = findings()
+    expect(second["door kc"]["state"] == "fail" and "postern key create --scope login --door kc" in second["door kc"]["fix"], str(second["door kc"]))
+    gateway.cli("key", "create", "--scope", "login", "--door", "kc", "--expires", "3d")
+    third = findings()
+    expect(third["door kc"]["state"] == "warn" and "days" in third["door kc"]["detail"], str(third["door kc"]))
+    gateway.stop()
+
+
 def story_a_policy_managed_by_files_is_left_alone(world):
     gateway = world.gateway(policy=fast_policy() + "\npolicy_managed_by: files\n").start()
     stdout, stderr = refused(gateway, "door", "add", "entra", "--app", "payroll", "--tenant", TENANT, "--app-id", "entra")
