@@ -206,7 +206,7 @@ static enum err_code decode_body(struct span body, struct arena *arena, struct s
     for (size_t i = 0; i < body.bytes && !base64.failed; i++)
         if (!is_space(body.at[i]))
             buf_append_byte(&base64, body.at[i]);
-    enum err_code code = buf_check(&base64, "certificate", err);
+    enum err_code code = base64.bytes == 0 ? ERR_INPUT : buf_check(&base64, "certificate", err);
     if (code == OK)
         code = secret_from_base64(buf_span(&base64), CLIENT_CERTIFICATE_BYTES, &out, err);
     if (code != OK)

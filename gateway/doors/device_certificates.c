@@ -1,10 +1,9 @@
 #include "gateway/doors/device_certificates.h"
 
 #include "posture/base/file.h"
+#include "posture/base/shared.h"
 #include "posture/device.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,15 +121,14 @@ enum err_code device_certificate_rules_read(const struct device_certificate_opti
 /* What tells one content of a file from another without reading it. */
 struct file_mark { dev_t device; ino_t inode; off_t bytes; struct timespec changed; };
 
-/* Trust that somebody may be reading: freed by the last one after it was replaced. */
-struct shared_trust { struct client_trust *trust; unsigned readers; };
+/* The CA with the lists of one moment: whoever checks a certificate holds it meanwhile. */
+struct shared_trust { struct shared_body shared; struct client_trust *trust; };
 
 struct device_certificates {
     const struct device_certificate_options *options;
     const struct log *log;
     struct device_certificate_rules rules;
-    pthread_mutex_t lock;           /* guards current and everybody's readers; not a message, because a check is part of answering a request */
-    struct shared_trust *current;   /* NULL: no CA */
+    struct shared trust;            /* struct shared_trust; nothing: no CA */
     atomic_uint generation;
     struct file_mark *marks;        /* of the files of the lists; the refreshing thread's */
     size_t stale_said;              /* so many lists were out of date when it was logged last */
@@ -188,39 +186,26 @@ static enum err_code load_trust(const struct device_certificates *d, struct clie
     return code;
 }
 
-/* ---- readers and the one who replaces ---- */
+/* ---- in force ---- */
 
-static struct shared_trust *take_trust(struct device_certificates *d)
+/* NULL without a CA; the caller drops it. */
+static struct shared_trust *take_trust(struct device_certificates *d) { return (struct shared_trust *)(void *)shared_take(&d->trust); }
+
+static void give_back(struct shared_trust *s)
 {
-    pthread_mutex_lock(&d->lock);
-    struct shared_trust *s = d->current;
     if (s != NULL)
-        s->readers++;
-    pthread_mutex_unlock(&d->lock);
-    return s;
+        shared_drop(&s->shared);
 }
 
-static void free_trust(struct shared_trust *s)
+static void free_trust(struct shared_body *body)
 {
-    if (s == NULL)
-        return;
+    struct shared_trust *s = (struct shared_trust *)(void *)body;
     client_trust_free(s->trust);
     free(s);
 }
 
-static void give_back(struct device_certificates *d, struct shared_trust *s)
-{
-    if (s == NULL)
-        return;
-    pthread_mutex_lock(&d->lock);
-    bool last = --s->readers == 0 && s != d->current;
-    pthread_mutex_unlock(&d->lock);
-    if (last)
-        free_trust(s);
-}
-
 /* `takes` even on failure. */
-static enum err_code replace_trust(struct device_certificates *d, struct client_trust *takes, struct err *err)
+static enum err_code show_trust(struct device_certificates *d, struct client_trust *takes, struct err *err)
 {
     struct shared_trust *new = calloc(1, sizeof *new);
     if (new == NULL) {
@@ -228,14 +213,9 @@ static enum err_code replace_trust(struct device_certificates *d, struct client_
         return err_set(err, ERR_MEMORY, "listen.device.client_ca");
     }
     new->trust = takes;
-    pthread_mutex_lock(&d->lock);
-    struct shared_trust *old = d->current;
-    bool unused = old != NULL && old->readers == 0;
-    d->current = new;
-    pthread_mutex_unlock(&d->lock);
+    new->shared.free = free_trust;
+    shared_show(&d->trust, &new->shared);
     atomic_fetch_add(&d->generation, 1);
-    if (unused)
-        free_trust(old);
     return OK;
 }
 
@@ -243,18 +223,20 @@ static enum err_code load(struct device_certificates *d, struct err *err)
 {
     struct client_trust *trust = NULL;
     enum err_code code = load_trust(d, &trust, err);
-    return code == OK ? replace_trust(d, trust, err) : code;
+    return code == OK ? show_trust(d, trust, err) : code;
 }
 
 /* ---- life ---- */
 
 /* Numbers are unique within one CA only: two that count from 1 would name each other's devices. */
-static enum err_code check_bind(const struct device_certificates *d, struct err *err)
+static enum err_code check_bind(struct device_certificates *d, struct err *err)
 {
     const struct client_trust_ca *all;
-    size_t roots = 0, count = d->current != NULL ? client_trust_cas(d->current->trust, &all) : 0;
+    struct shared_trust *s = take_trust(d);
+    size_t roots = 0, count = s != NULL ? client_trust_cas(s->trust, &all) : 0;
     for (size_t i = 0; i < count; i++)
         roots += all[i].self_signed;
+    give_back(s);
     if (d->rules.bind != BIND_CERTIFICATE_SERIAL || (roots <= 1 && count - roots <= 1))
         return OK;
     return err_set(err, ERR_INPUT, "listen.device.bind: certificate_serial needs a client_ca of one CA (a root, an intermediate, or one of each): two CAs may give the same number");
@@ -267,7 +249,7 @@ enum err_code device_certificates_new(const struct device_certificate_options *o
         return err_set(err, ERR_MEMORY, "listen.device");
     d->options = o;
     d->log = log;
-    pthread_mutex_init(&d->lock, NULL);
+    shared_init(&d->trust);
     d->marks = calloc(o->revocations.count + 1, sizeof *d->marks);
     enum err_code code = d->marks != NULL ? device_certificate_rules_read(o, &d->rules, err) : err_set(err, ERR_MEMORY, "listen.device");
     for (size_t i = 0; code == OK && i < o->revocations.count; i++)
@@ -290,9 +272,8 @@ void device_certificates_free(struct device_certificates *d)
 {
     if (d == NULL)
         return;
-    free_trust(d->current);
+    shared_done(&d->trust);
     free(d->marks);
-    pthread_mutex_destroy(&d->lock);
     free(d);
 }
 
@@ -310,14 +291,14 @@ static void say_stale(struct device_certificates *d, int64_t now_s)
             log_event(d->log, LOG_WARN, "device_proof.stale_revocations", LOG_SPAN("issuer", all[i].issuer), LOG_INT("out_of_date_for_s", now_s - all[i].next_update_s),
                       LOG_STR("effect", d->rules.accept_stale ? "still used" : "certificates of this CA prove nothing"));
     d->stale_said = stale;
-    give_back(d, s);
+    give_back(s);
 }
 
 void device_certificates_refresh(struct device_certificates *d, int64_t now_s)
 {
     bool changed = false;
     struct err err;
-    if (d == NULL || d->current == NULL)
+    if (d == NULL || !device_certificates_has_ca(d))
         return;
     for (size_t i = 0; i < d->options->revocations.count; i++)
         changed = has_changed(d->options->revocations.all[i], &d->marks[i]) || changed;
@@ -348,7 +329,7 @@ enum err_code device_certificates_check(struct device_certificates *d, struct sp
     struct shared_trust *s = d != NULL ? take_trust(d) : NULL;
     *reason = "foreign_ca";
     enum err_code code = s != NULL ? client_trust_check(s->trust, leaf, chain, chain_count, now_s, reason, err) : err_set(err, ERR_DENIED, "listen.device.client_ca is not configured");
-    give_back(d, s);
+    give_back(s);
     return code;
 }
 
@@ -427,5 +408,5 @@ void device_certificates_warnings(struct device_certificates *d, int64_t now_s, 
         if (!lists[i].signed_by_ca)
             warn(say, context, "the revocation list of %.*s is signed by none of listen.device.client_ca, so it is not used", lists[i].issuer);
     }
-    give_back(d, s);
+    give_back(s);
 }

@@ -1,7 +1,6 @@
 /* device_certificates: the client certificates that prove a device: whose they are (CA, revocation lists), how one names its device, and which header a
  * trusted proxy passes it on in. docs/doors/device-proof.md.
- * Thread: one object for the node, read by all threads. device_certificates_refresh() swaps the trust behind a mutex that is held to count a reader in or out,
- * never while a certificate is checked. */
+ * Thread: one object for the node, read by all threads; device_certificates_refresh() by one thread. */
 #ifndef GATEWAY_DOORS_DEVICE_CERTIFICATES_H
 #define GATEWAY_DOORS_DEVICE_CERTIFICATES_H
 #include "config/option.h"

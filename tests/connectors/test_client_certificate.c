@@ -135,6 +135,7 @@ static void pem_is_read_in_order(void **state)
     assert_int_equal(client_certificate_from_pem(span_slice(buf_span(&pem), 0, pem.bytes - 10), &f.arena, ders, 3, &count, &err), ERR_INPUT);
     assert_int_equal(client_certificate_from_pem(SPAN_NONE, &f.arena, ders, 3, &count, &err), ERR_INPUT);
     assert_int_equal(client_certificate_from_pem(SPAN_LITERAL("-----BEGIN CERTIFICATE-----!!!!-----END CERTIFICATE-----"), &f.arena, ders, 3, &count, &err), ERR_INPUT);
+    assert_int_equal(client_certificate_from_pem(SPAN_LITERAL("-----BEGIN CERTIFICATE----- -----END CERTIFICATE-----"), &f.arena, ders, 3, &count, &err), ERR_INPUT); /* found by fuzzing */
     buf_done(&pem);
     end(&f);
 }
