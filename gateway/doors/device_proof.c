@@ -1,6 +1,5 @@
 #include "gateway/doors/device_proof.h"
 
-#include "gateway/agents.h"
 #include "gateway/allowance.h"
 #include "gateway/change.h"
 #include "gateway/decide.h"
