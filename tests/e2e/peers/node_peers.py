@@ -9,7 +9,7 @@ from harness import Process, expect, free_port, request, wait_for
 
 PACKAGES = os.path.join(harness.ROOT, "tests/e2e/openid_client")
 SUPPORT = os.path.join(harness.ROOT, "tests/support")
-SCRIPTS = [os.path.join(PACKAGES, n) for n in ("names.cjs", "relying_party.mjs", "login_load.mjs")] + [os.path.join(SUPPORT, n) for n in ("fake_okta_oidc.mjs", "fake_entra.mjs")]
+SCRIPTS = [os.path.join(PACKAGES, n) for n in ("names.cjs", "relying_party.mjs", "login_load.mjs")] + [os.path.join(SUPPORT, n) for n in ("fake_okta_oidc.mjs", "fake_entra.mjs", "rogue_provider.mjs")]
 
 
 def packages(world):
