@@ -1,5 +1,6 @@
 #include "gateway/doors/device_cookie.h"
 
+#include "gateway/http/cookie.h"
 #include "gateway/node.h"
 
 #include "posture/base/from_json.h"
@@ -18,21 +19,19 @@ static void write_plain(const struct device_cookie *c, struct buf *plain)
     to_json_end(&w);
 }
 
-enum err_code device_cookie_set(const struct node *node, const struct device_cookie *cookie, struct arena *arena, struct span *header, struct err *err)
+enum err_code device_cookie_value(const struct node *node, const struct device_cookie *cookie, struct arena *arena, struct span *value, struct err *err)
 {
     CLEANUP(buf_done) struct buf plain, out;
     buf_init(&plain, PLAIN_BYTES);
-    buf_init(&out, 2 * COOKIE_BYTES);
+    buf_init(&out, COOKIE_BYTES);
     write_plain(cookie, &plain);
-    buf_append_text(&out, DEVICE_COOKIE_NAME "=");
     enum err_code code = buf_check(&plain, "device cookie", err);
     if (code == OK)
         code = secret_seal(node->secret, SECRET_DEVICE, context, buf_span(&plain), &out, err);
-    buf_format(&out, "; Path=/; Max-Age=%d; Secure; HttpOnly; SameSite=None", DEVICE_COOKIE_LIFETIME_S);
     if (code == OK)
         code = buf_check(&out, "device cookie", err);
     if (code == OK)
-        *header = arena_copy(arena, buf_span(&out));
+        *value = arena_copy(arena, buf_span(&out));
     return code;
 }
 
@@ -58,12 +57,11 @@ static enum err_code read_plain(struct span plain, struct arena *arena, struct d
 enum err_code device_cookie_read(const struct http_request *r, struct device_cookie *out, struct err *err)
 {
     CLEANUP(buf_done) struct buf plain;
-    struct span text;
+    struct span text = cookie_get(r, DEVICE_COOKIE_NAME);
     struct device_cookie read = { 0 };
     buf_init(&plain, PLAIN_BYTES);
-    enum err_code code = request_cookie(r, DEVICE_COOKIE_NAME, &text, err);
-    if (code != OK)
-        return code;
+    if (span_empty(text))
+        return err_set(err, ERR_NOT_FOUND, "no device cookie");
     if (text.bytes > COOKIE_BYTES || secret_open(r->node->secret, SECRET_DEVICE, context, text, &plain, err) != OK || read_plain(buf_span(&plain), r->arena, &read, err) != OK)
         return err_set(err, ERR_DENIED, "the device cookie is not one of ours");
     if (r->now_s >= read.issued_s + DEVICE_COOKIE_LIFETIME_S)

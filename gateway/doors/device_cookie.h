@@ -9,9 +9,9 @@
 enum { DEVICE_COOKIE_LIFETIME_S = 400 * 86400 /* browsers keep none longer */ };
 struct device_cookie { struct span device, credential; /* d_..., c_... */ int64_t issued_s; };
 
-/* The value of Set-Cookie, in `arena`. SameSite=None: a login often comes as a form that another site posts (SAML HTTP-POST, form_post), and the cookie
- * must come with it; nothing is changed by a request only because it carries the cookie. */
-MUST_CHECK enum err_code device_cookie_set(const struct node *node, const struct device_cookie *cookie, struct arena *arena, struct span *header, struct err *err);
-/* ERR_NOT_FOUND: the request has none; ERR_INPUT: several; ERR_DENIED: not one of ours; ERR_EXPIRED. Texts in the request's arena. */
+/* Its value for cookie_set(), in `arena`. It comes along with forms that other sites post (SAML HTTP-POST, form_post); nothing is changed by a request only
+ * because it carries the cookie. */
+MUST_CHECK enum err_code device_cookie_value(const struct node *node, const struct device_cookie *cookie, struct arena *arena, struct span *value, struct err *err);
+/* ERR_NOT_FOUND: the request has none, or two; ERR_DENIED: not one of ours; ERR_EXPIRED. Texts in the request's arena. */
 MUST_CHECK enum err_code device_cookie_read(const struct http_request *r, struct device_cookie *out, struct err *err);
 #endif

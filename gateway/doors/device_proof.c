@@ -175,13 +175,13 @@ static bool from_cookie(struct http_request *r, struct device_proof *out)
 {
     struct device_cookie cookie = { 0 };
     struct err err;
-    enum err_code code = request_has_header(r, "Cookie") ? device_cookie_read(r, &cookie, &err) : ERR_NOT_FOUND;
+    enum err_code code = device_cookie_read(r, &cookie, &err);
     if (code == ERR_NOT_FOUND)
         return false;
-    const char *reason = code == OK ? check_cookie(r, &cookie) : code == ERR_EXPIRED ? "expired" : code == ERR_INPUT ? "doubled_cookie" : "broken";
+    const char *reason = code == OK ? check_cookie(r, &cookie) : code == ERR_EXPIRED ? "expired" : "broken";
     out->shown = true;
     if (reason != NULL) {
-        refuse(r, out, "cookie", reason, "This browser is no longer known as one of your device.", cookie.device);
+        refuse(r, out, "cookie", reason, "This browser is no longer known as one of your device's.", cookie.device);
         return false;
     }
     out->proof = PROOF_COOKIE;

@@ -40,37 +40,6 @@ bool request_is_type(const struct http_request *r, const char *type)
     return span_equal_fold(media, span_of(type));
 }
 
-/* Looks for the name in one Cookie header; false when it holds a second value. */
-static bool find_cookie(struct span header, const char *name, struct span *found, bool *seen)
-{
-    struct span pair;
-    while (span_cut(&header, ';', &pair)) {
-        pair = span_trim(pair);
-        size_t equals = span_find(pair, '=');
-        struct span value = span_slice(pair, equals + 1, pair.bytes);
-        if (equals == pair.bytes || !span_equal_text(span_slice(pair, 0, equals), name))
-            continue;
-        if (*seen && !span_equal(*found, value))
-            return false;
-        *seen = true;
-        *found = value;
-    }
-    return true;
-}
-
-enum err_code request_cookie(const struct http_request *r, const char *name, struct span *out, struct err *err)
-{
-    struct span found = SPAN_NONE;
-    bool seen = false;
-    for (size_t i = 0; i < r->header_count; i++)
-        if (span_equal_fold(r->headers[i].name, SPAN_LITERAL("Cookie")) && !find_cookie(r->headers[i].value, name, &found, &seen))
-            return err_set(err, ERR_INPUT, "cookie %s: there are two", name);
-    if (!seen)
-        return err_set(err, ERR_NOT_FOUND, "cookie %s is missing", name);
-    *out = found;
-    return OK;
-}
-
 enum err_code request_query(const struct http_request *r, const char *name, struct span *out, struct err *err)
 {
     return form_value(r->arena, r->query, name, out, err);

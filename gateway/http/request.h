@@ -51,8 +51,6 @@ MUST_CHECK enum err_code request_detach(struct http_request *r, struct err *err)
 /* First header of that name (case folded), empty span when absent. */
 struct span request_header(const struct http_request *r, const char *name);
 bool request_has_header(const struct http_request *r, const char *name);
-/* Value of a cookie (RFC 6265 section 5.4), as sent. ERR_NOT_FOUND when absent; ERR_INPUT when two of that name differ. */
-MUST_CHECK enum err_code request_cookie(const struct http_request *r, const char *name, struct span *out, struct err *err);
 /* Value of a query parameter, percent-decoded into the arena. ERR_NOT_FOUND when absent; ERR_INPUT when malformed or given twice. */
 MUST_CHECK enum err_code request_query(const struct http_request *r, const char *name, struct span *out, struct err *err);
 /* Same for a form body (application/x-www-form-urlencoded). */

@@ -4,6 +4,7 @@
 #include "gateway/doors/device_browsers.h"
 #include "gateway/doors/device_cookie.h"
 #include "gateway/doors/device_proof.h"
+#include "gateway/http/cookie.h"
 #include "gateway/login.h"
 #include "gateway/pages/link.h"
 #include "gateway/pages/me.h"
@@ -171,7 +172,7 @@ static enum err_code add_browser(struct http_request *r, const struct enroll_lin
     struct device_browser what = { .device = link->device, .person = link->person, .id = link->credential, .label = words_browser(request_header(r, "User-Agent")), .peer = r->peer,
                                    .cause = span_empty(link->person) ? SPAN_LITERAL("device link") : arena_format(r->arena, "person:%.*s", SPAN_ARGS(link->person)), .now_s = r->now_s };
     struct device_cookie value = { link->device, link->credential, r->now_s };
-    enum err_code code = device_cookie_set(r->node, &value, r->arena, cookie, err);
+    enum err_code code = device_cookie_value(r->node, &value, r->arena, cookie, err);
     return code == OK ? device_browsers_add(r->node, r->store, &what, err) : code;
 }
 
@@ -197,7 +198,7 @@ void device_enroll_post(struct http_request *r, struct http_response *res)
     } else {
         log_event(r->node->log, LOG_INFO, "device_proof.browser_added", LOG_SPAN("device", link.device), LOG_SPAN("person", link.person), LOG_SPAN("peer", r->peer), LOG_STR("id", r->id));
         response_redirect(res, 303, r->params[0]);
-        response_header(res, "Set-Cookie", cookie);
+        cookie_set(r, res, DEVICE_COOKIE_NAME, cookie, DEVICE_COOKIE_LIFETIME_S);
     }
 }
 
