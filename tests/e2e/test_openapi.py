@@ -276,6 +276,16 @@ def story_live_answers_have_the_shapes_of_the_page(world):
     page.call("GET", "/admin/v1/devices")
     page.call("GET", "/admin/v1/devices/{id}", at="/admin/v1/devices/C02DOVER01")
     page.call("POST", "/admin/v1/devices/{id}/identifiers", at="/admin/v1/devices/C02DOVER01/identifiers", body={"certificate_sha256": "ab" * 32})
+    page.call("POST", "/admin/v1/devices/{id}/identifiers", at="/admin/v1/devices/C02DOVER01/identifiers", body={"certificate_serial": "0A:1B"})
+    page.call("POST", "/admin/v1/devices/{id}/identifiers", 400, at="/admin/v1/devices/C02DOVER01/identifiers", body={"certificate_serial": "0A", "certificate_serial_decimal": "1"})
+    browser = page.call("POST", "/admin/v1/devices/{id}/link", at="/admin/v1/devices/C02DOVER01/link")["url"].partition("/device/")[2]
+    page.call("GET", "/device/enroll/{token}", at="/device/" + browser)
+    page.call("POST", "/device/enroll/{token}", 303, at="/device/" + browser, body=b"", headers=form)
+    page.call("GET", "/device/enroll/{token}", 410, at="/device/" + browser)
+    page.call("GET", "/device/remember/{token}", 303, at=mine.replace("/me/", "/device/remember/"))
+    known = page.call("GET", "/admin/v1/devices/{id}", at="/admin/v1/devices/C02DOVER01")["credentials"]
+    page.call("DELETE", "/admin/v1/devices/{id}/credentials/{credential}", at="/admin/v1/devices/C02DOVER01/credentials/" + known[0]["id"])
+    page.call("DELETE", "/admin/v1/devices/{id}/credentials", 404, at="/admin/v1/devices/C02DOVER01/credentials")
     page.call("PUT", "/admin/v1/devices/{id}/owner", at="/admin/v1/devices/C02DOVER01/owner", body={"person": "ben@acme.example", "force": True})
     page.call("GET", "/admin/v1/keys")
     key = page.call("POST", "/admin/v1/keys", 201, body={"label": "x", "scopes": ["decide"], "expires": "1h"})
