@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { PATH_BYTES = 1024, X509_LINE_BYTES = 700, EXPIRY_WARN_S = 30 * 86400 };
+enum { PATH_BYTES = 1024, X509_LINE_BYTES = 700, EXPIRY_WARN_S = 30 * 86400, GOOD_KEPT = 4096, GOOD_FOR_S = 60 };
 #define AT(member) offsetof(struct device_certificate_options, member)
 
 const struct option device_certificate_rows[] = {
@@ -124,12 +124,17 @@ struct file_mark { dev_t device; ino_t inode; off_t bytes; struct timespec chang
 /* The CA with the lists of one moment: whoever checks a certificate holds it meanwhile. */
 struct shared_trust { struct shared_body shared; struct client_trust *trust; };
 
+/* A certificate that verified: proxies ask with the same one for each request, and a check costs a quarter of a millisecond. */
+struct good_certificate { uint8_t digest[SECRET_HASH_BYTES]; unsigned generation; int64_t until_s; };
+
 struct device_certificates {
     const struct device_certificate_options *options;
     const struct log *log;
     struct device_certificate_rules rules;
     struct shared trust;            /* struct shared_trust; nothing: no CA */
     atomic_uint generation;
+    pthread_mutex_t good_lock;      /* guards good: held for one look-up by whichever worker asks */
+    struct good_certificate *good;  /* GOOD_KEPT places, chosen by the digest */
     struct file_mark *marks;        /* of the files of the lists; the refreshing thread's */
     size_t stale_said;              /* so many lists were out of date when it was logged last */
     bool broken_said;
@@ -250,8 +255,10 @@ enum err_code device_certificates_new(const struct device_certificate_options *o
     d->options = o;
     d->log = log;
     shared_init(&d->trust);
+    pthread_mutex_init(&d->good_lock, NULL);
+    d->good = calloc(GOOD_KEPT, sizeof *d->good);
     d->marks = calloc(o->revocations.count + 1, sizeof *d->marks);
-    enum err_code code = d->marks != NULL ? device_certificate_rules_read(o, &d->rules, err) : err_set(err, ERR_MEMORY, "listen.device");
+    enum err_code code = d->marks != NULL && d->good != NULL ? device_certificate_rules_read(o, &d->rules, err) : err_set(err, ERR_MEMORY, "listen.device");
     for (size_t i = 0; code == OK && i < o->revocations.count; i++)
         (void)has_changed(o->revocations.all[i], &d->marks[i]);
     if (code == OK && o->revocations.count > 0 && span_empty(o->client_ca))
@@ -273,6 +280,8 @@ void device_certificates_free(struct device_certificates *d)
     if (d == NULL)
         return;
     shared_done(&d->trust);
+    pthread_mutex_destroy(&d->good_lock);
+    free(d->good);
     free(d->marks);
     free(d);
 }
@@ -323,13 +332,59 @@ const struct device_certificate_rules *device_certificates_rules(const struct de
 bool device_certificates_has_ca(const struct device_certificates *d) { return d != NULL && !span_empty(d->options->client_ca); }
 unsigned device_certificates_generation(struct device_certificates *d) { return d != NULL ? atomic_load(&d->generation) : 0; }
 
+static bool digest_of(struct span leaf, const struct span *chain, size_t chain_count, uint8_t digest[SECRET_HASH_BYTES])
+{
+    CLEANUP(buf_done) struct buf all;
+    buf_init(&all, (CLIENT_CERTIFICATE_CHAIN + 2) * CLIENT_CERTIFICATE_BYTES);
+    buf_append(&all, leaf);
+    for (size_t i = 0; i < chain_count; i++)
+        buf_append(&all, chain[i]);
+    buf_append_u64(&all, leaf.bytes); /* where the leaf ends is part of what was checked */
+    if (!all.failed)
+        secret_sha256(buf_span(&all), digest);
+    return !all.failed;
+}
+
+static struct good_certificate *place_of(struct device_certificates *d, const uint8_t digest[SECRET_HASH_BYTES])
+{
+    return &d->good[(digest[0] << 8 | digest[1]) % GOOD_KEPT];
+}
+
+static bool was_good(struct device_certificates *d, const uint8_t digest[SECRET_HASH_BYTES], unsigned generation, int64_t now_s)
+{
+    pthread_mutex_lock(&d->good_lock);
+    const struct good_certificate *g = place_of(d, digest);
+    bool good = g->generation == generation && now_s < g->until_s && memcmp(g->digest, digest, sizeof g->digest) == 0;
+    pthread_mutex_unlock(&d->good_lock);
+    return good;
+}
+
+static void remember_good(struct device_certificates *d, const uint8_t digest[SECRET_HASH_BYTES], unsigned generation, int64_t now_s)
+{
+    struct good_certificate good = { .generation = generation, .until_s = now_s + GOOD_FOR_S };
+    memcpy(good.digest, digest, sizeof good.digest);
+    pthread_mutex_lock(&d->good_lock);
+    *place_of(d, digest) = good;
+    pthread_mutex_unlock(&d->good_lock);
+}
+
 enum err_code device_certificates_check(struct device_certificates *d, struct span leaf, const struct span *chain, size_t chain_count, int64_t now_s, const char **reason,
                                         struct err *err)
 {
-    struct shared_trust *s = d != NULL ? take_trust(d) : NULL;
+    uint8_t digest[SECRET_HASH_BYTES];
+    unsigned generation = device_certificates_generation(d); /* before the trust is taken: what an older one found is not remembered for a newer */
     *reason = "foreign_ca";
-    enum err_code code = s != NULL ? client_trust_check(s->trust, leaf, chain, chain_count, now_s, reason, err) : err_set(err, ERR_DENIED, "listen.device.client_ca is not configured");
+    if (!device_certificates_has_ca(d))
+        return err_set(err, ERR_DENIED, "listen.device.client_ca is not configured");
+    if (!digest_of(leaf, chain, chain_count, digest))
+        return err_set(err, ERR_DENIED, "the client certificate and its issuers are too long");
+    if (was_good(d, digest, generation, now_s))
+        return OK;
+    struct shared_trust *s = take_trust(d);
+    enum err_code code = client_trust_check(s->trust, leaf, chain, chain_count, now_s, reason, err);
     give_back(s);
+    if (code == OK)
+        remember_good(d, digest, generation, now_s);
     return code;
 }
 

@@ -47,7 +47,7 @@ const struct device_certificate_rules *device_certificates_rules(const struct de
 bool device_certificates_has_ca(const struct device_certificates *d);
 /* Changes with each refresh that read something: what was checked before is checked again. */
 unsigned device_certificates_generation(struct device_certificates *d);
-/* client_trust_check() under the lists in force; ERR_DENIED without a CA. */
+/* client_trust_check() under the lists in force; ERR_DENIED without a CA. A good one is remembered for a minute, unless the lists change. */
 MUST_CHECK enum err_code device_certificates_check(struct device_certificates *d, struct span leaf, const struct span *chain, size_t chain_count, int64_t now_s,
                                                    const char **reason, struct err *err);
 /* The identifier by which this certificate's device is known: `kind` as decide_device() takes it. ERR_INPUT: it names none, or two. */
