@@ -1,10 +1,12 @@
 /* door: the ways an IdP or an app asks during a login. They live in the policy; adding one prints every value to copy into the IdP. */
+#include "connectors/identity/saml_metadata.h"
 #include "gateway/cli/client.h"
 #include "gateway/cli/print.h"
 #include "posture/base/file.h"
 #include "posture/base/to_json.h"
 
 #include <string.h>
+#include <time.h>
 
 enum { BODY_BYTES = 1024 * 1024, FILE_BYTES = 64 * 1024, CELL_BYTES = 128, VERSION_SHOWN = 12 };
 
@@ -131,13 +133,64 @@ static int write_certificates(struct to_json *w, const struct args *args)
     return code;
 }
 
+/* What the SP says of itself. Options beside it count more: an SP may have addresses that this door is not for. */
+static int read_metadata(const struct args *args, struct arena *arena, struct saml_metadata *out)
+{
+    const char *path = args_text(args, "--metadata");
+    CLEANUP(buf_done) struct buf file;
+    struct err err;
+    buf_init(&file, SAML_METADATA_BYTES);
+    enum err_code code = file_read(path, SAML_METADATA_BYTES, &file, &err);
+    if (code == OK && (code = saml_metadata_read(buf_span(&file), arena, out, &err)) != OK)
+        err_wrap(&err, "%s", path);
+    if (code != OK) {
+        print_line(stderr, "postern: %s", err.text);
+        return CLI_NO;
+    }
+    if (out->valid_until_s > 0 && out->valid_until_s < (int64_t)time(NULL))
+        print_line(stderr, "%s: its validUntil is past; ask for the newest one if this is not it", path);
+    return CLI_DONE;
+}
+
+static void write_list(struct to_json *w, const char *key, const struct span *all, size_t count)
+{
+    if (count == 0)
+        return;
+    to_json_key(w, key);
+    to_json_array(w);
+    for (size_t i = 0; i < count; i++)
+        to_json_text(w, all[i]);
+    to_json_end(w);
+}
+
+static void write_metadata(struct to_json *w, const struct args *args, const struct saml_metadata *m)
+{
+    bool own_certificates = args_has(args, "--certificate");
+    if (!args_has(args, "--entity-id"))
+        to_json_member_text(w, "entity_id", m->entity_id);
+    if (!args_has(args, "--acs"))
+        write_list(w, "acs", m->acs, m->acs_count);
+    if (!own_certificates)
+        write_list(w, "certificates", m->certificates, m->certificate_count);
+    if (!own_certificates && m->requests_signed && m->certificate_count > 0)
+        to_json_member_text(w, "requests", SPAN_LITERAL("signed"));
+}
+
 static int write_saml(struct to_json *w, const struct args *args)
 {
+    struct saml_metadata metadata;
+    struct arena arena;
+    int code = CLI_DONE;
     to_json_key(w, "saml");
     to_json_object(w);
+    arena_init(&arena, 16 * 1024, BODY_BYTES);
+    if (args_has(args, "--metadata") && (code = read_metadata(args, &arena, &metadata)) == CLI_DONE)
+        write_metadata(w, args, &metadata);
+    arena_done(&arena);
     member_if(w, args, "entity_id", "--entity-id");
     list_if(w, args, "acs", "--acs");
-    int code = write_certificates(w, args);
+    if (code == CLI_DONE)
+        code = write_certificates(w, args);
     if (args_has(args, "--certificate"))
         to_json_member_text(w, "requests", SPAN_LITERAL("signed"));
     to_json_end(w);
@@ -318,7 +371,7 @@ static int run(int argc, char **argv)
     static const struct arg_option add_options[] = {
         { "--id", ARG_TEXT }, { "--title", ARG_TEXT }, { "--app", ARG_TEXT }, { "--use", ARG_TEXT }, { "--when-denied", ARG_TEXT }, { "--entity-id", ARG_TEXT },
         { "--acs", ARG_TEXTS }, { "--certificate", ARG_TEXTS }, { "--client-id", ARG_TEXT }, { "--redirect-uri", ARG_TEXTS }, { "--auth", ARG_TEXT },
-        { "--jwks", ARG_TEXT }, { "--tenant", ARG_TEXTS }, { "--app-id", ARG_TEXT },
+        { "--jwks", ARG_TEXT }, { "--metadata", ARG_TEXT }, { "--tenant", ARG_TEXTS }, { "--app-id", ARG_TEXT },
     };
     static const struct arg_option remove_options[] = { { "--yes", ARG_FLAG } };
     static const struct cli_action actions[] = {
@@ -333,7 +386,7 @@ static int run(int argc, char **argv)
 const struct cli_command cli_door = {
     "door",
     "postern door add KIND [--id DOOR] [--title TEXT] [--app APP] [--use USE] [--when-denied page|answer] [--json]\n"
-    "                SAML: [--entity-id ID] [--acs URL...] [--certificate FILE...]\n"
+    "                SAML: [--metadata FILE] [--entity-id ID] [--acs URL...] [--certificate FILE...]\n"
     "                OpenID Connect: [--client-id ID] [--redirect-uri URL...] [--auth METHOD] [--jwks FILE]\n"
     "                Entra: --tenant ID... --app-id ID\n"
     "       postern door list [--json]\n"

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 
+import yaml
+
 import harness
 from harness import expect, fast_policy
 
@@ -104,6 +106,42 @@ def story_every_kind_of_door_can_be_added_and_its_block_read_again(world):
     expect(checked["version"] == in_force, "the printed blocks are the doors in force: %s, %s" % (checked["version"], in_force))
     hooks = gateway.cli_json("door", "show", "okta-hooks")
     expect("for app" not in json.dumps(hooks["set_up"]), "no empty value is printed")
+    gateway.stop()
+
+
+METADATA = """<?xml version="1.0"?>
+<!-- as the SP exports it -->
+<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" xmlns:ds="http://www.w3.org/2000/09/xmldsig#" entityID="https://sp.example/metadata">
+  <SPSSODescriptor AuthnRequestsSigned="true" protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
+    <KeyDescriptor use="signing"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>%s</ds:X509Certificate></ds:X509Data></ds:KeyInfo></KeyDescriptor>
+    <AssertionConsumerService index="1" Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact" Location="https://sp.example/artifact"/>
+    <AssertionConsumerService index="2" Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="https://sp.example/second"/>
+    <AssertionConsumerService index="3" isDefault="true" Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="https://sp.example/acs"/>
+  </SPSSODescriptor>
+</EntityDescriptor>
+"""
+
+
+def story_a_saml_door_is_read_from_metadata(world):
+    gateway = world.gateway(policy=fast_policy()).start()
+    with open(certificate(world.folder)) as f:
+        body = "".join(line for line in f if "CERTIFICATE" not in line)
+    path = os.path.join(world.folder, "sp.xml")
+    with open(path, "w") as f:
+        f.write(METADATA % body)
+    added = gateway.cli_json("door", "add", "saml", "--id", "whole", "--app", "wiki", "--metadata", path)
+    block = yaml.safe_load(added["yaml"])[0]["saml"]
+    expect(block["entity_id"] == "https://sp.example/metadata" and block["acs"] == ["https://sp.example/acs", "https://sp.example/second"], "the default address comes first: %s" % block)
+    expect(block["requests"] == "signed" and len(block["certificates"]) == 1 and "BEGIN CERTIFICATE" in block["certificates"][0], "it signs, with this key: %s" % block)
+    added = gateway.cli_json("door", "add", "saml", "--id", "part", "--app", "wiki", "--metadata", path, "--entity-id", "urn:other", "--acs", "https://sp.example/second")
+    block = yaml.safe_load(added["yaml"])[0]["saml"]
+    expect(block["entity_id"] == "urn:other" and block["acs"] == ["https://sp.example/second"], "what is said beside it counts more: %s" % block)
+    for name, text, words in (("no", "<x/>", "EntityDescriptor"), ("dtd", "<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>" + METADATA % body, "DTD"), ("big", " " * 300000, "longer")):
+        wrong = os.path.join(world.folder, name + ".xml")
+        with open(wrong, "w") as f:
+            f.write(text)
+        _, stderr = refused(gateway, "door", "add", "saml", "--id", name, "--app", "wiki", "--metadata", wrong)
+        expect(wrong in stderr and words in stderr, "%s: %s" % (name, stderr))
     gateway.stop()
 
 
