@@ -69,7 +69,7 @@ void login_post_form(struct http_request *r, struct http_response *res, struct s
 {
     struct buf *out = &res->body;
     response_text(res, 200, "text/html; charset=utf-8", SPAN_NONE);
-    response_header(res, "Content-Security-Policy", SPAN_LITERAL("default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; frame-ancestors 'none'"));
+    response_header(res, "Content-Security-Policy", SPAN_LITERAL("default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'"));
     response_header(res, "Referrer-Policy", SPAN_LITERAL("no-referrer"));
     html_raw(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                   "<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"robots\" content=\"noindex\">\n<title>Going on</title>\n");

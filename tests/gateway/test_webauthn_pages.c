@@ -355,6 +355,35 @@ static void one_credential_belongs_to_one_device(void **state)
     arena_done(&a);
 }
 
+/* What two requests at once would meet: the record is looked at again when it is written. */
+static void the_record_is_looked_at_again_when_it_is_written(void **state)
+{
+    static const struct { uint32_t kept, said; bool backed_up; enum err_code code; size_t events; } uses[] = {
+        { 0, 0, false, OK, 1 }, { 0, 0, false, OK, 1 /* the same day, nothing new */ }, { 0, 0, true, OK, 2 }, { 0, 9, true, OK, 3 }, { 9, 9, true, ERR_DENIED, 3 }, { 9, 3, true, ERR_DENIED, 3 },
+        { 9, 0, true, ERR_DENIED, 3 }, { 9, 10, true, OK, 4 },
+    };
+    struct world *w = *state;
+    struct err err;
+    char id[2 * WEBAUTHN_ID_MOST];
+    set_it_up(w);
+    struct device *d = story_stored_device(&w->s, DOVER);
+    snprintf(id, sizeof id, "%.*s", SPAN_ARGS(listed(d, 0)->id));
+    device_free(d);
+    for (size_t i = 0; i < COUNT(uses); i++) {
+        const struct webauthn_used used = { SPAN_LITERAL(DOVER), span_of(id), SPAN_LITERAL("192.0.2.1"), { uses[i].said, uses[i].backed_up }, w->s.now_ms / 1000 };
+        assert_int_equal(webauthn_credentials_used(&w->s.node, w->s.store, &used, &err), uses[i].code);
+        assert_int_equal(story_events(&w->s, "device.credential_used"), uses[i].events);
+    }
+    const struct webauthn_used gone = { SPAN_LITERAL(DOVER), SPAN_LITERAL("AAAA"), SPAN_NONE, { 11, true }, w->s.now_ms / 1000 };
+    assert_int_equal(webauthn_credentials_used(&w->s.node, w->s.store, &gone, &err), ERR_NOT_FOUND);
+    const struct webauthn_credential credential = { .id = SPAN_LITERAL("another"), .public_key = SPAN_LITERAL("key") };
+    const struct webauthn_addition bens = { .device = SPAN_LITERAL(DOVER), .person = SPAN_LITERAL(BEN), .credential = &credential, .proved_by = "cookie", .now_s = 1 };
+    assert_int_equal(webauthn_credentials_add(&w->s.node, w->s.store, &bens, &err), ERR_CONFLICT);
+    d = story_stored_device(&w->s, DOVER);
+    assert_int_equal(d->credential_count, 1);
+    device_free(d);
+}
+
 /* ---- in a login ---- */
 
 static const struct login anas = { .door = { "sp", 2 }, .person = { "ana@acme.example", 16 }, .named = LOGIN_PERSON_ASSERTED, .request = { "{}", 2 } };
@@ -678,6 +707,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_way_to_the_device_host_and_back, set_up, tear_down),
         cmocka_unit_test(what_does_not_count_sets_nothing_up),
         cmocka_unit_test_setup_teardown(one_credential_belongs_to_one_device, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_record_is_looked_at_again_when_it_is_written, set_up, tear_down),
         cmocka_unit_test(a_login_is_proved_by_the_credential),
         cmocka_unit_test_setup_teardown(going_on_without_asks_no_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_named_is_the_owner_of_the_device, set_up, tear_down),
