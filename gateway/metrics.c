@@ -40,7 +40,7 @@ static const struct { enum counter which; const char *name, *label, *help; } row
     { COUNT_PROOF_CERTIFICATE, "postern_device_proofs_total", "{proof=\"certificate\"}", "What requests to doors proved about their device, short of WebAuthn." },
     { COUNT_PROOF_COOKIE, "postern_device_proofs_total", "{proof=\"cookie\"}", NULL },
     { COUNT_PROOF_NONE, "postern_device_proofs_total", "{proof=\"none\"}", NULL },
-    { COUNT_PROOF_REFUSED, "postern_device_proofs_refused_total", "{reason=\"does_not_hold\"}", "Certificates and cookies that were shown and prove nothing." },
+    { COUNT_PROOF_REFUSED, "postern_device_proofs_refused_total", "{reason=\"does_not_hold\"}", "Certificates, cookies and WebAuthn answers that were shown and prove nothing." },
     { COUNT_PROOF_FORGED, "postern_device_proofs_refused_total", "{reason=\"forged_header\"}", NULL },
     { COUNT_COMMITS, "postern_commits_total", "", "Records written." },
     { COUNT_COMMIT_CONFLICTS, "postern_commit_conflicts_total", "", "Commits that found a newer version and were tried again." },

@@ -226,6 +226,7 @@ bool webauthn_login_answer(struct http_request *r, struct http_response *res, st
     if (code != ERR_EXPIRED)
         l->tried |= TRIED;
     if (code != OK) {
+        counter_add(r->node->counters, COUNT_PROOF_REFUSED, 1);
         log_event(r->node->log, LOG_WARN, "webauthn.refused", LOG_SPAN("login", l->id), LOG_SPAN("door", l->door), LOG_SPAN("device", proof.device), LOG_STR("id", r->id),
                   LOG_SPAN("peer", r->peer), LOG_ERR(&err));
         return false;
