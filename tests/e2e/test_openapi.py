@@ -259,8 +259,22 @@ def story_live_answers_have_the_shapes_of_the_page(world):
     page.call("GET", "/me")
     page.call("GET", "/me/{token}", at=mine)
     page.call("GET", "/me/{token}/data", at=mine + "/data")
-
     form = {"Content-Type": "application/x-www-form-urlencoded"}
+    page.call("GET", "/me/{token}/key", at=mine + "/key?device=" + found["device"])
+    page.call("GET", "/me/{token}/key/check", 303, at=mine + "/key/check?device=" + found["device"])
+    page.call("GET", "/me/{token}/key/here", 303, at=mine + "/key/here?device=" + found["device"])
+    for path in ("/key-add", "/key-remove"):
+        page.call("POST", "/me/{token}" + path, 303, at=mine + path, body="device=%s&credential=x" % found["device"], headers=form)
+    page.call("GET", "/login/{token}", 404, at="/login/x")
+    for path in ("/device", "/recheck", "/wrong", "/stop"):
+        page.call("POST", "/login/{token}" + path, 404, at="/login/x" + path, body="check=x", headers=form)
+    page.call("GET", "/.well-known/openid-configuration")
+    page.call("GET", "/oidc/authorize", 400)
+    page.call("POST", "/oidc/token", 401, body="grant_type=authorization_code&code=x", headers=form)
+    page.call("GET", "/oidc/userinfo", 401)
+    page.call("GET", "/saml/metadata")
+    page.call("GET", "/saml/sso", 400)
+
     page.call("POST", "/blocked/{token}/recheck", 303, at="/blocked/%s/recheck" % token, body=b"", headers=form)
     page.call("POST", "/blocked/{token}/wrong", 303, at="/blocked/%s/wrong" % token, body=b"check=firewall&reason=other", headers=form)
     page.call("POST", "/me/{token}/recheck", 303, at=mine + "/recheck", body=b"device=" + found["device"].encode(), headers=form)
