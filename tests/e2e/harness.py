@@ -327,7 +327,7 @@ sensitivities: [everyday, sensitive, critical]
 apps:
   - { id: payroll, title: Payroll, sensitivity: sensitive, match: { host: [pay.example], oauth_client_id: [0oaPay] } }
   - { id: wiki, title: Wiki, sensitivity: everyday, match: { host: [wiki.example], oauth_client_id: [0oaWiki] } }
-  - { id: chat, title: Chat, sensitivity: everyday, repair: true, match: { host: [chat.example] } }
+  - { id: chat, title: Chat, sensitivity: everyday, repair: true, match: { host: [chat.example], oauth_client_id: [0oaChat] } }
 checks:
   - { use: library/firewall, severity: high, interval: 2s }
   - { use: library/disk-encryption, severity: high, interval: 2s }

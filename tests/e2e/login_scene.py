@@ -80,8 +80,10 @@ class Scene:
     # ---- the laptops
 
     def break_(self, name="dover", until="deny"):
-        """Its firewall goes off; waits until payroll is closed to its owner, or only warned about."""
+        """Its firewall goes off, which is looked at once; waits until payroll is closed to its owner, or only warned about. Once a story: the second time
+        nobody is told again on the same day, so nothing closes."""
         self.fleet.control("break", name, "firewall")
+        self.gateway.cli("device", "recheck", SERIALS[name])
         self.wait_outcome(OWNERS[name], "payroll" if until == "deny" else "wiki", until)
 
     def fix(self, name="dover"):
@@ -100,6 +102,13 @@ class Scene:
     def stranger(self):
         """On a laptop with a certificate of the company's CA that postern knows nothing of."""
         return Browser(ca=[self.gateway.ca, self.authority.certificate], certificate=self.devices_authority.client("stranger", "C02STRANGER"))
+
+    def enrol(self, browser, device):
+        """Opens the device's one-time link in that browser: from then on its cookie names the device."""
+        link = self.gateway.cli_json("device", "link", SERIALS[device])["url"]
+        page = browser.submit(browser.go(link), button="Yes, this is")
+        expect(browser.cookie("__Host-postern-device"), "the cookie is set: %r" % page)
+        return browser
 
     def ours(self, browser):
         """The steps that browser took at the gateway."""
