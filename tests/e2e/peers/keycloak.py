@@ -89,7 +89,7 @@ class Keycloak:
         shutil.unpack_archive(os.path.join(archives, archive), archives)
         os.rename(os.path.join(archives, archive.replace("keycloak-quarkus-dist", "keycloak").replace(".zip", "")), self.folder)
         self.env = {"JAVA_OPTS_KC_HEAP": JAVA}
-        self.build = Process(self.kc("build", "--db=dev-mem", "--health-enabled=false", "--features-disabled=" + WITHOUT), self.log, env=self.env)
+        self.build = Process(self.kc("build", "--db=dev-mem", "--health-enabled=false", "--features-disabled=" + WITHOUT), self.log, env=self.env, own_group=True)
         return self
 
     def start(self, gateway):
@@ -99,7 +99,7 @@ class Keycloak:
             json.dump(self.realm(), f)
         expect(self.build.child.wait(300) == 0, "kc.sh build: " + self.build.text())
         self.process = Process(self.kc("start", "--optimized", "--cache=local", "--import-realm", "--http-host=127.0.0.1", "--https-port=%d" % self.port, "--hostname=" + self.base,
-                                       "--https-certificate-file=" + self.tls[0], "--https-certificate-key-file=" + self.tls[1], "--truststore-paths=" + gateway.ca), self.log, env=self.env)
+                                       "--https-certificate-file=" + self.tls[0], "--https-certificate-key-file=" + self.tls[1], "--truststore-paths=" + gateway.ca), self.log, env=self.env, own_group=True)
 
         def up():
             expect(self.process.alive(), "Keycloak ended: " + self.process.text())
