@@ -2,7 +2,6 @@
 #include "gateway/doors/oidc_id_token.h"
 #include "gateway/doors/oidc_reply.h"
 
-#include <string.h>
 
 #define COUNT(rows) (sizeof(rows) / sizeof(rows)[0])
 

@@ -4,7 +4,7 @@
 #include "gateway/doors/oidc_client.h"
 #include "gateway/doors/oidc_parameters.h"
 
-#include <string.h>
+#include <stddef.h>
 
 enum { URI_BYTES = DOOR_URL_BYTES, SHORT_BYTES = 200, LIST_BYTES = 1000, OBJECT_BYTES = 16 * 1024 };
 

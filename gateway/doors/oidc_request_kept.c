@@ -24,7 +24,7 @@ static const struct kept_text kept_texts[] = {
     { "challenge", offsetof(struct oidc_request, challenge) },       { "sub", offsetof(struct oidc_request, subject) },   { "app_id", offsetof(struct oidc_request, app_id) },
     { "app_name", offsetof(struct oidc_request, app_name) },
 };
-enum { FLAG_FORM_POST = 1, FLAG_ID_TOKEN = 2, FLAG_ACR_ESSENTIAL = 4, FLAG_APP_API = 8, FLAGS_MOST = 15 };
+enum { FLAG_FORM_POST = 1, FLAG_ID_TOKEN = 2, FLAG_ACR_ESSENTIAL = 4, FLAG_APP_API = 8 };
 
 static int64_t flags_of(const struct oidc_request *q)
 {
