@@ -69,6 +69,7 @@ static struct span blocked_page(const struct http_request *r, const struct decis
         .expires_s = r->now_s + LINK_BLOCKED_LIFETIME_S,
         .outcome = a->decision.outcome,
         .door = in->door,
+        .proof = in->proof,
     };
     struct span page = SPAN_NONE;
     if (link_blocked(r->node, &link, &url, &err) == OK && !url.failed)

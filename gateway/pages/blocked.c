@@ -14,7 +14,7 @@ enum { CHECKING_S = 20, WAITING_S = 60, CHECKING_POLL_S = 2, LONG_POLL_S = 10, C
 static void decide_again(struct http_request *r, struct blocked *b)
 {
     const struct blocked_link *link = &b->link;
-    struct question q = { .door = SPAN_LITERAL("page"), .person = span_empty(link->person) ? link->person_asked : link->person, .door_device = link->door,
+    struct question q = { .door = SPAN_LITERAL("page"), .person = span_empty(link->person) ? link->person_asked : link->person, .door_device = link->door, .proof = link->proof,
                           .device_kind = SPAN_LITERAL("id"), .device = link->device, .app = link->app, .silent = true };
     decide(r, &q, NULL, NULL, NULL, &b->answer);
 }

@@ -42,6 +42,7 @@ enum err_code link_blocked(const struct node *node, const struct blocked_link *l
     to_json_member_text_if(&w, "b", link->back);
     to_json_member_int(&w, "o", link->outcome);
     to_json_member_int(&w, "k", link->door);
+    to_json_member_int(&w, "f", link->proof);
     to_json_member_int(&w, "t", link->at_s);
     to_json_member_int(&w, "e", link->expires_s);
     to_json_end(&w);
@@ -112,14 +113,17 @@ static enum err_code read_blocked(const struct from_json_value *root, struct are
     enum err_code code = OK;
     for (size_t i = 0; code == OK && i < sizeof texts / sizeof texts[0]; i++)
         code = read_text(root, texts[i].key, arena, texts[i].to, err);
-    struct from_json_value o = from_json_member(root, "o"), t = from_json_member(root, "t"), k = from_json_member(root, "k");
-    int64_t outcome = 0, door = span_empty(link->device) ? DEVICE_UNPROVED : DEVICE_NAMED;
+    struct from_json_value o = from_json_member(root, "o"), t = from_json_member(root, "t"), k = from_json_member(root, "k"), f = from_json_member(root, "f");
+    int64_t outcome = 0, proof = PROOF_NOT_ASKED, door = span_empty(link->device) ? DEVICE_UNPROVED : DEVICE_NAMED;
     if (code == OK)
         code = from_json_int(&o, OUTCOME_ALLOW, OUTCOME_DENY, &outcome, err);
     if (code == OK)
         code = from_json_int(&t, 0, INT64_MAX, &link->at_s, err);
     if (code == OK)
         code = from_json_int_opt(&k, DEVICE_NOT_ASKED, DEVICE_NAMED, &door, err);
+    if (code == OK)
+        code = from_json_int_opt(&f, PROOF_NOT_ASKED, PROOF_KINDS - 1, &proof, err); /* links of an older version have none */
+    link->proof = (enum proof)proof;
     link->outcome = (enum outcome)outcome;
     link->door = (enum door_device)door;
     return code;

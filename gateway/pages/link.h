@@ -10,7 +10,8 @@ struct blocked_link {
     int64_t at_s, expires_s;
     enum outcome outcome;
     struct span person_asked;      /* when the person is unknown to us */
-    enum door_device door;         /* how the door named the device; the page asks the same question again */
+    enum door_device door;         /* how the door named the device, and how surely; the page asks the same question again */
+    enum proof proof;
     struct span back;              /* where the login came from, already checked by the door; may be empty */
 };
 /* What makes one browser known as a device's (gateway/pages/device_enroll.h). */

@@ -47,6 +47,13 @@ static void make_outage(struct story *s, struct blocked_link *link) { (void)link
 static void make_outage_open(struct story *s, struct blocked_link *link) { link->app = SPAN_LITERAL("wiki"), make_outage(s, link); }
 static void make_no_device(struct story *s, struct blocked_link *link) { (void)s, link->device = SPAN_NONE, link->door = DEVICE_UNPROVED; }
 static void make_no_device_warned(struct story *s, struct blocked_link *link) { make_no_device(s, link), link->app = SPAN_LITERAL("wiki"); }
+/* The link remembers how the door knew the device: the page must not say that nothing is left to do. */
+static void make_weakly_proved(struct story *s, struct blocked_link *link)
+{
+    struct policy *policy = (struct policy *)(uintptr_t)directory_control(s->node.directory)->policy;
+    policy->proof[1] = PROOF_CERTIFICATE; /* sensitive */
+    link->proof = PROOF_COOKIE;
+}
 static void make_anothers_device(struct story *s, struct blocked_link *link)
 {
     (void)link;
@@ -87,6 +94,7 @@ static void every_state_has_its_page(void **state)
         { "our outage", make_outage, "<h1>Our check is not working</h1>", { "not your device", "<li>Wiki", "<li>Chat</li>" }, { "How to fix", "<li>Payroll</li>", "Check again" } },
         { "our outage, let in", make_outage_open, "<h1>Our check is not working</h1>", { "You are let in" }, { "cannot open", "How to fix" } },
         { "no device was proved", make_no_device, "<h1>We do not know this device yet</h1>", { "Set this device up", "dover", "#add" }, { "What we saw", "opens for now" } },
+        { "proved too weakly", make_weakly_proved, "<h1>Payroll needs a surer sign of this device</h1>", { "Number for support" }, { "You can open" } },
         { "no device, warned", make_no_device_warned, "<h1>We do not know this device yet</h1>", { "opens for now" }, { "Other ways" } },
         { "another person's device", make_anothers_device, "<h1>We do not know this device yet</h1>", { "Set this device up" }, { "bens-mac", "MacBook Air", "9A2B", "What we saw" } },
         { "unknown person", make_person_unknown, "<h1>We do not know this account yet</h1>", { "A person has to add it" }, { "eve@", "alert(1)", "All my devices" } },
