@@ -26,10 +26,11 @@ struct enroll_secret {               /* control record "enroll_secrets" */
     int64_t created_s, expires_s;
     bool revoked;
 };
+enum control_record { CONTROL_POLICY, CONTROL_API_KEYS, CONTROL_ENROLL_SECRETS, CONTROL_CLOCK, CONTROL_RECORDS };
 /* Control records decoded; immutable, owned by the directory once put. */
 struct control {
     struct arena arena;
-    int64_t version[4];              /* of the records below */
+    int64_t version[CONTROL_RECORDS]; /* of the records below */
     const struct policy *policy;     /* NULL before the first is published */
     const struct api_key *api_keys; size_t api_key_count;
     const struct enroll_secret *enroll_secrets; size_t enroll_secret_count;

@@ -8,7 +8,6 @@
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
 enum { BLOCK_BYTES = 4096, ARENA_BYTES = 64 * 1024 * 1024, TEXT_BYTES = 4096, SECRET_TEXT_BYTES = 64 * 1024, CONTROL_DEPTH = 32, POLICY_BODY_BYTES = 16 * 1024 * 1024 };
-enum { CONTROL_POLICY, CONTROL_API_KEYS, CONTROL_ENROLL_SECRETS, CONTROL_CLOCK };
 
 static const struct record_body_field key_fields[] = {
     { "id", RECORD_TEXT, offsetof(struct api_key, id), TEXT_BYTES },
@@ -50,8 +49,8 @@ unsigned api_scope_bit(struct span name)
 
 int directory_control_index(struct span record_id)
 {
-    static const char *const names[DIRECTORY_CONTROLS] = { "policy", "api_keys", "enroll_secrets", "clock" };
-    for (int i = 0; i < DIRECTORY_CONTROLS; i++)
+    static const char *const names[CONTROL_RECORDS] = { "policy", "api_keys", "enroll_secrets", "clock" };
+    for (int i = 0; i < CONTROL_RECORDS; i++)
         if (span_equal_text(record_id, names[i]))
             return i;
     return -1;

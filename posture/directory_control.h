@@ -3,7 +3,7 @@
 #define POSTURE_DIRECTORY_CONTROL_H
 #include "posture/directory.h"
 
-enum { DIRECTORY_CONTROLS = 4, DIRECTORY_KEYS_MOST = 10000, DIRECTORY_PAUSES_MOST = 10000 };
+enum { DIRECTORY_KEYS_MOST = 10000, DIRECTORY_PAUSES_MOST = 10000 };
 
 /* Its place in control.version, or -1: not ours to know. */
 int directory_control_index(struct span record_id);

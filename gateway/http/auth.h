@@ -13,6 +13,12 @@ MUST_CHECK enum err_code auth_caller(struct http_request *r, unsigned scope, str
  * A door may have several, so that a secret is rotated without a gap. Untrusted: any bytes, any length. OK; ERR_UNAUTHORIZED (invalid_client); or
  * ERR_UNAVAILABLE while this node is loading. r->caller stays as it is. */
 MUST_CHECK enum err_code auth_door_secret(const struct http_request *r, struct span door, struct span secret, struct err *err);
+/* API keys that were good a moment ago, by their text: no hash is computed for what is asked thousands of times a second. An entry holds as long as the
+ * list of keys is the same version and the key has not ended. Belongs to one thread; zeroed is empty; wipe it at the end, it holds secrets. */
+enum { KEYS_KNOWN = 32, KEY_TEXT_BYTES = 128 };
+struct known_key { struct caller caller; char *texts; /* of the caller */ char text[KEY_TEXT_BYTES]; size_t text_bytes; int64_t version, expires_s; };
+struct key_memory { struct known_key all[KEYS_KNOWN]; };
+void key_memory_done(struct key_memory *m);
 /* Adds WWW-Authenticate for what auth_caller() answered (RFC 6750 section 3): no error code when nothing was presented. */
 void auth_challenge(const struct http_request *r, struct http_response *res, enum err_code code, unsigned scope);
 #endif

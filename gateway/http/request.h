@@ -21,13 +21,14 @@ struct caller {
     struct span door;               /* id of the door that an API key was made for; empty: none */
 };
 
-struct node; struct worker; struct store; struct decision_ring; struct mailbox;
+struct node; struct worker; struct key_memory; struct store; struct decision_ring; struct mailbox;
 struct http_request {
     struct arena *arena;
     const struct node *node;
     struct worker *worker;          /* NULL in the slow lane */
     struct mailbox *reply;          /* of the worker whose connection this is: where slow jobs of a stream answer to */
     struct store *store;            /* the slow lane thread's connection; NULL on a worker */
+    struct key_memory *keys;        /* of the worker; NULL: every key is looked up (gateway/http/auth.h) */
     struct decision_ring *decisions; /* where this thread's decisions go; NULL: not recorded */
     enum http_method method;
     enum listener_kind listener;    /* one bit */

@@ -371,6 +371,7 @@ void server_free(struct server *s)
     free(s->certificate);
     if (s->key != NULL)
         secret_free(s->key, strlen(s->key));
+    key_memory_done(&s->keys);
     free(s->client_ca);
     client_trust_free(s->caller_trust);
     pthread_mutex_destroy(&s->wake_lock);

@@ -45,6 +45,7 @@ static void fill_request(struct exchange *x)
     r->arena = &x->arena;
     r->node = s->node;
     r->worker = s->worker;
+    r->keys = &s->keys;
     r->decisions = s->worker != NULL ? worker_decisions(s->worker) : NULL;
     r->reply = s->worker != NULL ? worker_mailbox(s->worker) : NULL;
     r->listener = (enum listener_kind)s->options.kinds;

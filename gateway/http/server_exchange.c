@@ -189,6 +189,7 @@ static bool send_to_slow_lane(struct exchange *x)
     if (x->request.reply == NULL || lane == NULL || x->route->slow == NULL || request_detach(&x->request, &err) != OK)
         return false;
     x->request.worker = NULL;
+    x->request.keys = NULL; /* the worker's */
     x->job = (struct slow_job){ .run = slow_run, .done = slow_done, .reply = x->request.reply };
     x->in_lane = true;
     x->stage = STAGE_SLOW;

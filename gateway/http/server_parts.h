@@ -1,6 +1,7 @@
 /* What the files of the server share; nobody else includes this. All of it belongs to the worker's thread, except what says otherwise. */
 #ifndef GATEWAY_HTTP_SERVER_PARTS_H
 #define GATEWAY_HTTP_SERVER_PARTS_H
+#include "gateway/http/auth.h"
 #include "gateway/http/network.h"
 #include "gateway/http/server.h"
 #include "gateway/node.h"
@@ -87,6 +88,7 @@ struct server {
     unsigned port;
     bool tls, local, ready, quiescing; /* ready: libmicrohttpd has something to do */
     struct route_memory routes;
+    struct key_memory keys;
     struct loop_timer *tick, *beat;
     struct phase_list phases[PHASES];
     struct lingering lingers[LINGERS];

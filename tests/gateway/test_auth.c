@@ -86,11 +86,13 @@ static const struct { const char *name, *authorization; unsigned scope; enum err
 
 static void keys_open_what_their_scopes_say(void **state)
 {
+    static struct key_memory memory;
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t n = 0; n < 3 * sizeof rows / sizeof rows[0]; n++) { /* without a memory, then with one: what it knows changes no answer */
+        size_t i = n % (sizeof rows / sizeof rows[0]);
         CLEANUP(arena_done) struct arena arena;
         struct http_header header = { SPAN_LITERAL("authorization"), span_of(rows[i].authorization) };
-        struct http_request r = { .arena = &arena, .node = &node, .headers = &header, .header_count = rows[i].authorization != NULL, .now_s = NOW_S };
+        struct http_request r = { .arena = &arena, .node = &node, .headers = &header, .header_count = rows[i].authorization != NULL, .now_s = NOW_S, .keys = n == i ? NULL : &memory };
         struct http_response res = { 0 };
         struct err err;
         arena_init(&arena, 1024, 65536);
@@ -100,13 +102,34 @@ static void keys_open_what_their_scopes_say(void **state)
         if (code != rows[i].code || !challenged || (code == OK && res.header_count > 0) || (code == OK && r.caller.kind != CALLER_API_KEY))
             fail_msg("%s: code %d, challenge %.*s", rows[i].name, (int)code, SPAN_ARGS(res.headers[0].value));
     }
+    key_memory_done(&memory);
+}
+
+static void a_key_that_is_remembered_still_ends(void **state)
+{
+    static struct key_memory memory;
+    CLEANUP(arena_done) struct arena arena;
+    struct http_header header = { SPAN_LITERAL("Authorization"), SPAN_LITERAL("Bearer pst_young_" SECRET) };
+    struct http_request r = { .arena = &arena, .node = &node, .headers = &header, .header_count = 1, .now_s = NOW_S, .keys = &memory };
+    struct err err;
+    (void)state;
+    arena_init(&arena, 1024, 65536);
+    for (int i = 0; i < 2; i++) {
+        r.caller = (struct caller){ 0 };
+        assert_int_equal(auth_caller(&r, SCOPE_DECIDE, &err), OK);
+        assert_true(span_equal_text(r.caller.id, "young"));
+    }
+    r.now_s = NOW_S + 1;
+    assert_int_equal(auth_caller(&r, SCOPE_DECIDE, &err), ERR_UNAUTHORIZED);
+    key_memory_done(&memory);
 }
 
 static void the_caller_is_named_and_outlives_the_directory_s_own_texts(void **state)
 {
     CLEANUP(arena_done) struct arena arena;
     struct http_header header = { SPAN_LITERAL("Authorization"), SPAN_LITERAL("Bearer pst_k_1_" SECRET) };
-    struct http_request r = { .arena = &arena, .node = &node, .headers = &header, .header_count = 1, .now_s = NOW_S };
+    static struct key_memory memory;
+    struct http_request r = { .arena = &arena, .node = &node, .headers = &header, .header_count = 1, .now_s = NOW_S, .keys = &memory };
     struct err err;
     (void)state;
     arena_init(&arena, 1024, 65536);
@@ -115,7 +138,8 @@ static void the_caller_is_named_and_outlives_the_directory_s_own_texts(void **st
     assert_true(span_equal_text(r.caller.id, "k_1"));
     assert_true(span_equal_text(r.caller.label, "one"));
     assert_int_equal(r.caller.scopes, SCOPE_DECIDE | SCOPE_POSTURE);
-    assert_int_equal(auth_caller(&r, SCOPE_DECIDE, &err), ERR_UNAUTHORIZED); /* a key that was taken away no longer opens */
+    assert_int_equal(auth_caller(&r, SCOPE_DECIDE, &err), ERR_UNAUTHORIZED); /* a key that was taken away no longer opens, remembered or not */
+    key_memory_done(&memory);
 }
 
 static const struct { const char *name, *door, *secret; enum err_code code; } secrets[] = {
@@ -157,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_open_what_their_scopes_say),
+        cmocka_unit_test(a_key_that_is_remembered_still_ends),
         cmocka_unit_test(a_door_s_client_is_known_by_a_key_for_that_door),
         cmocka_unit_test(the_admin_socket_needs_no_key),
         cmocka_unit_test(the_caller_is_named_and_outlives_the_directory_s_own_texts),
