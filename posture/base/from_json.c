@@ -437,8 +437,11 @@ struct from_json_value from_json_member(const struct from_json_value *object, co
 {
     struct from_json_value found = { .parent = object, .key = key };
     size_t bytes = strlen(key);
-    const struct node *o = node_of(object), *n = o + 1;
-    for (uint32_t i = 0; o != NULL && o->kind == FROM_JSON_OBJECT && i < o->count; i++) {
+    const struct node *o = node_of(object);
+    if (o == NULL || o->kind != FROM_JSON_OBJECT)
+        return found;
+    const struct node *n = o + 1;
+    for (uint32_t i = 0; i < o->count; i++) {
         if (n->text.bytes == bytes && memcmp(n->text.at, key, bytes) == 0) {
             found.node = n + 1;
             break;
