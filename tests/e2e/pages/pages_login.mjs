@@ -14,14 +14,23 @@ async function lookClosely(page, where) {
   await page.screenshot({ path: `${config.shots}/${where.replace(/ /g, "-")}.png`, fullPage: true });
 }
 
+// A device is asked once in ten seconds, and breaking it asked already: the button is pressed until it asks anew.
+async function checkAgain(page) {
+  const asks = page.getByRole("status").filter({ hasText: /Checking|Waiting/ }), end = Date.now() + WITHIN_MS;
+  for (let asked = false; !asked; ) {
+    if (Date.now() > end) throw new Error("Check again never asked the device");
+    await page.getByRole("button", { name: "Check again" }).first().click();
+    asked = await asks.waitFor({ timeout: 2000 }).then(() => true, () => false);
+  }
+}
+
 async function walk(page) {
   if (config.walk === "continue") {
     await lookClosely(page, "warned");
     await page.getByRole("link", { name: /Continue/ }).click();
   } else if (config.walk === "check again") {
     await lookClosely(page, "blocked");
-    await page.getByRole("button", { name: "Check again" }).first().click();
-    await page.getByRole("status").filter({ hasText: /Checking|Waiting/ }).waitFor({ timeout: WITHIN_MS });
+    await checkAgain(page);
     await lookClosely(page, "checking");
     console.log("asked");
   }
