@@ -48,10 +48,17 @@ def wait_for(what, condition, limit_s=LIMIT_S, pause_s=0.05):
     raise Failure("waited %d s for: %s (last: %r)" % (limit_s, what, last))
 
 
+PORTS = set()  # handed out already: the system may name one twice, as nobody listens there yet
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    while True:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        if port not in PORTS:
+            PORTS.add(port)
+            return port
 
 
 class Process:
