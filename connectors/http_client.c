@@ -1,5 +1,6 @@
 #include "connectors/http_client.h"
 
+#include "connectors/http_client_parts.h"
 #include "posture/base/secret.h"
 
 #include <arpa/inet.h>
@@ -24,6 +25,7 @@ struct http_client {
     /* Of the call under way: */
     bool plain, denied;
     struct http_reply *reply;
+    const struct http_call *call;
 };
 
 enum err_code http_client_global_start(struct err *err)
@@ -130,58 +132,6 @@ static int before_request(void *context, char *primary_ip, char *local_ip, int p
     return CURL_PREREQFUNC_ABORT;
 }
 
-/* ---- the URL ---- */
-
-static char *url_part(CURLU *u, CURLUPart part)
-{
-    char *text = NULL;
-    return curl_url_get(u, part, &text, 0) == CURLUE_OK ? text : NULL;
-}
-
-static enum err_code judge_url(CURLU *u, bool allow_http, bool *plain, struct err *err)
-{
-    char *scheme = url_part(u, CURLUPART_SCHEME), *user = url_part(u, CURLUPART_USER), *password = url_part(u, CURLUPART_PASSWORD);
-    char *fragment = url_part(u, CURLUPART_FRAGMENT);
-    enum err_code code = OK;
-    *plain = scheme != NULL && strcmp(scheme, "http") == 0;
-    if (scheme == NULL || (!*plain && strcmp(scheme, "https") != 0))
-        code = err_set(err, ERR_INPUT, "a URL to call must begin with https://");
-    else if (*plain && !allow_http)
-        code = err_set(err, ERR_INPUT, "plain http is allowed to this machine only, and only where the options say so: use https://");
-    else if (user != NULL || password != NULL)
-        code = err_set(err, ERR_INPUT, "a URL to call must not hold a user or password");
-    else if (fragment != NULL)
-        code = err_set(err, ERR_INPUT, "a URL to call must not have a #fragment");
-    curl_free(scheme);
-    curl_free(user);
-    curl_free(password);
-    curl_free(fragment);
-    return code;
-}
-
-static enum err_code read_url(struct span url, bool allow_http, char text[HTTP_CLIENT_URL_BYTES], bool *plain, struct err *err)
-{
-    if (url.bytes == 0 || url.bytes >= HTTP_CLIENT_URL_BYTES || memchr(url.at, '\0', url.bytes) != NULL)
-        return err_set(err, ERR_INPUT, "a URL to call must have 1 to %d bytes and no NUL", HTTP_CLIENT_URL_BYTES - 1);
-    memcpy(text, url.at, url.bytes);
-    text[url.bytes] = '\0';
-    CURLU *u = curl_url();
-    if (u == NULL)
-        return err_set(err, ERR_MEMORY, "a URL");
-    CURLUcode parsed = curl_url_set(u, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
-    enum err_code code = parsed == CURLUE_OK ? judge_url(u, allow_http, plain, err)
-                                             : err_set(err, ERR_INPUT, "a URL to call is malformed: %s", curl_url_strerror(parsed));
-    curl_url_cleanup(u);
-    return code;
-}
-
-enum err_code http_client_check_url(const struct http_client_options *options, struct span url, struct err *err)
-{
-    char text[HTTP_CLIENT_URL_BYTES];
-    bool plain = false;
-    return read_url(url, options->allow_loopback_http, text, &plain, err);
-}
-
 /* ---- answer ---- */
 
 static size_t take_body(char *at, size_t each, size_t count, void *context)
@@ -191,15 +141,43 @@ static size_t take_body(char *at, size_t each, size_t count, void *context)
 }
 
 /* Retry-After in seconds (RFC 9110 10.2.3); the date form is left alone, no receiver of ours sends it. */
+static void take_retry_after(struct http_client *c, struct span value)
+{
+    uint64_t seconds = 0;
+    if (value.bytes <= RETRY_AFTER_DIGITS && span_to_u64(value, &seconds))
+        c->reply->retry_after_s = (int64_t)seconds;
+}
+
+static void take_wanted(const struct http_call *call, struct span name, struct span value)
+{
+    for (size_t i = 0; i < call->wanted_count; i++) {
+        const struct http_wanted *wanted = &call->wanted[i];
+        if (!span_equal_fold(name, span_of(wanted->name)))
+            continue;
+        if (wanted->value->bytes > 0)
+            buf_append_text(wanted->value, ", ");
+        buf_append(wanted->value, value);
+    }
+}
+
+/* An interim answer (1xx) comes before the one that counts. */
+static void forget_fields(struct http_client *c)
+{
+    c->reply->retry_after_s = -1;
+    for (size_t i = 0; i < c->call->wanted_count; i++)
+        buf_clear(c->call->wanted[i].value);
+}
+
 static size_t take_field(char *at, size_t each, size_t count, void *context)
 {
     struct http_client *c = context;
     struct span line = span_make(at, each * count), name = SPAN_NONE;
-    uint64_t seconds = 0;
-    if (span_cut(&line, ':', &name) && span_equal_fold(name, SPAN_LITERAL("retry-after"))) {
-        struct span value = span_trim(line);
-        if (value.bytes <= RETRY_AFTER_DIGITS && span_to_u64(value, &seconds))
-            c->reply->retry_after_s = (int64_t)seconds;
+    if (span_starts(line, SPAN_LITERAL("HTTP/"))) {
+        forget_fields(c);
+    } else if (span_cut(&line, ':', &name)) {
+        take_wanted(c->call, name, span_trim(line));
+        if (span_equal_fold(name, SPAN_LITERAL("retry-after")))
+            take_retry_after(c, span_trim(line));
     }
     return each * count;
 }
@@ -323,19 +301,36 @@ static enum err_code add_field(struct curl_slist **list, const struct http_field
     return OK;
 }
 
+/* libcurl would call a body of ours a form. */
+static bool needs_no_type(const struct http_call *call)
+{
+    for (size_t i = 0; i < call->field_count; i++)
+        if (strcmp(call->fields[i].name, "Content-Type") == 0)
+            return false;
+    return true;
+}
+
 static enum err_code make_fields(const struct http_call *call, struct curl_slist **list, struct err *err)
 {
-    static const struct http_field no_expect = { "Expect", { "", 0 } };
+    static const struct http_field no_expect = { "Expect", { "", 0 } }, no_type = { "Content-Type", { "", 0 } };
     enum err_code code = call->field_count > HTTP_CLIENT_MAX_FIELDS ? err_set(err, ERR_LIMIT, "more than %d headers", HTTP_CLIENT_MAX_FIELDS) : OK;
     for (size_t i = 0; code == OK && i < call->field_count; i++)
         code = add_field(list, &call->fields[i], err);
+    if (code == OK && needs_no_type(call))
+        code = add_field(list, &no_type, err);
     return code == OK ? add_field(list, &no_expect, err) : code; /* libcurl would wait a second for 100 Continue */
+}
+
+static void set_body(CURL *e, const struct http_call *call)
+{
+    curl_easy_setopt(e, CURLOPT_POST, 1L);
+    curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.bytes);
+    curl_easy_setopt(e, CURLOPT_POSTFIELDS, call->body.bytes > 0 ? call->body.at : "");
 }
 
 static void set_call(struct http_client *c, const struct http_call *call, const char *url, struct curl_slist *fields)
 {
     CURL *e = c->easy;
-    bool post = strcmp(call->method, "POST") == 0;
     curl_easy_reset(e); /* options only: open connections stay */
     set_common(c);
     curl_easy_setopt(e, CURLOPT_URL, url);
@@ -345,12 +340,14 @@ static void set_call(struct http_client *c, const struct http_call *call, const 
     curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)call->most_bytes);
     curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, call->reuse ? 0L : 1L);
     curl_easy_setopt(e, CURLOPT_FORBID_REUSE, call->reuse ? 0L : 1L);
-    if (!post)
+    if (strcmp(call->method, "GET") == 0)
         return;
-    curl_easy_setopt(e, CURLOPT_POST, 1L);
-    curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.bytes);
-    curl_easy_setopt(e, CURLOPT_POSTFIELDS, call->body.bytes > 0 ? call->body.at : "");
+    if (strcmp(call->method, "DELETE") != 0 || call->body.bytes > 0)
+        set_body(e, call);
+    if (strcmp(call->method, "POST") != 0)
+        curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, call->method);
 }
+
 
 /* What a failure means for the caller: was anything sent? libcurl's words follow; they hold no header. */
 static enum err_code explain(struct http_client *c, CURLcode result, struct err *err)
@@ -374,13 +371,14 @@ enum err_code http_client_call(struct http_client *c, const struct http_call *ca
     char url[HTTP_CLIENT_URL_BYTES];
     CLEANUP(free_fields) struct curl_slist *fields = NULL;
     struct http_reply got = { .retry_after_s = -1 };
-    enum err_code code = read_url(call->url, c->options.allow_loopback_http, url, &c->plain, err);
+    enum err_code code = http_client_read_url(call->url, c->options.allow_loopback_http, url, &c->plain, err);
     if (code == OK)
         code = make_fields(call, &fields, err);
     if (code != OK)
         return code;
     buf_init(&got.body, call->most_bytes);
     c->reply = &got;
+    c->call = call;
     c->denied = false;
     c->error[0] = '\0';
     set_call(c, call, url, fields);
@@ -390,6 +388,7 @@ enum err_code http_client_call(struct http_client *c, const struct http_call *ca
         code = explain(c, result, err);
     curl_easy_reset(c->easy); /* forgets pointers into this frame */
     c->reply = NULL;
+    c->call = NULL;
     if (code != OK) {
         http_reply_done(&got);
         return code;
@@ -402,18 +401,4 @@ void http_reply_done(struct http_reply *reply)
 {
     if (reply != NULL)
         buf_done(&reply->body);
-}
-
-bool http_client_encode(struct span value, struct buf *out)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    for (size_t i = 0; i < value.bytes; i++) {
-        unsigned char byte = (unsigned char)value.at[i];
-        bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' || byte == '_' || byte == '~';
-        if (plain)
-            buf_append_byte(out, (char)byte);
-        else
-            buf_append(out, span_make((const char[]){ '%', hex[byte >> 4], hex[byte & 15] }, 3));
-    }
-    return !out->failed;
 }

@@ -18,11 +18,15 @@ struct http_client_options {
     void *tick_context;
 };
 struct http_field { const char *name; struct span value; };
+/* A header field of the answer that the caller wants to see. What it has is appended to `value`; several of that name are joined with ", "
+ * (RFC 9110 section 5.3). One too long for the buf marks it as failed and harms nothing else. */
+struct http_wanted { const char *name; struct buf *value; };
 struct http_call {
-    const char *method;                /* "GET" or "POST" */
+    const char *method;                /* "GET", "POST", "PUT", "PATCH" or "DELETE" */
     struct span url;
     const struct http_field *fields; size_t field_count;
-    struct span body;                  /* POST */
+    struct span body;                  /* of all but GET; may be empty */
+    const struct http_wanted *wanted; size_t wanted_count;
     int64_t timeout_ms;                /* of the whole call */
     size_t most_bytes;                 /* of the answer's body */
     bool reuse;                        /* may use an open connection: only for what may be sent twice, as libcurl repeats a call on a connection that died */

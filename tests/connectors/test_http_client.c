@@ -154,6 +154,47 @@ static void an_end_says_whether_anything_was_sent(void **state)
     fake_peer_stop(&peer);
 }
 
+static void every_method_goes_out_as_it_is_and_wanted_fields_come_back(void **state)
+{
+    static const struct { const char *name, *method, *type, *body, *echo, *interim; size_t most; } rows[] = {
+        { "GET", "GET", NULL, "", "GET, None, None", "", 100 },
+        { "DELETE", "DELETE", NULL, "", "DELETE, None, None", "", 100 },
+        { "PUT of nothing", "PUT", NULL, "", "PUT, None, 0", "", 100 },
+        { "PATCH with a type", "PATCH", "application/json", "{}", "PATCH, application/json, 2", "", 100 },
+        { "POST", "POST", "text/plain", "abc", "POST, text/plain, 3", "", 100 },
+        { "DELETE with a body", "DELETE", "application/json", "{}", "DELETE, application/json, 2", "", 100 },
+        { "fields of an interim answer do not count", "GET", NULL, "", "GET, None, None", "yes", 100 },
+        { "a field longer than its room", "GET", NULL, "", NULL, "", 4 },
+    };
+    struct fake_peer peer;
+    char url[128];
+    (void)state;
+    fake_peer_start(&peer, "fake_webhook.py", "--secret", "not the one that is used", NULL);
+    snprintf(url, sizeof url, "%s/echo", peer.base);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct http_client *client = NULL;
+        struct http_reply reply;
+        struct buf echo;
+        struct err err;
+        const struct http_field fields[] = { { "Expect-Interim", span_of(rows[i].interim) }, { "Content-Type", span_of(rows[i].type != NULL ? rows[i].type : "") } };
+        const struct http_wanted wanted = { "X-Echo", &echo };
+        const struct http_call c = { .method = rows[i].method, .url = span_of(url), .fields = fields, .field_count = rows[i].type != NULL ? 2 : 1, .body = span_of(rows[i].body),
+                                     .wanted = &wanted, .wanted_count = 1, .timeout_ms = 5000, .most_bytes = 100 };
+        print_message("%s\n", rows[i].name);
+        buf_init(&echo, rows[i].most);
+        assert_int_equal(http_client_new(&(struct http_client_options){ .allow_loopback_http = true }, &client, &err), OK);
+        assert_int_equal(http_client_call(client, &c, &reply, &err), OK);
+        assert_int_equal(reply.status, 200);
+        assert_int_equal(echo.failed, rows[i].echo == NULL);
+        if (rows[i].echo != NULL)
+            assert_string_equal(buf_text(&echo), rows[i].echo);
+        http_reply_done(&reply);
+        buf_done(&echo);
+        http_client_free(client);
+    }
+    fake_peer_stop(&peer);
+}
+
 static void addresses_are_judged_after_the_look_up(void **state)
 {
     struct span loopback = SPAN_LITERAL("127.0.0.0/8");
@@ -236,6 +277,7 @@ int main(void)
         cmocka_unit_test(the_longest_url_fits_and_one_more_does_not),
         cmocka_unit_test(networks_of_the_operator_are_read_strictly),
         cmocka_unit_test(an_end_says_whether_anything_was_sent),
+        cmocka_unit_test(every_method_goes_out_as_it_is_and_wanted_fields_come_back),
         cmocka_unit_test(addresses_are_judged_after_the_look_up),
         cmocka_unit_test(a_header_that_would_break_the_request_is_refused),
         cmocka_unit_test(a_tick_can_end_a_call),

@@ -10,6 +10,7 @@ Prints "listening PORT". Any path but /control/ receives.
   POST /control/reset
   GET  /control/events   [{"id", "type", "body", "signature", "copies", "path"}]   once each, in the order of their first arrival
   GET  /control/refused  [why]           requests whose signature or form was wrong
+  any  /echo             says in the fields X-Echo, several of them, with which method, type and length it was called
   GET  /control/faulted  [id]            the Postern-Event of each request that met a fault
 """
 import argparse
@@ -99,6 +100,13 @@ class Handler(BaseHTTPRequestHandler):
                                             "signature": self.headers.get("Postern-Signature")}
         self.say(204)
 
+    def echo(self, body):
+        if self.headers.get("Expect-Interim"):
+            self.send_response_only(103)
+            self.send_header("X-Echo", "interim")
+            self.end_headers()
+        self.say(200, body, [("X-Echo", self.command), ("x-echo", str(self.headers.get("Content-Type"))), ("X-Echo", str(self.headers.get("Content-Length")))])
+
     def control(self, name, body):
         state = self.server.state
         if name == "events":
@@ -121,6 +129,9 @@ class Handler(BaseHTTPRequestHandler):
                 with state["lock"]:
                     self.control(self.path[9:], body)
                 return
+            if self.path == "/echo":
+                self.echo(body)
+                return
             with state["lock"]:
                 fault = next((f for f in state["faults"] if f.get("times", 1) > 0), None)
                 if fault is not None:
@@ -134,7 +145,7 @@ class Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
-    do_GET = do_POST = route
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = route
 
 
 class Server(ThreadingHTTPServer):
