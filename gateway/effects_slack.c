@@ -94,6 +94,7 @@ static struct item_result judge_post(struct post *p, const struct slack_result *
     case SLACK_DONE:
         reader_note_success(p->r);
         return deliver(p, posted);
+    case SLACK_EXPIRED: /* a new one is fetched by whoever looks after tokens */
     case SLACK_LATER: return try_later(p, result);
     case SLACK_BLOCKS: /* refused without blocks as well */
     case SLACK_REFUSED: return fail(p, result->error, false);

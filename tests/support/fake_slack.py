@@ -11,6 +11,7 @@ Prints "listening PORT" when it is ready. The API lies under /api/; what tests s
   POST /control/reset     forgets messages, calls and faults
   GET  /control/messages  {"U1": [{"ts", "channel", "text", "blocks", "metadata"}]}
   GET  /control/calls     [{"method", "arguments", "content_type", "at", "answer"}]
+  and what fake_slack_views.py adds.
 """
 import argparse
 import json
@@ -21,6 +22,8 @@ import threading
 import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from fake_slack_views import Views
 
 BODY_MOST = 1024 * 1024
 # Who is there until /control/people says otherwise.
@@ -36,6 +39,10 @@ METHODS = {
     "conversations.open": ("POST", True, "im:write", ("users",), ("channel", "return_im", "prevent_creation")),
     "conversations.history": ("GET", False, "im:history", ("channel",), ("cursor", "inclusive", "latest", "limit", "oldest", "include_all_metadata")),
     "users.lookupByEmail": ("GET", False, "users:read.email", ("email",), ()),
+    "users.info": ("GET", False, "users:read", ("user",), ("include_locale",)),
+    "views.publish": ("POST", True, None, ("user_id", "view"), ("hash",)),
+    "views.open": ("POST", True, None, ("trigger_id", "view"), ("interactivity_pointer",)),
+    "oauth.v2.access": ("POST", False, None, ("grant_type", "refresh_token"), ()),
 }
 
 
@@ -77,11 +84,35 @@ def check_button(e, where):
         need(re.match(r"https?://", e["url"]), where + "/url", "not a URL")
 
 
+def check_option(o, where):
+    need(isinstance(o, dict) and set(o) <= {"text", "value", "description", "url"}, where, "unknown member")
+    check_object(o.get("text"), where + "/text", False, 75)
+    check_string(o, "value", where, 75, True)
+
+
+def check_overflow(e, where):
+    need(set(e) <= {"type", "action_id", "options", "confirm"}, where, "unknown member")
+    check_string(e, "action_id", where, 255)
+    need(isinstance(e.get("options"), list) and 1 <= len(e["options"]) <= 5, where + "/options", "1 to 5")
+    for i, o in enumerate(e["options"]):
+        check_option(o, "%s/options/%d" % (where, i))
+
+
+def check_text_input(e, where):
+    need(set(e) <= {"type", "action_id", "placeholder", "multiline", "max_length", "min_length", "initial_value", "dispatch_action_config", "focus_on_load"}, where, "unknown member")
+    check_string(e, "action_id", where, 255, True)
+    need(isinstance(e.get("max_length", 1), int) and 1 <= e.get("max_length", 1) <= 3000, where + "/max_length", "1 to 3000")
+    if "placeholder" in e:
+        check_object(e["placeholder"], where + "/placeholder", True, 150)
+
+
 def check_element(e, where):
     need(isinstance(e, dict), where, "must be an object")
-    need(e.get("type") in ("button", "image"), where + "/type", "an element that this fake does not know")
+    need(e.get("type") in ("button", "image", "overflow"), where + "/type", "an element that this fake does not know")
     if e["type"] == "button":
         check_button(e, where)
+    elif e["type"] == "overflow":
+        check_overflow(e, where)
     else:
         check_string(e, "alt_text", where, 2000, True)
         check_string(e, "image_url", where, 3000, True)
@@ -121,6 +152,20 @@ def check_actions(b, where):
         check_element(e, "%s/elements/%d" % (where, i))
 
 
+def check_input(b, where):
+    need(set(b) <= {"type", "block_id", "label", "element", "hint", "optional", "dispatch_action"}, where, "unknown member")
+    check_object(b.get("label"), where + "/label", True, 2000)
+    need(isinstance(b.get("element"), dict) and b["element"].get("type") == "plain_text_input", where + "/element", "an element that this fake does not know")
+    check_text_input(b["element"], where + "/element")
+
+
+def check_block(b, where, in_view=False):
+    need(isinstance(b, dict), where, "must be an object")
+    need(b.get("type") in BLOCKS or (in_view and b.get("type") == "input"), where + "/type", "a block that this fake does not know")
+    check_string(b, "block_id", where, 255)
+    (check_input if b["type"] == "input" else BLOCKS[b["type"]])(b, where)
+
+
 BLOCKS = {"section": check_section, "header": check_header, "context": check_context, "actions": check_actions, "divider": lambda b, where: None}
 
 
@@ -136,18 +181,18 @@ def check_blocks(blocks):
     ids = [b["block_id"] for b in blocks if isinstance(b, dict) and "block_id" in b]
     need(len(ids) == len(set(ids)), "/blocks", "block_id twice")
     for i, b in enumerate(blocks):
-        where = "/blocks/%d" % i
-        need(isinstance(b, dict) and b.get("type") in BLOCKS, where + "/type", "a block that this fake does not know")
-        check_string(b, "block_id", where, 255)
-        BLOCKS[b["type"]](b, where)
+        check_block(b, "/blocks/%d" % i)
     return blocks
 
 
 # ---- the workspace ----
 
-class Workspace:
+class Workspace(Views):
+    check_block, need = staticmethod(check_block), staticmethod(need)
+
     def __init__(self, token, scopes, now):
         self.lock = threading.Lock()
+        self.client, self.refresh_token, self.turns, self.expired, self.base = None, None, 0, set(), ""
         self.token = token
         self.now = now
         self.scopes = set(scopes)
@@ -159,6 +204,16 @@ class Workspace:
         self.calls = []
         self.faults = []
         self.counter = 0
+        self.reset_views()
+
+    @staticmethod
+    def refuse(error):
+        raise Refused(error)
+
+    @staticmethod
+    def check_blocks_of(message):
+        if "blocks" in message:
+            check_blocks(message["blocks"])
 
     def person(self, user):
         person = self.people.get(user)
@@ -224,10 +279,10 @@ class Workspace:
         if a["channel"][:1] != "D":
             raise Refused("channel_not_found")
         self.check_text(a, 4000)
-        blocks = check_blocks(a["blocks"]) if "blocks" in a else None
+        blocks = check_blocks(a["blocks"]) if a.get("blocks") else None
         for message in self.messages:
             if message["channel"] == a["channel"] and message["ts"] == a["ts"]:
-                message.update(text=a.get("text", ""), blocks=blocks, updated=True)
+                message.update(text=a.get("text", ""), blocks=blocks, updated=message.get("updated", 0) + 1)
                 return {"channel": a["channel"], "ts": a["ts"], "text": message["text"]}
         raise Refused("message_not_found")
 
@@ -254,7 +309,8 @@ class Workspace:
 
 
 HANDLERS = {"auth.test": Workspace.auth_test, "chat.postMessage": Workspace.post, "chat.update": Workspace.update, "conversations.open": Workspace.open,
-            "conversations.history": Workspace.history, "users.lookupByEmail": Workspace.lookup}
+            "conversations.history": Workspace.history, "users.lookupByEmail": Workspace.lookup, "users.info": Workspace.info,
+            "views.publish": Workspace.publish, "views.open": Workspace.open_view}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -325,6 +381,8 @@ class Handler(BaseHTTPRequestHandler):
         token = given[7:] if given.startswith("Bearer ") else found.pop("token", "")
         if not token:
             raise Refused("not_authed")
+        if token in workspace.expired:
+            raise Refused("token_expired")
         if token != workspace.token:
             raise Refused("invalid_auth")
         scope = METHODS[method][2]
@@ -346,9 +404,10 @@ class Handler(BaseHTTPRequestHandler):
             if method not in METHODS:
                 raise Refused("unknown_method")
             found = self.arguments(method, body)
-            self.authorize(workspace, method, found)
+            if method != "oauth.v2.access":
+                self.authorize(workspace, method, found)
             self.check_arguments(method, found)
-            value = dict({"ok": True}, **HANDLERS[method](workspace, found))
+            value = dict({"ok": True}, **(workspace.access(found, self.headers.get("Authorization")) if method == "oauth.v2.access" else HANDLERS[method](workspace, found)))
         except Refused as refused:
             value = refused.answer
         return found, value
@@ -401,7 +460,7 @@ class Handler(BaseHTTPRequestHandler):
         if fault is not None:
             self.after(fault, value)
         else:
-            self.say(200, value)
+            self.say(200, value, [("X-OAuth-Scopes", ",".join(sorted(workspace.scopes)))] if value["ok"] else [])
 
     # -- control --
 
@@ -428,9 +487,21 @@ class Handler(BaseHTTPRequestHandler):
                 self.say(200, workspace.calls)
                 return
             else:
-                self.say(404, {"error": "unknown"})
+                answer = workspace.control_views(name, given)
+                self.say(404 if answer is None else 200, {"error": "unknown"} if answer is None else answer)
                 return
         self.say(200, {"ok": True})
+
+    def respond(self, path):
+        workspace = self.server.workspace
+        body = self.read_body()
+        kind = (self.headers.get("Content-Type") or "").split(";")[0].strip().lower()
+        with workspace.lock:
+            try:
+                status, text = workspace.answer_to(path, body, kind)
+            except Refused as refused:
+                status, text = 400, refused.answer["error"].encode()
+        self.say(status, text)
 
     def route(self):
         path = urllib.parse.urlsplit(self.path).path
@@ -439,6 +510,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.api(path[5:])
             elif path.startswith("/control/"):
                 self.control(path[9:])
+            elif path.startswith("/response/"):
+                self.respond(path)
             else:
                 self.say(404, {"ok": False, "error": "not_found"})
         except (BrokenPipeError, ConnectionResetError):
@@ -463,6 +536,7 @@ def main():
     options = parser.parse_args()
     server = Server(("127.0.0.1", options.port), Handler)
     server.workspace = Workspace(options.token, options.scopes.split(","), options.now)
+    server.workspace.base = "http://127.0.0.1:%d" % server.server_address[1]
     print("listening %d" % server.server_address[1], flush=True)
     try:
         server.serve_forever()

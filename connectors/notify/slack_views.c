@@ -1,0 +1,98 @@
+#include "connectors/notify/slack_call.h"
+
+/* ---- messages that are there already ---- */
+
+static void write_update(const struct slack_posted *place, const struct slack_message *m, struct buf *body)
+{
+    struct to_json w;
+    to_json_init(&w, body);
+    to_json_object(&w);
+    to_json_member_text(&w, "channel", span_of(place->conversation));
+    to_json_member_text(&w, "ts", span_of(place->message));
+    to_json_member_text(&w, "text", m->text);
+    to_json_key(&w, "blocks");
+    to_json_raw(&w, span_empty(m->blocks) ? SPAN_LITERAL("[]") : m->blocks);
+    to_json_member_text(&w, "parse", SPAN_LITERAL("none"));
+    to_json_member_bool(&w, "link_names", false);
+    to_json_end(&w);
+}
+
+struct slack_result slack_update(struct slack *s, const struct slack_posted *place, const struct slack_message *m)
+{
+    CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    CLEANUP(buf_done) struct buf body;
+    buf_init(&body, SLACK_MESSAGE_BYTES);
+    write_update(place, m, &body);
+    return body.failed ? slack_say(SLACK_REFUSED, "message_too_long") : slack_call(s, &(struct slack_call){ .method = "chat.update", .body = buf_span(&body) }, &doc);
+}
+
+/* ---- views ---- */
+
+static struct slack_result send_view(struct slack *s, const char *method, const char *key, struct span value, struct span view)
+{
+    CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    CLEANUP(buf_done) struct buf body;
+    struct to_json w;
+    buf_init(&body, SLACK_MESSAGE_BYTES);
+    to_json_init(&w, &body);
+    to_json_object(&w);
+    to_json_member_text(&w, key, value);
+    to_json_key(&w, "view");
+    to_json_raw(&w, view);
+    to_json_end(&w);
+    return body.failed ? slack_say(SLACK_REFUSED, "view_too_large") : slack_call(s, &(struct slack_call){ .method = method, .body = buf_span(&body) }, &doc);
+}
+
+/* Without a hash: the newest state of ours always wins, so there is nothing to conflict with. */
+struct slack_result slack_publish_home(struct slack *s, struct span user, struct span view) { return send_view(s, "views.publish", "user_id", user, view); }
+struct slack_result slack_open_view(struct slack *s, struct span trigger, struct span view) { return send_view(s, "views.open", "trigger_id", trigger, view); }
+
+/* ---- answers ---- */
+
+/* Where Slack takes answers: hooks.slack.com, and that of the government cloud. In tests, whoever plays Slack's API. */
+static bool is_slacks(const struct slack *s, struct span url)
+{
+    static const char *const hosts[] = { "https://hooks.slack.com/", "https://hooks.slack-gov.com/" };
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++)
+        if (span_starts(url, span_of(hosts[i])))
+            return true;
+    struct span base = span_of(s->base), rest = span_slice(base, sizeof "http://" - 1, base.bytes), origin = span_slice(base, 0, sizeof "http://" - 1 + span_find(rest, '/'));
+    return s->loopback && span_starts(base, SPAN_LITERAL("http://")) && span_starts(url, origin) && url.bytes > origin.bytes && url.at[origin.bytes] == '/';
+}
+
+struct slack_result slack_respond(struct slack *s, struct span response_url, struct span message)
+{
+    return is_slacks(s, response_url) ? slack_call_url(s, response_url, message) : slack_say(SLACK_REFUSED, "address_not_slacks");
+}
+
+/* ---- people ---- */
+
+static bool true_at(const struct from_json_value *object, const char *key)
+{
+    struct from_json_value v = from_json_member(object, key);
+    bool on = false;
+    struct err ignored;
+    return from_json_bool(&v, &on, &ignored) == OK && on;
+}
+
+struct slack_result slack_user_email(struct slack *s, struct span user, char email[SLACK_EMAIL_BYTES])
+{
+    CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    CLEANUP(buf_done) struct buf query;
+    buf_init(&query, 512);
+    buf_append_text(&query, "?user=");
+    if (!http_client_encode(user, &query))
+        return slack_say(SLACK_REFUSED, "user_not_found");
+    struct slack_result r = slack_call(s, &(struct slack_call){ .method = "users.info", .query = buf_span(&query) }, &doc);
+    if (r.outcome != SLACK_DONE)
+        return r;
+    struct from_json_value root = from_json_root(doc), found = from_json_member(&root, "user"), profile = from_json_member(&found, "profile");
+    struct span text = slack_text_at(&profile, "email");
+    if (true_at(&found, "deleted") || true_at(&found, "is_bot") || true_at(&found, "is_stranger"))
+        return slack_say(SLACK_REFUSED, "user_disabled");
+    size_t bytes = text.bytes < SLACK_EMAIL_BYTES ? text.bytes : 0;
+    for (size_t i = 0; i < bytes; i++)
+        email[i] = text.at[i];
+    email[bytes] = '\0';
+    return r;
+}
