@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { EVENTS_MOST = 64, BODY_BYTES = DEVICE_BODY_BYTES };
+enum { EVENTS_MOST = 64, BODY_BYTES = DEVICE_BODY_BYTES, ARCHIVE_SALT_BYTES = 22 /* 132 bits */ };
 
 bool change_event(struct change_events *events, const struct node *node, const char *type, struct span person, struct span device, struct span cause, struct span data)
 {
@@ -54,6 +54,17 @@ static enum change_say run_device(struct change *c, struct span before, int64_t 
     return say;
 }
 
+/* Everybody who is written down has a salt from then on, until they are erased. */
+static bool salt_person(struct person *p)
+{
+    char salt[ARCHIVE_SALT_BYTES + 1] = { 0 };
+    if (p->removed || !span_empty(p->archive_salt))
+        return true;
+    secret_random_text(salt, ARCHIVE_SALT_BYTES);
+    p->archive_salt = arena_copy_text(&p->arena, salt);
+    return p->archive_salt.bytes == ARCHIVE_SALT_BYTES;
+}
+
 static enum change_say run_person(struct change *c, struct span before, int64_t version, struct buf *after, struct change_events *events, struct err *err)
 {
     CLEANUP(person_freep) struct person *p = NULL;
@@ -69,6 +80,8 @@ static enum change_say run_person(struct change *c, struct span before, int64_t 
     enum change_say say = c->person_edit(c->edit_context, p, events, err);
     struct to_json w;
     to_json_init(&w, after);
+    if (say == CHANGE_COMMIT && !salt_person(p))
+        return (void)err_set(err, ERR_MEMORY, "person %.*s", SPAN_ARGS(c->id)), CHANGE_REFUSE;
     if (say == CHANGE_COMMIT)
         person_to_json(p, &w);
     return say;

@@ -7,11 +7,12 @@
 enum { PART_BYTES = 1024, SEALED_BYTES = 8 * 1024, KID_BYTES = 64, DER_BYTES = 4096, CERTIFICATE_BYTES = 8 * 1024, ALL_KINDS = (1 << SIGNING_KINDS) - 1 };
 #define RECORD_ID SPAN_LITERAL("signing_keys")
 
-/* How far ahead a key of the kind is published: usually, and at least. */
-static const struct { const char *use; enum signing_algorithm algorithm; int64_t lead_s, least_s; } kinds[SIGNING_KINDS] = {
-    [SIGNING_TOKENS_ES256] = { "tokens", SIGNING_ES256, SIGNING_LEAD_ES256_S, SIGNING_LEAD_ES256_S },
-    [SIGNING_TOKENS_RS256] = { "tokens", SIGNING_RS256, SIGNING_LEAD_RS256_S, SIGNING_LEAD_RS256_S },
-    [SIGNING_SAML_RS256] = { "saml", SIGNING_RS256, SIGNING_LEAD_SAML_S, 3600 },
+/* How far ahead a key of the kind is published: usually, and at least; and how long after it signed for the last time. */
+static const struct { const char *use; enum signing_algorithm algorithm; int64_t lead_s, least_s, overlap_s; } kinds[SIGNING_KINDS] = {
+    [SIGNING_TOKENS_ES256] = { "tokens", SIGNING_ES256, SIGNING_LEAD_ES256_S, SIGNING_LEAD_ES256_S, SIGNING_OVERLAP_S },
+    [SIGNING_TOKENS_RS256] = { "tokens", SIGNING_RS256, SIGNING_LEAD_RS256_S, SIGNING_LEAD_RS256_S, SIGNING_OVERLAP_S },
+    [SIGNING_SAML_RS256] = { "saml", SIGNING_RS256, SIGNING_LEAD_SAML_S, 3600, SIGNING_OVERLAP_S },
+    [SIGNING_ARCHIVE_ES256] = { "archive", SIGNING_ES256, SIGNING_LEAD_ES256_S, 0, SIGNING_OVERLAP_ARCHIVE_S },
 };
 
 const char *signing_algorithm_name(enum signing_algorithm a) { return a == SIGNING_ES256 ? "ES256" : "RS256"; }
@@ -142,15 +143,15 @@ static void withdraw(struct signing_keys *keys, enum signing_kind kind)
 static bool put_fresh(struct signing_keys *keys, const struct keys_edit *e, enum signing_kind kind, int64_t now_s)
 {
     struct signing_key key = e->fresh[kind];
-    if (e->rotation.now)
+    if (e->rotation.now && kind != SIGNING_ARCHIVE_ES256) /* what an archive's key signed before must stay readable */
         withdraw(keys, kind);
     if (keys->count == SIGNING_KEYS_MOST)
         return false;
     int64_t lead_s = e->rotation.lead_s > 0 ? e->rotation.lead_s : kinds[kind].lead_s;
-    key.signs_from_s = signing_keys_signer(keys, kind, now_s) != NULL ? now_s + lead_s : now_s;
+    key.signs_from_s = signing_keys_signer(keys, kind, now_s) != NULL && !e->rotation.now ? now_s + lead_s : now_s;
     for (size_t i = 0; i < keys->count; i++)
         if (keys->all[i].kind == kind && keys->all[i].leaves_s == 0)
-            keys->all[i].leaves_s = key.signs_from_s + SIGNING_OVERLAP_S;
+            keys->all[i].leaves_s = key.signs_from_s + kinds[kind].overlap_s;
     keys->all[keys->count++] = key;
     return true;
 }

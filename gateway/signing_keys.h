@@ -1,6 +1,6 @@
 /* signing_keys: the key pairs that sign what others verify, shared by all nodes, made at the first start. Control record "signing_keys" holds them with
  * the private half sealed under the root key, so Redis alone gives none away; gateway/signing_ring.h keeps them opened in memory and signs.
- * Three kinds, because no key serves two purposes or two algorithms. Rotation overlaps: a new key is published at once, signs only when verifiers
+ * Four kinds, because no key serves two purposes or two algorithms. Rotation overlaps: a new key is published at once, signs only when verifiers
  * have had time to fetch it, and the old one stays published until what it signed has expired. Times: wall seconds.
  * All calls with a store block on it (slow lane, start). Sources: RFC 7517, 7518 section 3, 7638. */
 #ifndef GATEWAY_SIGNING_KEYS_H
@@ -9,7 +9,7 @@
 #include "posture/ports.h"
 
 enum signing_algorithm { SIGNING_ES256, SIGNING_RS256, SIGNING_ALGORITHMS };
-enum signing_kind { SIGNING_TOKENS_ES256, SIGNING_TOKENS_RS256, SIGNING_SAML_RS256, SIGNING_KINDS };
+enum signing_kind { SIGNING_TOKENS_ES256, SIGNING_TOKENS_RS256, SIGNING_SAML_RS256, SIGNING_ARCHIVE_ES256, SIGNING_KINDS };
 enum {
     SIGNING_KEYS_MOST = 16,              /* leaving ones included */
     SIGNING_JWKS_MAX_AGE_S = 300,
@@ -18,6 +18,7 @@ enum {
     SIGNING_LEAD_SAML_S = 30 * 86400,    /* most service providers are given the new certificate by hand */
     SIGNING_LEAD_MOST_S = 366 * 86400,
     SIGNING_OVERLAP_S = 86400,
+    SIGNING_OVERLAP_ARCHIVE_S = 10 * 366 * 86400, /* segments are verified for as long as they are kept */
     SIGNING_RECORD_BYTES = 256 * 1024
 };
 struct signing_key {
@@ -32,7 +33,7 @@ struct signing_keys { struct signing_key all[SIGNING_KEYS_MOST]; size_t count; }
 
 const char *signing_algorithm_name(enum signing_algorithm a); /* "ES256", "RS256" */
 enum signing_algorithm signing_kind_algorithm(enum signing_kind k);
-const char *signing_kind_use(enum signing_kind k);            /* "tokens", "saml" */
+const char *signing_kind_use(enum signing_kind k);            /* "tokens", "saml", "archive" */
 /* The kinds of a use and an algorithm as bits 1 << kind; empty texts mean all. 0: there is none. */
 unsigned signing_kinds_of(struct span use, struct span algorithm);
 

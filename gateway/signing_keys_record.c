@@ -48,7 +48,7 @@ static enum err_code read_kind(const struct from_json_value *v, struct signing_k
     for (unsigned k = 0; k < SIGNING_KINDS; k++)
         if (kinds == 1u << k)
             return out->kind = (enum signing_kind)k, OK;
-    return from_json_refuse(&name, err, "must be ES256 or RS256 for tokens, RS256 for saml");
+    return from_json_refuse(&name, err, "must be ES256 or RS256 for tokens, RS256 for saml, ES256 for archive");
 }
 
 enum err_code signing_keys_from_json(struct span body, struct arena *arena, struct signing_keys *out, struct err *err)

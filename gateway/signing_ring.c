@@ -105,7 +105,9 @@ static void write_jwk(const struct signing_key *key, struct span certificate, st
     to_json_end(w);
 }
 
-static void write_set(const struct opened *o, int64_t from_s, struct buf *out)
+enum { TOKEN_KINDS = 1 << SIGNING_TOKENS_ES256 | 1 << SIGNING_TOKENS_RS256, ARCHIVE_KINDS = 1 << SIGNING_ARCHIVE_ES256 };
+
+static void write_set(const struct opened *o, unsigned kinds, int64_t from_s, struct buf *out)
 {
     struct to_json w;
     to_json_init(&w, out);
@@ -114,7 +116,7 @@ static void write_set(const struct opened *o, int64_t from_s, struct buf *out)
     to_json_array(&w);
     for (size_t i = 0; i < o->keys.count; i++) {
         const struct signing_key *key = &o->keys.all[i];
-        if (key->kind != SIGNING_SAML_RS256 && (key->leaves_s == 0 || key->leaves_s > from_s))
+        if ((kinds & 1u << key->kind) != 0 && (key->leaves_s == 0 || key->leaves_s > from_s))
             write_jwk(key, o->certificates[i], &w);
     }
     to_json_end(&w);
@@ -140,7 +142,7 @@ static enum err_code make_sets(struct opened *o, struct err *err)
     do {
         size_t i = o->set_count++;
         buf_clear(&json);
-        write_set(o, from_s, &json);
+        write_set(o, TOKEN_KINDS, from_s, &json);
         secret_sha256_hex(buf_span(&json), hex);
         o->sets[i].json = json.failed ? SPAN_NONE : arena_copy(&o->arena, buf_span(&json));
         if (span_empty(o->sets[i].json))
@@ -239,7 +241,7 @@ static enum err_code sign(const struct opened *o, size_t at, struct span claims,
     return good ? OK : err_set(err, ERR_LIMIT, "a signed statement is too long");
 }
 
-enum err_code signing_sign_jwt(const struct node *node, enum signing_algorithm a, struct span claims, struct span typ, struct buf *jwt, struct err *err)
+static enum err_code sign_with(const struct node *node, enum signing_kind kind, struct span claims, struct span typ, struct buf *jwt, struct err *err)
 {
     CLEANUP(drop) struct opened *o = NULL;
     size_t at = 0;
@@ -247,8 +249,27 @@ enum err_code signing_sign_jwt(const struct node *node, enum signing_algorithm a
         return err_set(err, ERR_LIMIT, "claims are longer than %d bytes", SIGNING_CLAIMS_BYTES);
     enum err_code code = take(node, &o, err);
     if (code == OK)
-        code = signer(node, o, a == SIGNING_ES256 ? SIGNING_TOKENS_ES256 : SIGNING_TOKENS_RS256, &at, err);
+        code = signer(node, o, kind, &at, err);
     return code == OK ? sign(o, at, claims, typ, jwt, err) : code;
+}
+
+enum err_code signing_sign_jwt(const struct node *node, enum signing_algorithm a, struct span claims, struct span typ, struct buf *jwt, struct err *err)
+{
+    return sign_with(node, a == SIGNING_ES256 ? SIGNING_TOKENS_ES256 : SIGNING_TOKENS_RS256, claims, typ, jwt, err);
+}
+
+enum err_code signing_sign_archive(const struct node *node, struct span claims, struct span typ, struct buf *jwt, struct err *err)
+{
+    return sign_with(node, SIGNING_ARCHIVE_ES256, claims, typ, jwt, err);
+}
+
+enum err_code signing_archive_jwks(const struct node *node, struct buf *json, struct err *err)
+{
+    CLEANUP(drop) struct opened *o = NULL;
+    enum err_code code = take(node, &o, err);
+    if (code == OK)
+        write_set(o, ARCHIVE_KINDS, 0, json);
+    return code == OK ? buf_check(json, "the archive's keys", err) : code;
 }
 
 enum err_code signing_jwks(const struct node *node, int64_t now_s, struct buf *json, char etag[SIGNING_ETAG_BYTES + 1], struct err *err)

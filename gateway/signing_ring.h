@@ -21,6 +21,11 @@ MUST_CHECK enum err_code signing_sign_jwt(const struct node *node, enum signing_
 /* The published halves of the keys for tokens, as RFC 7517 section 5 has them, made beforehand: cheap enough for a worker. `etag` with its quotes. */
 MUST_CHECK enum err_code signing_jwks(const struct node *node, int64_t now_s, struct buf *json, char etag[SIGNING_ETAG_BYTES + 1], struct err *err);
 
+/* The same with the key of the archive, ES256: it signs nothing else. */
+MUST_CHECK enum err_code signing_sign_archive(const struct node *node, struct span claims, struct span typ, struct buf *jwt, struct err *err);
+/* The public halves of all keys that ever signed the archive and are kept, as a JWK set: what an offline check needs. */
+MUST_CHECK enum err_code signing_archive_jwks(const struct node *node, struct buf *json, struct err *err);
+
 /* What signs SAML messages now. Texts and key are valid until signing_saml_done(). */
 struct signing_saml {
     struct shared_body *hold;

@@ -14,6 +14,7 @@ static const struct record_body_field person_fields[] = {
     PERSON_FIELD("id", RECORD_TEXT, id, ID_BYTES),          PERSON_FIELD("name", RECORD_TEXT, name, NAME_BYTES),
     PERSON_FIELD("slack", RECORD_TEXT, slack, ID_BYTES),    PERSON_FIELD("zone", RECORD_TEXT, zone, ID_BYTES),
     PERSON_FIELD("region", RECORD_TEXT, region, ID_BYTES),  PERSON_FIELD("locale", RECORD_TEXT, locale, ID_BYTES),
+    PERSON_FIELD("archive_salt", RECORD_TEXT, archive_salt, ID_BYTES),
     PERSON_FIELD("created_s", RECORD_TIME, created_s, 0),   PERSON_FIELD("removed", RECORD_FLAG, removed, 0),
     PERSON_FIELD("nudge_day", RECORD_DAY, nudge_day, 0),    PERSON_FIELD("nudge_s", RECORD_TIME, nudge_s, 0),
 };

@@ -50,6 +50,7 @@ struct person {
     const struct span *emails;  size_t email_count;   /* lower case, first is primary */
     const struct span *aliases; size_t alias_count;   /* IdP ids and other names a door may use */
     const struct span *groups;  size_t group_count;
+    struct span archive_salt;      /* makes their key in the archive (gateway/archive_keys.h); once it is gone nobody can tell which records there are theirs */
     int64_t created_s;
     bool removed;
     const struct absence *absences; size_t absence_count; /* ascending */

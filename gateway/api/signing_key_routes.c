@@ -44,7 +44,7 @@ static enum err_code read_kinds(struct http_request *r, const struct from_json_v
     if (code == OK)
         code = admin_text(r, root, "algorithm", false, &algorithm, err);
     *out = signing_kinds_of(span_empty(use) ? SPAN_LITERAL("tokens") : use, algorithm);
-    return code == OK && *out == 0 ? err_set(err, ERR_INPUT, "there is no such key: use is tokens (algorithm ES256 or RS256) or saml (RS256)") : code;
+    return code == OK && *out == 0 ? err_set(err, ERR_INPUT, "there is no such key: use is tokens (algorithm ES256 or RS256), saml (RS256) or archive (ES256)") : code;
 }
 
 static enum err_code read_lead(struct http_request *r, const struct from_json_value *root, int64_t *lead_s, struct err *err)

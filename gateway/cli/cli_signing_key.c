@@ -86,7 +86,7 @@ static int run(int argc, char **argv)
 const struct cli_command cli_signing_key = {
     "signing-key",
     "postern signing-key list [--json]\n"
-    "       postern signing-key rotate [--use tokens | saml] [--algorithm ES256 | RS256] [--lead 30d] [--json]\n"
+    "       postern signing-key rotate [--use tokens | saml | archive] [--algorithm ES256 | RS256] [--lead 30d] [--json]\n"
     "       postern signing-key rotate --now --accept-failing-logins [--use ...] [--algorithm ...]\n\n"
     "A new key is published at once and signs only when every verifier has had time to fetch it: ES256 after 10 minutes, RS256 after\n"
     "two days, SAML after 30 days or --lead, in which every service provider must be given the new certificate. The old one stays\n"

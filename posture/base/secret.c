@@ -291,6 +291,7 @@ static const char *const purpose_words[SECRET_PURPOSES] = {
     [SECRET_LINK] = "link",     [SECRET_QUERY] = "query",   [SECRET_NODE_KEY] = "node-key",
     [SECRET_SEALED] = "sealed", [SECRET_CURSOR] = "cursor",   [SECRET_OIDC] = "oidc",
     [SECRET_LOGIN] = "login",   [SECRET_DEVICE] = "device",   [SECRET_PAIRWISE] = "pairwise",
+    [SECRET_ARCHIVE] = "archive",
 };
 
 static void free_kdf(EVP_KDF_CTX **context)

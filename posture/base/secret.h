@@ -53,6 +53,7 @@ enum secret_purpose {
     SECRET_OIDC,      /* authorization codes and access tokens of the OpenID Provider */
     SECRET_DEVICE,    /* device cookies */
     SECRET_PAIRWISE,  /* names of a person that differ from SP to SP */
+    SECRET_ARCHIVE,   /* keys of persons in the archive, each with the salt in their record (gateway/archive_keys.h) */
     SECRET_PURPOSES
 };
 /* HMAC-SHA-256 under the purpose's key. */
