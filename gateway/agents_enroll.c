@@ -300,6 +300,8 @@ static void reset_posture(struct enrolling *e, struct device *d)
         d->on_count = 0;
         d->rung = SPAN_NONE;
         d->rung_s = 0;
+        d->would = SPAN_NONE;
+        d->would_s = 0;
     } else {
         make_unknown(e, d);
     }

@@ -17,11 +17,11 @@ static bool is_live(const struct device *device)
 
 static size_t standings_of(const struct node *node, const struct device *device, const struct person *owner, struct arena *arena, struct ladder_input *in, struct standing **standings)
 {
-    const struct control *control = directory_control(node->directory);
-    *in = (struct ladder_input){ .policy = control->policy, .calendar = node->calendar, .person = owner, .device = device, .pauses = control->pauses,
-                                 .pause_count = control->pause_count, .now_s = directory_ladder_now_s(node->directory), .frozen = control->frozen };
+    struct decision_input known = { 0 };
+    directory_decision_input(node->directory, NULL, clock_wall_s(node->clock), NULL, 0, &known);
+    *in = decision_ladder_input(&known, device, owner);
     *standings = NULL;
-    if (control->policy == NULL || owner == NULL || owner->removed || !is_live(device))
+    if (in->policy == NULL || owner == NULL || owner->removed || !is_live(device))
         return 0;
     return ladder_standings(in, arena, standings);
 }
@@ -31,9 +31,10 @@ static size_t standings_of(const struct node *node, const struct device *device,
 struct device_look {
     const struct node *node;
     struct span device, owner, from, rung, cause; /* texts in `arena` */
-    struct span checks;                           /* JSON array */
-    int64_t version, due_s, rung_s, deadline_s;
-    bool known;
+    struct span would_from, would;
+    struct span checks, would_checks, would_closes; /* JSON arrays */
+    int64_t version, due_s, rung_s, deadline_s, would_s;
+    bool known, would_warn;
     struct arena *arena;
 };
 
@@ -58,6 +59,47 @@ static struct span checks_on(const struct standing *standings, size_t count, str
     return copy;
 }
 
+/* The checks that would stand on that rung, were their ladders enforced. */
+static struct span checks_that_would(const struct standing *standings, size_t count, struct span rung, struct arena *arena)
+{
+    CLEANUP(buf_done) struct buf text;
+    struct to_json w;
+    buf_init(&text, EVENT_DATA_BYTES / 4);
+    to_json_init(&w, &text);
+    to_json_array(&w);
+    for (size_t i = 0; i < count; i++)
+        if (standings[i].stage != STAGE_ENFORCE && standings[i].would.rung >= 0 && span_equal(standings[i].ladder->rungs[standings[i].would.rung].id, rung))
+            to_json_text(&w, standings[i].check->id);
+    to_json_end(&w);
+    return arena_copy(arena, text.failed ? SPAN_LITERAL("[]") : buf_span(&text));
+}
+
+static struct span sensitivities(const struct policy *policy, unsigned bits, struct arena *arena)
+{
+    CLEANUP(buf_done) struct buf text;
+    struct to_json w;
+    buf_init(&text, EVENT_DATA_BYTES / 4);
+    to_json_init(&w, &text);
+    to_json_array(&w);
+    for (size_t i = 0; i < policy->sensitivity_count; i++)
+        if ((bits & 1U << i) != 0)
+            to_json_text(&w, policy->sensitivities[i]);
+    to_json_end(&w);
+    return arena_copy(arena, buf_span(&text));
+}
+
+static void look_at_would(struct device_look *l, const struct device *device, const struct policy *policy, const struct ladder_summary *summary, const struct standing *standings, size_t count)
+{
+    l->would_from = arena_copy(l->arena, device->would);
+    l->would = arena_copy(l->arena, summary->would.rung);
+    l->would_s = summary->would.rung_s;
+    l->would_warn = summary->would.warn;
+    if (span_equal(l->would_from, l->would) || span_empty(l->would))
+        return;
+    l->would_checks = checks_that_would(standings, count, l->would, l->arena);
+    l->would_closes = sensitivities(policy, summary->would.closed, l->arena);
+}
+
 static void look(struct device_look *l)
 {
     const struct directory *d = l->node->directory;
@@ -78,6 +120,7 @@ static void look(struct device_look *l)
         l->rung_s = summary.rung_s;
         l->due_s = summary.due_s;
         l->checks = checks_on(standings, count, summary.rung, l->arena, &l->deadline_s);
+        look_at_would(l, device, in.policy, &summary, standings, count);
     }
     directory_leave(d);
 }
@@ -100,18 +143,56 @@ static bool write_rung_event(const struct device_look *l, struct span before, st
     return added;
 }
 
+/* Nothing happened to anybody: for admins, reports and the comparison before a ladder is enforced. */
+static bool write_would_event(const struct device_look *l, struct span before, struct change_events *events)
+{
+    CLEANUP(buf_done) struct buf data;
+    struct to_json w;
+    buf_init(&data, EVENT_DATA_BYTES);
+    to_json_init(&w, &data);
+    to_json_object(&w);
+    to_json_member_text(&w, "from", before);
+    to_json_member_text(&w, "to", l->would);
+    if (!span_empty(l->would)) {
+        to_json_key(&w, "checks");
+        to_json_raw(&w, l->would_checks);
+        to_json_key(&w, "closes");
+        to_json_raw(&w, l->would_closes);
+        to_json_member_bool(&w, "warns", l->would_warn);
+    }
+    to_json_end(&w);
+    return !data.failed && change_event(events, l->node, "rung.would_change", l->owner, l->device, l->cause, buf_span(&data));
+}
+
+static bool edit_real(const struct device_look *l, struct device *copy, struct change_events *events)
+{
+    struct span before = copy->rung;
+    if (span_equal(before, l->rung))
+        return true;
+    copy->rung = arena_copy(&copy->arena, l->rung);
+    copy->rung_s = span_empty(l->rung) ? 0 : l->rung_s;
+    return copy->rung.bytes == l->rung.bytes && write_rung_event(l, before, events);
+}
+
+static bool edit_would(const struct device_look *l, struct device *copy, struct change_events *events)
+{
+    struct span before = copy->would;
+    if (span_equal(before, l->would))
+        return true;
+    copy->would = arena_copy(&copy->arena, l->would);
+    copy->would_s = span_empty(l->would) ? 0 : l->would_s;
+    return copy->would.bytes == l->would.bytes && write_would_event(l, before, events);
+}
+
 /* Only the state that was judged is changed: a newer one brings its own entry and is looked at then. */
 static enum change_say edit_rung(void *context, struct device *copy, struct change_events *events, struct err *err)
 {
     const struct device_look *l = context;
-    if (copy->version != l->version || span_equal(copy->rung, l->rung))
+    if (copy->version != l->version)
         return CHANGE_NOTHING;
-    struct span before = copy->rung;
-    copy->rung = arena_copy(&copy->arena, l->rung);
-    copy->rung_s = span_empty(l->rung) ? 0 : l->rung_s;
-    if (copy->rung.bytes != l->rung.bytes || !write_rung_event(l, before, events))
+    if (!edit_would(l, copy, events) || !edit_real(l, copy, events))
         return (void)err_set(err, ERR_MEMORY, "rung of %.*s", SPAN_ARGS(l->device)), CHANGE_REFUSE;
-    return CHANGE_COMMIT;
+    return events->count > 0 ? CHANGE_COMMIT : CHANGE_NOTHING;
 }
 
 static int64_t not_before_next(const struct node *node, int64_t at_s)
@@ -127,7 +208,7 @@ enum err_code escalation_look_device(const struct node *node, struct store *stor
     struct device_look l = { .node = node, .device = device, .cause = cause, .arena = &arena };
     look(&l);
     enum err_code code = OK;
-    if (l.known && !span_equal(l.from, l.rung))
+    if (l.known && (!span_equal(l.from, l.rung) || !span_equal(l.would_from, l.would)))
         code = change_device(node, store, device, false, edit_rung, &l, err);
     if (code == ERR_NOT_FOUND)
         code = OK;
@@ -140,14 +221,6 @@ enum err_code escalation_look_device(const struct node *node, struct store *stor
 }
 
 /* ---- what there is to tell ---- */
-
-static bool is_to_be_told(const struct standing *s)
-{
-    for (int i = 0; s->ladder != NULL && i <= s->rung; i++)
-        if (s->ladder->rungs[i].nudge)
-            return true;
-    return false;
-}
 
 static int worse_first(const void *a, const void *b)
 {
@@ -166,7 +239,7 @@ static size_t add_items(const struct standing *standings, size_t count, const st
 {
     for (size_t i = 0; i < count && used < ESCALATION_ITEMS_MOST; i++) {
         const struct standing *s = &standings[i];
-        if (!is_to_be_told(s))
+        if (!s->told)
             continue;
         unsigned then = s->next_close >= 0 ? s->ladder->rungs[s->next_close].close : 0;
         items[used++] = (struct escalation_item){ device, s->check, s->result, s->close_s, then & ~s->closed, s->rung };

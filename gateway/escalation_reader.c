@@ -68,7 +68,7 @@ struct walk { struct id *ids; size_t count, room; };
 static bool note_device(void *context, const struct device *d)
 {
     struct walk *w = context;
-    bool fails = !span_empty(d->rung);
+    bool fails = !span_empty(d->rung) || !span_empty(d->would);
     for (size_t i = 0; !fails && i < d->result_count; i++)
         fails = d->results[i].verdict == VERDICT_FAIL;
     if (!fails || span_empty(d->owner))

@@ -6,6 +6,12 @@
 
 enum severity { SEVERITY_MINOR, SEVERITY_NORMAL, SEVERITY_HIGH, SEVERITY_URGENT, SEVERITY_COUNT };
 const char *severity_name(enum severity s);
+/* How much of what a ladder says is done. The later, the less: of a check's and its ladder's, the later one holds. */
+enum rollout_stage { STAGE_ENFORCE,            /* all of it */
+             STAGE_NUDGE,              /* messages go out; nothing warns, closes, ends sessions or reaches the MDM */
+             STAGE_REPORT,             /* nothing that anybody could notice: it is only worked out and recorded */
+             STAGE_COUNT };
+const char *stage_name(enum rollout_stage s); /* "enforce", "nudge", "report" */
 enum { CHECK_MAX_FIX = 32, CHECK_MAX_NAMES = 64 /* columns, and facts, of one platform */ };
 
 struct check_platform {
@@ -22,6 +28,7 @@ struct check {
     struct span id, title, what, why, collects;
     struct span version;               /* first 8 hex digits of SHA-256 over what decides a verdict (SQL, pass, unknown_if, in_progress_if) */
     enum severity severity;
+    enum rollout_stage stage;
     unsigned minutes;
     bool needs_admin, restart;
     int64_t interval_s, fresh_for_s;

@@ -19,8 +19,9 @@ const char *rule_name(enum rule r) { return r <= RULE_GOOD ? rule_names[r] : "un
 /* What a device's checks mean for the app that was asked for. */
 struct judged {
     const struct device *device;
-    struct standing *standings; size_t count;
-    const struct standing *blocking;
+    struct standing *standings; size_t count; /* those that people see; the ones in stage report follow */
+    const struct standing *blocking, *would_block;
+    enum outcome would;
     enum outcome outcome;
     enum rule rule;
     int64_t deadline_s, change_s;
@@ -30,6 +31,7 @@ static void decide_as(struct deciding *d, enum outcome outcome, enum rule rule)
 {
     d->out->outcome = outcome;
     d->out->rule = rule;
+    d->out->would.outcome = outcome;
     decision_step(d, "outcome: %s by rule %s", outcome_name(outcome), rule_name(rule));
 }
 
@@ -43,10 +45,10 @@ static void sooner(int64_t *at_s, int64_t other_s, int64_t after_s)
 
 /* ---- one device ---- */
 
-static struct ladder_input ladder_input(const struct decision_input *in, const struct device *device, const struct person *owner)
+struct ladder_input decision_ladder_input(const struct decision_input *in, const struct device *device, const struct person *owner)
 {
     return (struct ladder_input){ .policy = in->policy, .calendar = in->calendar, .person = owner, .device = device, .pauses = in->pauses, .pause_count = in->pause_count,
-                                  .now_s = in->ladder_now_s, .frozen = in->frozen };
+                                  .now_s = in->ladder_now_s, .frozen = in->frozen, .ring = in->ring };
 }
 
 /* Standings that were not made for want of memory must not look like none. */
@@ -81,14 +83,29 @@ static const struct standing *first_that(const struct judged *j, unsigned closed
     return NULL;
 }
 
+/* What is in force already did what it would do; what is not could have done more. */
+static void judge_would(struct judged *j, size_t all, const struct app *app)
+{
+    j->would = j->outcome;
+    for (size_t i = 0; !app->repair && i < all; i++) {
+        const struct standing *s = &j->standings[i];
+        enum outcome would = (s->would.closed & 1U << app->sensitivity) != 0 ? OUTCOME_DENY : s->would.warn ? OUTCOME_WARN : OUTCOME_ALLOW;
+        if (s->stage == STAGE_ENFORCE || would <= j->would)
+            continue;
+        j->would = would;
+        j->would_block = s;
+    }
+}
+
 static struct judged judge(struct deciding *d, const struct device *device, const struct person *owner)
 {
     const struct app *app = d->in->app;
-    struct ladder_input input = ladder_input(d->in, device, owner);
+    struct ladder_input input = decision_ladder_input(d->in, device, owner);
     struct judged j = { .device = device, .outcome = OUTCOME_ALLOW, .rule = RULE_GOOD };
-    j.count = ladder_standings(&input, d->arena, &j.standings);
-    d->memory_short = d->memory_short || (j.count == 0 && should_stand(d->in->policy, device));
-    decision_tell_standings(d, device, j.standings, j.count);
+    size_t all = ladder_standings(&input, d->arena, &j.standings);
+    d->memory_short = d->memory_short || (all == 0 && should_stand(d->in->policy, device));
+    decision_tell_standings(d, device, j.standings, all);
+    j.count = ladder_shown(j.standings, all);
     const struct standing *closing = first_that(&j, 1U << app->sensitivity, false), *warning = first_that(&j, 0, true);
     j.blocking = closing != NULL ? closing : warning;
     if (j.blocking != NULL && app->repair)
@@ -97,6 +114,7 @@ static struct judged judge(struct deciding *d, const struct device *device, cons
         j.outcome = OUTCOME_DENY, j.rule = RULE_LADDER_CLOSED;
     else if (warning != NULL)
         j.outcome = OUTCOME_WARN, j.rule = RULE_LADDER_WARN;
+    judge_would(&j, all, app);
     add_times(d, &input, &j);
     return j;
 }
@@ -109,10 +127,14 @@ static void decide_by(struct deciding *d, const struct judged *j)
     out->standing_count = j->count;
     out->blocking = j->blocking;
     out->deadline_s = j->deadline_s;
+    if (j->would_block != NULL)
+        decision_step(d, "not in force yet: check %.*s would make it %s (stage %s)", SPAN_ARGS(j->would_block->check->id), outcome_name(j->would), stage_name(j->would_block->stage));
     if (j->count > 0 && j->standings[0].rung >= 0)
         out->rung = j->standings[0].ladder->rungs[j->standings[0].rung].id;
     sooner(&out->valid_until_s, j->change_s, d->in->now_s);
     decide_as(d, j->outcome, j->rule);
+    out->would.outcome = j->would;
+    out->would.by = j->would_block;
 }
 
 /* ---- no device, or not a good one ---- */

@@ -30,6 +30,7 @@ struct decision_input {
     struct span action;               /* empty: login */
     const struct pause *pauses; size_t pause_count;
     bool frozen;
+    const struct ring *ring;          /* as in ladder_input */
     int64_t now_s;                    /* real time */
     int64_t ladder_now_s;             /* last good moment of the store */
     int64_t store_age_s;              /* how old the directory's knowledge is; 0: current */
@@ -46,8 +47,11 @@ struct decision {
     const struct standing *blocking;  /* the first that closes or warns for this app; NULL */
     int64_t deadline_s;               /* when this app closes, if it is open now; 0: none known */
     int64_t valid_until_s;            /* the answer may change by time alone at this moment */
+    struct { enum outcome outcome; const struct standing *by; } would; /* what ladders in stage nudge or report would have made of it; by NULL: the same */
     struct span reason_user, reason_admin; /* plain words; never empty unless allowed with nothing to say */
 };
+/* What the ladder is asked about one device: the one place that hands on what decision_input and ladder_input share. `owner` may be NULL. */
+struct ladder_input decision_ladder_input(const struct decision_input *in, const struct device *device, const struct person *owner);
 /* A line of explain: "ladder default: rung sensitive reached 2026-11-20T..., closes sensitive, critical". */
 typedef void decision_step_fn(void *context, struct span line);
 /* Texts and standings live in `arena`. `step` may be NULL; with it, every step to the outcome is told. Never fails: out of arena is a deny with a reason. */

@@ -59,6 +59,25 @@ static void add_pauses(struct buf *out, unsigned bits)
             buf_format(out, " (%s)", pause_name(bit));
 }
 
+/* " (stage report: would be on rung sensitive since 2026-11-20T..., would close sensitive, critical)". */
+static void add_would(struct buf *out, const struct policy *policy, const struct standing *s)
+{
+    if (s->stage == STAGE_ENFORCE)
+        return;
+    buf_format(out, " (stage %s", stage_name(s->stage));
+    if (s->would.rung > s->rung) {
+        buf_format(out, ": would be on rung %.*s since ", SPAN_ARGS(s->ladder->rungs[s->would.rung].id));
+        add_time(out, s->would.rung_s);
+    }
+    if (s->would.closed != 0) {
+        buf_append_text(out, ", would close ");
+        add_sensitivities(out, policy, s->would.closed);
+    }
+    if (s->would.warn)
+        buf_append_text(out, ", would warn");
+    buf_append_text(out, ")");
+}
+
 /* "ladder default: rung sensitive reached 2026-11-20T..., closes sensitive, critical". */
 static void add_standing(struct buf *out, const struct policy *policy, const struct standing *s)
 {
@@ -82,6 +101,7 @@ static void add_standing(struct buf *out, const struct policy *policy, const str
     }
     if (s->warn)
         buf_append_text(out, ", warns");
+    add_would(out, policy, s);
     buf_format(out, "; %u notices, clock at ", s->notices);
     add_duration(out, s->running_s);
 }

@@ -35,6 +35,8 @@ static const struct record_body_field device_fields[] = {
     DEVICE_FIELD("seen_s", RECORD_TIME, seen_s, 0),
     DEVICE_FIELD("rung", RECORD_TEXT, rung, TEXT_BYTES),
     DEVICE_FIELD("rung_s", RECORD_TIME, rung_s, 0),
+    DEVICE_FIELD("would", RECORD_TEXT, would, TEXT_BYTES),
+    DEVICE_FIELD("would_s", RECORD_TIME, would_s, 0),
 };
 /* What a device has many of is stored as rows, not as objects: member names would be most of the record. */
 static const struct record_body_field identifier_row[] = {

@@ -88,6 +88,8 @@ struct device {
     int64_t seen_s;           /* it spoke; refreshed between changes */
     struct span rung;         /* the rung last recorded (worst over its checks), empty: none */
     int64_t rung_s;
+    struct span would;        /* the rung of ladders in stage nudge or report that it would be on, empty: none */
+    int64_t would_s;
 };
 
 struct device *device_new(void);

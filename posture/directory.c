@@ -195,8 +195,10 @@ void directory_free(struct directory *d)
     empty_table(&d->devices, free_device_entry);
     empty_table(&d->persons, free_person_entry);
     struct control *control = atomic_load(&d->control);
-    if (control != NULL)
+    if (control != NULL) {
         free_policy((void *)(uintptr_t)control->policy);
+        free_policy((void *)(uintptr_t)control->ring.before);
+    }
     directory_control_free(control);
     free(d);
 }
@@ -413,6 +415,7 @@ void directory_decision_input(const struct directory *d, const struct person *pe
     in->pauses = control->pauses;
     in->pause_count = control->pause_count;
     in->frozen = control->frozen;
+    in->ring = &control->ring;
     in->now_s = now_s;
     in->ladder_now_s = directory_ladder_now_s(d);
     in->store_age_s = directory_age_ms(d) / 1000;
@@ -663,10 +666,11 @@ enum err_code directory_put_control(struct directory *d, struct span record_id, 
         return code;
     if (policy != NULL)
         prepare_zone(d, policy->nudges.zone);
-    const struct policy *before = old->policy;
     atomic_store_explicit(&d->control, next, memory_order_release);
-    if (policy != NULL)
-        retire(d, free_policy, (void *)(uintptr_t)before);
+    if (policy != NULL) {
+        retire(d, free_policy, (void *)(uintptr_t)old->policy);
+        retire(d, free_policy, (void *)(uintptr_t)old->ring.before);
+    }
     retire(d, free_control, old);
     return OK;
 }

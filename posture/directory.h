@@ -5,6 +5,7 @@
 #define POSTURE_DIRECTORY_H
 #include "posture/decision.h"
 #include "posture/ports.h"
+#include "posture/ring.h"
 #include "posture/base/clock.h"
 
 struct api_key {                     /* control record "api_keys" */
@@ -36,6 +37,7 @@ struct control {
     const struct enroll_secret *enroll_secrets; size_t enroll_secret_count;
     const struct pause *pauses; size_t pause_count;   /* control record "clock" */
     bool frozen;                     /* breaker or incident holds */
+    struct ring ring;                /* how far `policy` has come; its `before` is owned as `policy` is */
 };
 
 struct directory;

@@ -235,9 +235,39 @@ static enum err_code compile(struct span text, struct policy **out, struct err *
     return code;
 }
 
+static const struct record_body_field ring_fields[] = {
+    { "percent", RECORD_COUNT, offsetof(struct ring, percent), RING_WHOLE_PERCENT },
+    { "halted", RECORD_FLAG, offsetof(struct ring, halted), 0 },
+    { "since", RECORD_TIME, offsetof(struct ring, since_s), 0 },
+    { "why", RECORD_TEXT, offsetof(struct ring, why), TEXT_BYTES },
+    { "by", RECORD_TEXT, offsetof(struct ring, by), TEXT_BYTES },
+};
+
+/* All of it lives in the new policy's arena, so it may be handed on as long as the policy is in force. */
+static enum err_code read_ring(const struct from_json_value *root, struct policy *policy, struct ring *ring, struct err *err)
+{
+    struct record_body b = { .arena = &policy->arena, .err = err };
+    struct from_json_value moved = from_json_member(root, "ring"), before = from_json_member(root, "before"), value = from_json_member(&before, "text");
+    CLEANUP(policy_freep) struct policy *old = NULL;
+    struct span text = SPAN_NONE;
+    *ring = ring_of(policy);
+    if (from_json_present(&moved)) {
+        ring->percent = 0;
+        record_body_read(&b, &moved, ring_fields, COUNT(ring_fields), ring);
+    }
+    enum err_code code = b.code == OK ? from_json_text_opt(&value, POLICY_BODY_BYTES, &text, err) : b.code;
+    if (code == OK && !span_empty(text))
+        code = compile(text, &old, err);
+    if (code == OK && !ring_stand_on(ring, policy, old, &policy->arena))
+        code = err_set(err, ERR_MEMORY, "record policy: memory is short");
+    old = code == OK ? NULL : old; /* the ring's now */
+    return code;
+}
+
 static enum err_code read_policy(struct span body, struct control *c, struct policy **out, struct err *err)
 {
     CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    CLEANUP(policy_freep) struct policy *policy = NULL;
     struct span text = SPAN_NONE;
     enum err_code code = from_json_parse(body, (struct from_json_limits){ POLICY_BODY_BYTES, CONTROL_DEPTH }, "record policy", &doc, err);
     if (code != OK)
@@ -245,9 +275,11 @@ static enum err_code read_policy(struct span body, struct control *c, struct pol
     struct from_json_value root = from_json_root(doc), value = from_json_member(&root, "text");
     code = from_json_text(&value, POLICY_BODY_BYTES, &text, err);
     if (code == OK)
-        code = compile(text, out, err);
+        code = compile(text, &policy, err);
     if (code == OK)
-        c->policy = *out;
+        code = read_ring(&root, policy, &c->ring, err);
+    if (code == OK)
+        c->policy = *out = TAKE(policy);
     return code;
 }
 
@@ -318,6 +350,7 @@ enum err_code directory_control_with(const struct control *before, int index, st
     arena_init(&c->arena, BLOCK_BYTES, ARENA_BYTES);
     memcpy(c->version, before->version, sizeof c->version);
     c->policy = before->policy;
+    c->ring = before->ring;
     c->version[index] = version;
     struct record_body b = { .arena = &c->arena, .err = err };
     own_rest(&b, before, index, c);

@@ -1,11 +1,12 @@
 #include "posture/ladder.h"
 
 #include "posture/ladder_clock.h"
+#include "posture/ring.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOUR_S = 3600, DAY_S = 86400, URGENT_NOTICE_S = HOUR_S, SETTLE_ROUNDS = 64, RING_PARTS = 100 };
+enum { HOUR_S = 3600, DAY_S = 86400, URGENT_NOTICE_S = HOUR_S, SETTLE_ROUNDS = 64 };
 
 /* One check on its way up: when each rung is reached, worked out from what happened and never from what was reached before. */
 struct climb {
@@ -141,16 +142,38 @@ static int64_t time_of(const struct climb *c, size_t rung, int64_t expected_s)
 
 /* ---- one standing ---- */
 
+static bool has_consequence(const struct rung *r) { return r->close != 0 || r->login == LOGIN_WARN || r->end_sessions || !span_empty(r->mdm); }
+
+/* How many of its rungs are in force: consequences only grow, so all that have none come first. */
+static size_t rungs_in_force(const struct ladder *ladder, enum rollout_stage stage)
+{
+    size_t count = 0;
+    if (stage == STAGE_REPORT)
+        return 0;
+    while (count < ladder->rung_count && (stage == STAGE_ENFORCE || !has_consequence(&ladder->rungs[count])))
+        count++;
+    return count;
+}
+
 static void climb_reached(struct climb *c, struct standing *s)
 {
+    size_t in_force = rungs_in_force(c->ladder, s->stage);
     for (size_t i = 0; i < c->ladder->rung_count; i++) {
+        const struct rung *r = &c->ladder->rungs[i];
         c->reached_s[i] = time_of(c, i, LADDER_NEVER);
         if (c->reached_s[i] > c->in->now_s)
             return;
+        s->would.rung = (int)i;
+        s->would.rung_s = c->reached_s[i];
+        s->would.closed = r->close;
+        s->would.warn = r->login == LOGIN_WARN;
+        s->told = s->told || (r->nudge && s->stage != STAGE_REPORT);
+        if (i >= in_force)
+            continue;
         s->rung = (int)i;
-        s->rung_s = c->reached_s[i];
-        s->closed = c->ladder->rungs[i].close;
-        s->warn = c->ladder->rungs[i].login == LOGIN_WARN;
+        s->rung_s = s->would.rung_s;
+        s->closed = s->would.closed;
+        s->warn = s->would.warn;
     }
 }
 
@@ -158,12 +181,17 @@ static void climb_reached(struct climb *c, struct standing *s)
 static void climb_further(struct climb *c, struct standing *s)
 {
     int64_t now_s = c->in->now_s;
-    for (size_t i = (size_t)(s->rung + 1); i < c->ladder->rung_count; i++) {
+    size_t in_force = rungs_in_force(c->ladder, s->stage);
+    for (size_t i = (size_t)(s->would.rung + 1); i < c->ladder->rung_count; i++) {
         const struct rung *r = &c->ladder->rungs[i];
         c->reached_s[i] = time_of(c, i, now_s);
         if (c->reached_s[i] == LADDER_NEVER)
             return;
         int64_t at_s = c->reached_s[i] > now_s ? c->reached_s[i] : 0; /* it waits for a notice alone: no time can be named */
+        if (i == (size_t)(s->would.rung + 1))
+            s->would.next_s = at_s;
+        if (i >= in_force)
+            return;
         if (i == (size_t)(s->rung + 1))
             s->next_s = at_s;
         if (r->close & ~s->closed) {
@@ -177,10 +205,26 @@ static void climb_further(struct climb *c, struct standing *s)
 static bool waits_for_notice(const struct climb *c, const struct standing *s)
 {
     size_t next = (size_t)(s->rung + 1);
-    if (next >= c->ladder->rung_count)
+    if (next >= rungs_in_force(c->ladder, s->stage))
         return false;
     bool needs_first = next > 0 && c->first_notice_s == LADDER_NEVER;
     return needs_first || (c->ladder->rungs[next].close != 0 && c->closing_notice_s == LADDER_NEVER);
+}
+
+/* In stage report no message goes out, and later rungs wait for them: they are taken to be delivered one a day, as soon as the first rung allows. */
+static void imagine_notices(struct climb *c)
+{
+    const struct policy *policy = c->in->policy;
+    int64_t at_s = c->ladder->rungs[0].nudge ? time_of(c, 0, LADDER_NEVER) : LADDER_NEVER;
+    for (unsigned n = c->notices; at_s != LADDER_NEVER && n < c->ladder->notices_before_close; n++) {
+        at_s = calendar_next_window(c->in->calendar, policy, c->zone, at_s);
+        c->notices += at_s <= c->in->now_s;
+        if (c->first_notice_s == LADDER_NEVER)
+            c->first_notice_s = at_s;
+        if (n + 1 == c->ladder->notices_before_close)
+            c->closing_notice_s = at_s;
+        at_s = later(calendar_next_day(c->in->calendar, c->zone, at_s), at_s + policy->nudges.apart_s);
+    }
 }
 
 static bool fill_climb(struct climb *c, const struct standing *s, struct arena *arena)
@@ -191,7 +235,11 @@ static bool fill_climb(struct climb *c, const struct standing *s, struct arena *
     c->per_day = urgent ? 0 : s->ladder->rise.per_day;
     c->zone = calendar_zone(c->in->policy, c->in->person);
     count_notices(c);
-    return ladder_clock_make(c->in, s->check, s->result, s->ladder->pauses, arena, &c->clock);
+    if (!ladder_clock_make(c->in, s->check, s->result, s->ladder->pauses, arena, &c->clock))
+        return false;
+    if (s->stage == STAGE_REPORT)
+        imagine_notices(c);
+    return true;
 }
 
 static bool stand(const struct ladder_input *in, struct arena *arena, struct standing *s)
@@ -218,7 +266,7 @@ int64_t ladder_closes_at(const struct ladder_input *in, const struct standing *s
     struct climb c = { .in = in, .ladder = s->ladder, .result = s->result };
     struct standing again = *s;
     unsigned bit = 1U << sensitivity;
-    if (s->ladder == NULL || (s->closed & bit) != 0 || !fill_climb(&c, s, arena))
+    if (s->ladder == NULL || (s->closed & bit) != 0 || s->stage != STAGE_ENFORCE || !fill_climb(&c, s, arena))
         return 0;
     climb_reached(&c, &again);
     for (size_t i = (size_t)(s->rung + 1); i < c.ladder->rung_count; i++) {
@@ -233,16 +281,12 @@ int64_t ladder_closes_at(const struct ladder_input *in, const struct standing *s
 
 /* ---- all standings of a device ---- */
 
-/* A stable share of people, the same on every node and after every restart. */
-static bool is_in_ring(const struct policy *policy, const struct person *person)
+static const struct ladder *ladder_for(const struct ladder_input *in, const struct check *check, enum rollout_stage *stage)
 {
-    return policy->rings.percent >= RING_PARTS || span_hash(person->id, 0) % RING_PARTS < policy->rings.percent;
-}
-
-static const struct ladder *ladder_for(const struct ladder_input *in, const struct check *check)
-{
-    bool escalates = in->person != NULL && !in->person->removed && is_in_ring(in->policy, in->person);
-    return escalates ? policy_ladder(in->policy, check->severity, in->person) : NULL;
+    *stage = check->stage;
+    if (in->person == NULL || in->person->removed)
+        return NULL;
+    return ring_ladder(in->ring, in->policy, check, in->person, stage);
 }
 
 static int worst_first(const void *left, const void *right)
@@ -275,7 +319,9 @@ size_t ladder_standings(const struct ladder_input *in, struct arena *arena, stru
         const struct check *check = result->visible_s == 0 ? NULL : policy_check(in->policy, result->check);
         if (check == NULL)
             continue;
-        all[count] = (struct standing){ .check = check, .result = result, .ladder = ladder_for(in, check), .rung = -1, .next_close = -1 };
+        enum rollout_stage stage;
+        const struct ladder *ladder = ladder_for(in, check, &stage);
+        all[count] = (struct standing){ .check = check, .result = result, .ladder = ladder, .stage = stage, .rung = -1, .next_close = -1, .would = { .rung = -1 } };
         if (!stand(in, arena, &all[count]))
             return 0;
         count++;
@@ -293,11 +339,23 @@ static void sooner(int64_t *due_s, int64_t at_s)
         *due_s = at_s;
 }
 
+size_t ladder_shown(struct standing *standings, size_t count)
+{
+    size_t shown = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (standings[i].stage == STAGE_REPORT)
+            continue;
+        struct standing up = standings[i];
+        memmove(&standings[shown + 1], &standings[shown], (i - shown) * sizeof up); /* the order of both kinds stays */
+        standings[shown++] = up;
+    }
+    return shown;
+}
+
 static void add_consequences(struct ladder_summary *sum, const struct standing *s)
 {
     for (int i = 0; i <= s->rung; i++) {
         const struct rung *r = &s->ladder->rungs[i];
-        sum->nudge = sum->nudge || r->nudge;
         sum->end_sessions = sum->end_sessions || r->end_sessions;
         sum->mdm = sum->mdm || !span_empty(r->mdm);
     }
@@ -305,13 +363,30 @@ static void add_consequences(struct ladder_summary *sum, const struct standing *
     sum->warn = sum->warn || s->warn;
 }
 
+static void add_would(struct ladder_summary *sum, const struct standing *s, int *highest)
+{
+    if (s->stage == STAGE_ENFORCE || s->would.rung < 0)
+        return;
+    if (s->would.rung > *highest || (s->would.rung == *highest && s->would.rung_s < sum->would.rung_s)) {
+        sum->would.rung = s->ladder->rungs[s->would.rung].id;
+        sum->would.rung_s = s->would.rung_s;
+    }
+    *highest = s->would.rung > *highest ? s->would.rung : *highest;
+    sum->would.closed |= s->would.closed;
+    sum->would.warn = sum->would.warn || s->would.warn;
+}
+
 struct ladder_summary ladder_summary(const struct ladder_input *in, const struct standing *standings, size_t count)
 {
     struct ladder_summary sum = { 0 };
+    int highest_would = -1;
     for (size_t i = 0; i < count; i++) {
         const struct standing *s = &standings[i];
         sooner(&sum.due_s, s->next_s > in->now_s ? s->next_s : 0);
+        sooner(&sum.due_s, s->would.next_s > in->now_s ? s->would.next_s : 0);
         sooner(&sum.due_s, s->grace_until_s > in->now_s ? s->grace_until_s : 0);
+        sum.nudge = sum.nudge || s->told;
+        add_would(&sum, s, &highest_would);
         if (s->rung < 0)
             continue;
         const struct rung *r = &s->ladder->rungs[s->rung];

@@ -17,6 +17,7 @@ struct ladder_input {
     const struct pause *pauses; size_t pause_count;
     int64_t now_s;                    /* ladder time: stands still while the store is away */
     bool frozen;                      /* breaker or incident: nothing rises */
+    const struct ring *ring;          /* how far the policy has come (ring.h); NULL: as its text says, and nobody else has a ladder */
 };
 struct standing {                     /* of one failing, visible check */
     const struct check *check;
@@ -34,14 +35,23 @@ struct standing {                     /* of one failing, visible check */
     int64_t running_s;                /* running-clock time so far */
     unsigned notices;                 /* delivered */
     bool waiting_for_notice;          /* the next rung waits for a notice to be delivered */
+    /* What is above is what holds: in stage nudge it ends before the first rung that warns or closes, in stage report it has no rung at all. */
+    enum rollout_stage stage;                 /* of the check or its ladder, whichever does less */
+    bool told;                        /* a rung that nudges was reached, and messages may go out */
+    struct { int rung; int64_t rung_s, next_s; unsigned closed; bool warn; } would; /* as if it were enforced. In stage report, as if a message had
+                                         been delivered on each of the first days that allow one; the same as above in stage enforce */
 };
 /* Standings of all failing visible checks of the device, worst first (by rung, then severity, then shortest fix). Lives in `arena`.
  * Returns how many; *standings is NULL when none. */
 size_t ladder_standings(const struct ladder_input *in, struct arena *arena, struct standing **standings);
+/* Moves those in stage report to the end, where nobody but an admin looks, and returns how many are left in front. */
+size_t ladder_shown(struct standing *standings, size_t count);
 /* When an app of that sensitivity closes because of this standing (of the same input), as next_s is meant: 0 when it is closed already, never or unknown. */
 int64_t ladder_closes_at(const struct ladder_input *in, const struct standing *s, unsigned sensitivity, struct arena *arena);
 /* Over all standings: id of the highest rung reached (empty: none), sensitivities closed, warn, and when to look again (0: only after a change). */
-struct ladder_summary { struct span rung; int64_t rung_s; unsigned closed; bool warn, nudge, end_sessions, mdm; int64_t due_s; };
+struct ladder_summary { struct span rung; int64_t rung_s; unsigned closed; bool warn, nudge, end_sessions, mdm; int64_t due_s;
+                        /* what those in stage nudge or report would do, were they enforced; an empty rung: nothing */
+                        struct { struct span rung; int64_t rung_s; unsigned closed; bool warn; } would; };
 struct ladder_summary ladder_summary(const struct ladder_input *in, const struct standing *standings, size_t count);
 
 /* Whether to start a message to this person now. Looks at all of the person's devices. */

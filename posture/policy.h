@@ -40,6 +40,7 @@ struct ladder {
     unsigned notices_before_close;
     struct { int64_t notice_before_s; bool working_hours; unsigned per_day; /* 0: no limit */ } rise; /* all zero: off */
     struct { unsigned times; int64_t length_s, per_s; } snooze; /* zero: off */
+    enum rollout_stage stage;
 };
 enum outage_then { OUTAGE_DENY, OUTAGE_ALLOW };
 struct outage_rule { int64_t last_known_good_s; enum outage_then then; }; /* from memory for so long, then this */
@@ -77,7 +78,11 @@ struct policy {
     enum proof proof[POLICY_MAX_SENSITIVITIES]; /* the least proof of device a login needs, else it is unidentified; PROOF_NONE: any that there is */
     const struct door *doors; size_t door_count;                /* ascending by id */
     struct { unsigned share_percent; unsigned at_least; int64_t within_s; } breaker; /* within 0: off */
-    struct { unsigned percent; } rings;
+    struct {                                                    /* who a new policy is for at first (ring.h) */
+        unsigned percent;
+        const struct span *groups; size_t group_count;          /* and everybody in these */
+        struct { unsigned blocks, disputes; int64_t within_s; } halt; /* so many within so long take it back; within 0: off */
+    } rings;
     enum person_verdict person_verdict;
     const struct span *break_glass; size_t break_glass_count;   /* e-mails, lower case */
     const struct span *actions; size_t action_count;            /* AuthZEN action names; default: login */

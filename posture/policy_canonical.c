@@ -117,6 +117,13 @@ static void write_fix(struct to_json *w, const struct check *check)
     to_json_end(w);
 }
 
+/* Left out where it is the default, so that policies from before there were stages keep their version. */
+static void write_stage(struct to_json *w, enum rollout_stage stage)
+{
+    if (stage != STAGE_ENFORCE)
+        to_json_member_text(w, "stage", span_of(stage_name(stage)));
+}
+
 static void write_check(struct to_json *w, const struct check *check)
 {
     to_json_object(w);
@@ -133,6 +140,7 @@ static void write_check(struct to_json *w, const struct check *check)
     to_json_member_bool(w, "restart", check->restart);
     write_part(w, check, "saw", PART_SAW);
     to_json_member_text(w, "severity", span_of(severity_name(check->severity)));
+    write_stage(w, check->stage);
     to_json_member_text(w, "title", check->title);
     write_part(w, check, "unknown_if", PART_UNKNOWN_IF);
     to_json_member_text_if(w, "what", check->what);
@@ -233,6 +241,7 @@ static void write_ladder(struct to_json *w, const struct policy *p, const struct
         write_rung(w, p, &ladder->rungs[i]);
     to_json_end(w);
     write_snooze(w, ladder);
+    write_stage(w, ladder->stage);
     to_json_end(w);
 }
 
@@ -391,10 +400,29 @@ static void write_ladders(struct to_json *w, const struct policy *p)
     to_json_end(w);
 }
 
+/* A ring of everybody has nothing that it could be taken back to. */
+static void write_halt(struct to_json *w, const struct policy *p)
+{
+    if (p->rings.percent >= 100)
+        return;
+    if (p->rings.halt.within_s == 0) {
+        write_off(w, "halt");
+        return;
+    }
+    to_json_key(w, "halt");
+    to_json_object(w);
+    to_json_member_int(w, "blocks", p->rings.halt.blocks);
+    to_json_member_int(w, "disputes", p->rings.halt.disputes);
+    write_duration(w, "within", p->rings.halt.within_s);
+    to_json_end(w);
+}
+
 static void write_rings(struct to_json *w, const struct policy *p)
 {
     to_json_key(w, "rings");
     to_json_object(w);
+    write_texts_if(w, "groups", p->rings.groups, p->rings.group_count);
+    write_halt(w, p);
     to_json_member_int(w, "percent", p->rings.percent);
     to_json_end(w);
 }

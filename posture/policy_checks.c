@@ -5,7 +5,7 @@
 
 enum { DEFAULT_MINUTES = 5, MAX_MINUTES = 10080, DEFAULT_INTERVAL_S = 3600, DEFAULT_FRESH_S = 3 * 86400 };
 
-static const char *const known[] = { "id", "use", "title", "what", "why", "fix", "minutes", "needs_admin", "restart", "severity", "collects",
+static const char *const known[] = { "id", "use", "title", "what", "why", "fix", "minutes", "needs_admin", "restart", "severity", "stage", "collects",
                                      "osquery", "pass", "unknown_if", "in_progress_if", "saw", "interval", "fresh_for", NULL };
 
 struct check_read {
@@ -55,10 +55,13 @@ static void read_times(struct policy_reader *r, const struct policy_check_source
 static void read_numbers(struct policy_reader *r, const struct policy_check_source *source, struct check *check)
 {
     static const char *const severities[] = { "minor", "normal", "high", "urgent", NULL };
-    unsigned severity = SEVERITY_NORMAL;
+    static const char *const stages[] = { "enforce", "nudge", "report", NULL };
+    unsigned severity = SEVERITY_NORMAL, stage = STAGE_ENFORCE;
     check->minutes = DEFAULT_MINUTES;
     yaml_word(policy_check_value(source, "severity"), severities, &severity, r->mistakes);
     check->severity = (enum severity)severity;
+    yaml_word(policy_check_value(source, "stage"), stages, &stage, r->mistakes);
+    check->stage = (enum rollout_stage)stage;
     policy_reader_number(r, policy_check_value(source, "minutes"), 0, MAX_MINUTES, &check->minutes);
     yaml_bool(policy_check_value(source, "needs_admin"), &check->needs_admin, r->mistakes);
     yaml_bool(policy_check_value(source, "restart"), &check->restart, r->mistakes);

@@ -3,6 +3,7 @@
 enum { DAY_S = 86400, MAX_PER_DAY = 24, MAX_SNOOZES = 20 };
 
 static const char *const severity_words[] = { "minor", "normal", "high", "urgent", NULL };
+static const char *const stage_words[] = { "enforce", "nudge", "report", NULL };
 static const char *const pause_words[] = { "absence", "device_off", "dispute", "incident", "store_outage", NULL };
 
 /* What a rung leaves out it has from the one before: a later rung never takes a consequence back. */
@@ -165,7 +166,8 @@ static void warn_silent_closing(struct policy_reader *r, const struct yaml_node 
 
 static void read_ladder(struct policy_reader *r, const struct yaml_node *n, struct ladder *ladder)
 {
-    static const char *const known[] = { "id", "applies_to", "rungs", "clock", "notices_before_close", "rise", "snooze", NULL };
+    static const char *const known[] = { "id", "applies_to", "rungs", "clock", "notices_before_close", "rise", "snooze", "stage", NULL };
+    unsigned stage;
     if (!policy_reader_mapping(r, n, known))
         return;
     if (yaml_get(n, "id") == NULL)
@@ -179,6 +181,8 @@ static void read_ladder(struct policy_reader *r, const struct yaml_node *n, stru
     read_notices(r, yaml_get(n, "notices_before_close"), ladder);
     read_rise(r, yaml_get(n, "rise"), ladder);
     read_snooze(r, yaml_get(n, "snooze"), ladder);
+    if (yaml_word(yaml_get(n, "stage"), stage_words, &stage, r->mistakes))
+        ladder->stage = (enum rollout_stage)stage;
     warn_silent_closing(r, n, ladder);
 }
 

@@ -325,12 +325,35 @@ static void read_words(struct policy_reader *r, const struct yaml_node *root)
     r->policy->managed_by_files = manager == 1;
 }
 
+static void read_halt(struct policy_reader *r, const struct yaml_node *n)
+{
+    static const char *const known[] = { "blocks", "disputes", "within", NULL };
+    if (n != NULL && yaml_is_off(n))
+        return;
+    r->policy->rings.halt.blocks = 10;
+    r->policy->rings.halt.disputes = 5;
+    r->policy->rings.halt.within_s = DAY_S;
+    if (!policy_reader_mapping(r, n, known))
+        return;
+    policy_reader_number(r, yaml_get(n, "blocks"), 1, 1000000, &r->policy->rings.halt.blocks);
+    policy_reader_number(r, yaml_get(n, "disputes"), 1, 1000000, &r->policy->rings.halt.disputes);
+    policy_reader_duration(r, yaml_get(n, "within"), 60, 30 * DAY_S, &r->policy->rings.halt.within_s);
+}
+
 static void read_rings(struct policy_reader *r, const struct yaml_node *n)
 {
-    static const char *const known[] = { "percent", NULL };
+    static const char *const known[] = { "percent", "groups", "halt", NULL };
     r->policy->rings.percent = 100;
-    if (policy_reader_mapping(r, n, known))
-        policy_reader_number(r, yaml_get(n, "percent"), 0, 100, &r->policy->rings.percent);
+    if (!policy_reader_mapping(r, n, known)) {
+        read_halt(r, NULL);
+        return;
+    }
+    const struct yaml_node *groups = yaml_get(n, "groups");
+    policy_reader_texts(r, groups, POLICY_MAX_GROUPS, POLICY_TITLE_BYTES, &r->policy->rings.groups, &r->policy->rings.group_count);
+    if (r->policy->rings.group_count > 0)
+        r->policy->rings.percent = 0; /* the groups alone, unless a share is named too */
+    policy_reader_number(r, yaml_get(n, "percent"), 0, 100, &r->policy->rings.percent);
+    read_halt(r, yaml_get(n, "halt"));
 }
 
 void policy_rules_read(struct policy_reader *r, const struct yaml_node *root)

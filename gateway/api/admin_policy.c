@@ -86,8 +86,9 @@ static struct ladder_summary standing_under(const struct affected *a, const stru
     struct decision_input in = { 0 };
     const struct person *owner = span_empty(d->owner) ? NULL : directory_person(a->r->node->directory, d->owner);
     directory_decision_input(a->r->node->directory, owner, a->r->now_s, devices, PERSON_DEVICES, &in);
-    struct ladder_input ladder = { .policy = policy, .calendar = in.calendar, .person = owner, .device = d, .pauses = in.pauses, .pause_count = in.pause_count,
-                                   .now_s = in.ladder_now_s, .frozen = in.frozen };
+    in.policy = policy;
+    in.ring = NULL;
+    struct ladder_input ladder = decision_ladder_input(&in, d, owner);
     struct standing *standings = NULL;
     size_t count = policy != NULL ? ladder_standings(&ladder, a->r->arena, &standings) : 0;
     return count > 0 ? ladder_summary(&ladder, standings, count) : (struct ladder_summary){ 0 };

@@ -84,8 +84,7 @@ static void write_standings(const struct http_request *r, const struct device *d
     const struct directory *directory = r->node->directory;
     const struct person *owner = span_empty(d->owner) ? NULL : directory_person(directory, d->owner);
     directory_decision_input(directory, owner, r->now_s, devices, 1, &in);
-    struct ladder_input ladder = { .policy = in.policy, .calendar = in.calendar, .person = owner, .device = d, .pauses = in.pauses, .pause_count = in.pause_count,
-                                   .now_s = in.ladder_now_s, .frozen = in.frozen };
+    struct ladder_input ladder = decision_ladder_input(&in, d, owner);
     struct standing *standings = NULL;
     size_t count = in.policy != NULL ? ladder_standings(&ladder, r->arena, &standings) : 0;
     struct ladder_summary summary = { 0 };

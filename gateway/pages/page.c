@@ -49,10 +49,10 @@ const struct device *page_device(const struct page *p, struct span id)
 
 size_t page_standings(const struct page *p, const struct device *d, struct standing **standings)
 {
-    const struct ladder_input in = { .policy = p->policy, .calendar = p->in.calendar, .person = p->person, .device = d, .pauses = p->in.pauses,
-                                     .pause_count = p->in.pause_count, .now_s = p->in.ladder_now_s, .frozen = p->in.frozen };
+    const struct ladder_input in = decision_ladder_input(&p->in, d, p->person);
     *standings = NULL;
-    return p->policy != NULL ? ladder_standings(&in, p->arena, standings) : 0;
+    size_t count = p->policy != NULL ? ladder_standings(&in, p->arena, standings) : 0;
+    return ladder_shown(*standings, count);
 }
 
 bool page_is_seen(const struct http_request *r)
