@@ -137,7 +137,7 @@ static size_t collect_left(struct post *p, struct nudge_text_item **items)
         if (!is_in_notice(&p->person->notice, f))
             continue;
         (*items)[used] = (struct nudge_text_item){ f->device, f->check, f->result, f->deadline_s, f->closes };
-        p->left[used++] = (struct notice_item){ arena_copy(&p->arena, f->device->id), arena_copy(&p->arena, f->check->id), f->deadline_s };
+        p->left[used++] = (struct notice_item){ arena_copy(&p->arena, f->device->id), arena_copy(&p->arena, f->check->id), f->deadline_s, SPAN_NONE };
     }
     p->left_count = used;
     return used;
@@ -294,9 +294,9 @@ static struct notice_time time_of(const struct slack_reader *s, const struct per
     directory_enter(d);
     const struct policy *policy = directory_control(d)->policy;
     if (policy != NULL) {
-        struct span zone = calendar_zone(policy, person);
-        t.local_day = calendar_local(s->node->calendar, zone, now_s).day;
-        t.in_window = calendar_in_window(s->node->calendar, policy, zone, now_s);
+        struct calendar_hours hours = calendar_write_hours(s->node->calendar, policy, person, directory_control(d)->holidays);
+        t.local_day = calendar_local(s->node->calendar, hours.zone, now_s).day;
+        t.in_window = calendar_in_window(&hours, now_s);
     }
     directory_leave(d);
     return t;

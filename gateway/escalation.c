@@ -334,7 +334,7 @@ static enum change_say edit_healed(void *context, struct person *copy, struct ch
 static struct nudge_input nudge_input(const struct person_look *l, const struct person *person)
 {
     const struct control *control = directory_control(l->node->directory);
-    return (struct nudge_input){ .policy = control->policy, .calendar = l->node->calendar, .person = person, .now_s = clock_wall_s(l->node->clock), .frozen = control->frozen,
+    return (struct nudge_input){ .policy = control->policy, .calendar = l->node->calendar, .person = person, .holidays = control->holidays, .now_s = clock_wall_s(l->node->clock), .frozen = control->frozen,
                                  .items = l->items, .item_count = l->item_count };
 }
 
@@ -344,7 +344,7 @@ static void look_for_items(struct person_look *l, const struct person *person)
     size_t count = escalation_items(l->node, person, l->arena, &found);
     l->items = arena_array(l->arena, count + 1, sizeof *l->items);
     for (size_t i = 0; l->items != NULL && i < count; i++)
-        l->items[l->item_count++] = (struct notice_item){ arena_copy(l->arena, found[i].device->id), arena_copy(l->arena, found[i].check->id), found[i].deadline_s };
+        l->items[l->item_count++] = (struct notice_item){ arena_copy(l->arena, found[i].device->id), arena_copy(l->arena, found[i].check->id), found[i].deadline_s, SPAN_NONE };
 }
 
 /* The first channel of the policy that this gateway has. Without one a notice counts only when it is shown. */
@@ -381,7 +381,7 @@ static bool fill_notice(const struct person_look *l, struct person *copy, struct
     if (items == NULL)
         return false;
     for (size_t i = 0; i < l->item_count; i++)
-        items[i] = (struct notice_item){ arena_copy(a, l->items[i].device), arena_copy(a, l->items[i].check), l->items[i].deadline_s };
+        items[i] = (struct notice_item){ arena_copy(a, l->items[i].device), arena_copy(a, l->items[i].check), l->items[i].deadline_s, arena_copy(a, l->items[i].exemption) };
     secret_new_id('e', id);
     copy->notice = (struct notice){ .id = arena_copy_text(a, id), .state = NOTICE_RESERVED, .reserved_s = clock_wall_s(l->node->clock), .local_day = day,
                                     .channel = arena_copy(a, channel), .items = items, .item_count = l->item_count };

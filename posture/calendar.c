@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 2048, ZONES_MOST = 1024, PATH_BYTES = 512, DAY_S = 86400, MINUTE_S = 60, DAY_MINUTES = 1440, WEEK_DAYS = 7, LOOK_AHEAD_DAYS = 15, SHORT_TEXT_S = 6 * DAY_S };
+enum { SLOTS = 2048, ZONES_MOST = 1024, PATH_BYTES = 512, DAY_S = 86400, MINUTE_S = 60, DAY_MINUTES = 1440, WEEK_DAYS = 7, LOOK_AHEAD_DAYS = 60, SHORT_TEXT_S = 6 * DAY_S };
 /* Years 1 to 9999: what is outside is shown as the edge. */
 #define FIRST_S INT64_C(-62135596800)
 #define LAST_S INT64_C(253402214399)
@@ -182,45 +182,139 @@ static int64_t instant_of(const struct zone *z, int64_t local_s, int64_t after_s
     return change_between(z, early_s, late_s);
 }
 
+/* ---- days off ---- */
+
+/* The first holiday of that region from that day on, or where it would stand. */
+static size_t first_holiday(struct holidays holidays, struct span region, int32_t day)
+{
+    size_t low = 0, high = holidays.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = span_compare(holidays.all[middle].region, region);
+        if (order < 0 || (order == 0 && holidays.all[middle].day < day))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool is_listed(struct holidays holidays, struct span region, int32_t day)
+{
+    size_t at = first_holiday(holidays, region, day);
+    return at < holidays.count && holidays.all[at].day == day && span_equal(holidays.all[at].region, region);
+}
+
+/* The region itself, and every wider one that it names: "DE-BY-MUC", "DE-BY", "DE". */
+static bool is_holiday(const struct calendar_hours *h, int32_t day)
+{
+    if (h->holidays.count == 0)
+        return false;
+    if (is_listed(h->holidays, SPAN_LITERAL("*"), day))
+        return true;
+    for (size_t bytes = h->region.bytes; bytes > 0; bytes--)
+        if ((bytes == h->region.bytes || h->region.at[bytes] == '-') && is_listed(h->holidays, span_slice(h->region, 0, bytes), day))
+            return true;
+    return false;
+}
+
+size_t calendar_holidays(const struct calendar_hours *h, size_t region_bytes, int32_t from_day, const struct holiday **first)
+{
+    struct span region = region_bytes == 0 ? SPAN_LITERAL("*") : span_slice(h->region, 0, region_bytes);
+    size_t at = first_holiday(h->holidays, region, from_day), end = at;
+    while (end < h->holidays.count && span_equal(h->holidays.all[end].region, region))
+        end++;
+    *first = end > at ? &h->holidays.all[at] : NULL;
+    return end - at;
+}
+
 /* ---- windows ---- */
 
-static bool is_working_day(const struct policy *policy, unsigned weekday) { return policy->nudges.days == 0 || (policy->nudges.days >> weekday & 1) != 0; }
+static bool is_of_the_week(unsigned days, unsigned weekday) { return days == 0 || (days >> weekday & 1) != 0; }
 
-static void window_of(const struct policy *policy, int32_t *from_minute, int32_t *to_minute)
+struct calendar_hours calendar_hours(const struct calendar *c, const struct policy *policy, const struct person *person, struct holidays holidays)
 {
-    *from_minute = policy->nudges.from_minute;
-    *to_minute = policy->nudges.to_minute;
+    struct calendar_hours h = { .calendar = c, .zone = calendar_zone(policy, person), .holidays = holidays, .days = policy->nudges.days,
+                                .from_minute = policy->nudges.from_minute, .to_minute = policy->nudges.to_minute };
+    if (person == NULL)
+        return h;
+    h.region = person->region;
+    if (person->work.days != 0)
+        h.days = person->work.days;
+    if (person->work.from_minute < person->work.to_minute) {
+        h.from_minute = (int32_t)person->work.from_minute;
+        h.to_minute = (int32_t)person->work.to_minute;
+    }
+    return h;
+}
+
+/* At least an hour is left to write in, whatever the organisation's hours are: the person chose the time. */
+struct calendar_hours calendar_write_hours(const struct calendar *c, const struct policy *policy, const struct person *person, struct holidays holidays)
+{
+    struct calendar_hours h = calendar_hours(c, policy, person, holidays);
+    if (person == NULL || person->work.write_at == 0)
+        return h;
+    h.from_minute = (int32_t)person->work.write_at - 1;
+    if (h.to_minute < h.from_minute + 60)
+        h.to_minute = h.from_minute + 60 < DAY_MINUTES ? h.from_minute + 60 : DAY_MINUTES;
+    return h;
+}
+
+static void window_of(const struct calendar_hours *h, int32_t *from_minute, int32_t *to_minute)
+{
+    *from_minute = h->from_minute;
+    *to_minute = h->to_minute;
     if (*from_minute < 0 || *to_minute > DAY_MINUTES || *from_minute >= *to_minute) { /* none was set: the whole day */
         *from_minute = 0;
         *to_minute = DAY_MINUTES;
     }
 }
 
-bool calendar_in_window(const struct calendar *c, const struct policy *policy, struct span zone, int64_t at_s)
+bool calendar_is_working_day(const struct calendar_hours *h, int64_t at_s)
 {
-    struct local_time now = calendar_local(c, zone, at_s);
-    int32_t from, to;
-    window_of(policy, &from, &to);
-    return is_working_day(policy, now.weekday) && now.minute >= from && now.minute < to;
+    struct local_time now = calendar_local(h->calendar, h->zone, at_s);
+    return is_of_the_week(h->days, now.weekday) && !is_holiday(h, now.day);
 }
 
-int64_t calendar_next_window(const struct calendar *c, const struct policy *policy, struct span zone, int64_t at_s)
+bool calendar_in_window(const struct calendar_hours *h, int64_t at_s)
 {
-    const struct zone *z = find_zone(c, zone);
+    struct local_time now = calendar_local(h->calendar, h->zone, at_s);
+    int32_t from, to;
+    window_of(h, &from, &to);
+    return now.minute >= from && now.minute < to && is_of_the_week(h->days, now.weekday) && !is_holiday(h, now.day);
+}
+
+static int32_t date_of(int64_t days)
+{
+    int64_t year;
+    int month, day;
+    tzif_date(days, &year, &month, &day);
+    return (int32_t)(year * 10000 + month * 100 + day);
+}
+
+int64_t calendar_next_window(const struct calendar_hours *h, int64_t at_s)
+{
+    const struct zone *z = find_zone(h->calendar, h->zone);
     int32_t from, to;
     at_s = clamp(at_s);
-    if (calendar_in_window(c, policy, zone, at_s))
+    if (calendar_in_window(h, at_s))
         return at_s;
-    window_of(policy, &from, &to);
+    window_of(h, &from, &to);
     int64_t today = days_of(at_s + offset_at(z, at_s));
     for (int64_t day = today; day < today + LOOK_AHEAD_DAYS; day++) {
-        if (!is_working_day(policy, weekday_of(day)))
+        if (!is_of_the_week(h->days, weekday_of(day)) || is_holiday(h, date_of(day)))
             continue;
         int64_t opens_s = instant_of(z, day * DAY_S + from * MINUTE_S, INT64_MIN), closes_s = instant_of(z, day * DAY_S + to * MINUTE_S, INT64_MIN);
         if (opens_s >= at_s && opens_s < closes_s)
             return opens_s;
     }
-    return at_s; /* not with a day in each week */
+    return at_s; /* not with a working day in each two months */
+}
+
+int64_t calendar_day_start(const struct calendar *c, struct span zone, int32_t day)
+{
+    int64_t midnight_s = tzif_days(day / 10000, day / 100 % 100, day % 100) * DAY_S;
+    return instant_of(find_zone(c, zone), midnight_s, INT64_MIN);
 }
 
 int64_t calendar_next_day(const struct calendar *c, struct span zone, int64_t at_s)

@@ -31,6 +31,8 @@ struct check {
     enum rollout_stage stage;
     unsigned minutes;
     bool needs_admin, restart;
+    bool hard;                         /* no snooze, and no continuing once past it */
+    bool snooze;                       /* may be put off, where the ladder has a budget for it */
     int64_t interval_s, fresh_for_s;
     struct check_platform on[PLATFORM_COUNT];
 };

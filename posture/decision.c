@@ -10,7 +10,7 @@ static const char *const rule_names[] = {
     [RULE_BREAK_GLASS] = "break_glass", [RULE_OUTAGE] = "outage", [RULE_UNKNOWN_PERSON] = "unknown_person", [RULE_UNKNOWN_APP] = "unknown_app",
     [RULE_UNKNOWN_ACTION] = "unknown_action", [RULE_UNIDENTIFIED] = "unidentified", [RULE_NO_DEVICE] = "no_device", [RULE_LADDER_CLOSED] = "ladder_closed",
     [RULE_LADDER_WARN] = "ladder_warn", [RULE_REPAIR_APP] = "repair_app", [RULE_UNOWNED] = "unowned", [RULE_DUPLICATE] = "duplicate",
-    [RULE_WEAK_PROOF] = "weak_proof", [RULE_GOOD] = "good",
+    [RULE_WEAK_PROOF] = "weak_proof", [RULE_CONTINUED_ONCE] = "continued_once", [RULE_GOOD] = "good",
 };
 
 const char *outcome_name(enum outcome o) { return outcome_names[o <= OUTCOME_DENY ? o : OUTCOME_DENY]; }
@@ -24,6 +24,7 @@ struct judged {
     enum outcome would;
     enum outcome outcome;
     enum rule rule;
+    const struct pass *pass;
     int64_t deadline_s, change_s;
 };
 
@@ -48,7 +49,8 @@ static void sooner(int64_t *at_s, int64_t other_s, int64_t after_s)
 struct ladder_input decision_ladder_input(const struct decision_input *in, const struct device *device, const struct person *owner)
 {
     return (struct ladder_input){ .policy = in->policy, .calendar = in->calendar, .person = owner, .device = device, .pauses = in->pauses, .pause_count = in->pause_count,
-                                  .now_s = in->ladder_now_s, .frozen = in->frozen, .ring = in->ring };
+                                  .now_s = in->ladder_now_s, .frozen = in->frozen, .ring = in->ring, .exemptions = in->exemptions, .holidays = in->holidays,
+                                  .strictness = in->strictness };
 }
 
 /* Standings that were not made for want of memory must not look like none. */
@@ -97,6 +99,14 @@ static void judge_would(struct judged *j, size_t all, const struct app *app)
     }
 }
 
+/* It closes again by itself, in the very second. */
+static void tell_pass(struct deciding *d, struct judged *j)
+{
+    j->deadline_s = j->pass->time.to_s;
+    sooner(&j->change_s, j->pass->time.to_s, d->in->now_s);
+    decision_tell_pass(d, j->pass);
+}
+
 static struct judged judge(struct deciding *d, const struct device *device, const struct person *owner)
 {
     const struct app *app = d->in->app;
@@ -110,12 +120,16 @@ static struct judged judge(struct deciding *d, const struct device *device, cons
     j.blocking = closing != NULL ? closing : warning;
     if (j.blocking != NULL && app->repair)
         j.rule = RULE_REPAIR_APP;
+    else if (closing != NULL && (j.pass = ladder_pass(&input, j.standings, j.count, app)) != NULL)
+        j.rule = RULE_CONTINUED_ONCE;
     else if (closing != NULL)
         j.outcome = OUTCOME_DENY, j.rule = RULE_LADDER_CLOSED;
     else if (warning != NULL)
         j.outcome = OUTCOME_WARN, j.rule = RULE_LADDER_WARN;
     judge_would(&j, all, app);
     add_times(d, &input, &j);
+    if (j.pass != NULL)
+        tell_pass(d, &j);
     return j;
 }
 
@@ -127,6 +141,7 @@ static void decide_by(struct deciding *d, const struct judged *j)
     out->standing_count = j->count;
     out->blocking = j->blocking;
     out->deadline_s = j->deadline_s;
+    out->pass = j->pass;
     if (j->would_block != NULL)
         decision_step(d, "not in force yet: check %.*s would make it %s (stage %s)", SPAN_ARGS(j->would_block->check->id), outcome_name(j->would), stage_name(j->would_block->stage));
     if (j->count > 0 && j->standings[0].rung >= 0)

@@ -8,7 +8,7 @@ const char *outcome_name(enum outcome o);
 
 /* Which rule decided; also in the log and in explain. */
 enum rule { RULE_BREAK_GLASS, RULE_OUTAGE, RULE_UNKNOWN_PERSON, RULE_UNKNOWN_APP, RULE_UNKNOWN_ACTION, RULE_UNIDENTIFIED, RULE_NO_DEVICE, RULE_LADDER_CLOSED,
-            RULE_LADDER_WARN, RULE_REPAIR_APP, RULE_UNOWNED, RULE_DUPLICATE, RULE_WEAK_PROOF, RULE_GOOD };
+            RULE_LADDER_WARN, RULE_REPAIR_APP, RULE_UNOWNED, RULE_DUPLICATE, RULE_WEAK_PROOF, RULE_CONTINUED_ONCE, RULE_GOOD };
 const char *rule_name(enum rule r);   /* "break_glass", "ladder_closed", ... */
 
 enum door_device { DEVICE_NOT_ASKED,  /* the door cannot name one: person_verdict */
@@ -31,6 +31,9 @@ struct decision_input {
     const struct pause *pauses; size_t pause_count;
     bool frozen;
     const struct ring *ring;          /* as in ladder_input */
+    struct exemptions exemptions;
+    struct holidays holidays;
+    const struct strictness *strictness;
     int64_t now_s;                    /* real time */
     int64_t ladder_now_s;             /* last good moment of the store */
     int64_t store_age_s;              /* how old the directory's knowledge is; 0: current */
@@ -45,6 +48,7 @@ struct decision {
     struct span rung;
     const struct standing *standings; size_t standing_count; /* of that device, failing and visible, worst first */
     const struct standing *blocking;  /* the first that closes or warns for this app; NULL */
+    const struct pass *pass;          /* continue once keeps it open; NULL */
     int64_t deadline_s;               /* when this app closes, if it is open now; 0: none known */
     int64_t valid_until_s;            /* the answer may change by time alone at this moment */
     struct { enum outcome outcome; const struct standing *by; } would; /* what ladders in stage nudge or report would have made of it; by NULL: the same */

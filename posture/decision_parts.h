@@ -18,6 +18,8 @@ struct deciding {
 void decision_step(const struct deciding *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* One standing, or the device's whole state, for explain. */
 void decision_tell_standings(const struct deciding *d, const struct device *device, const struct standing *standings, size_t count);
+/* A pass in use, for explain. */
+void decision_tell_pass(const struct deciding *d, const struct pass *pass);
 /* Fills reason_user and reason_admin from the outcome, rule, device and standings. */
 void decision_give_reasons(struct deciding *d);
 

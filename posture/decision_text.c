@@ -54,7 +54,7 @@ static void add_sensitivities(struct buf *out, const struct policy *policy, unsi
 
 static void add_pauses(struct buf *out, unsigned bits)
 {
-    for (unsigned bit = PAUSE_ABSENCE; bit <= PAUSE_STORE_OUTAGE; bit <<= 1)
+    for (unsigned bit = PAUSE_ABSENCE; bit <= PAUSE_LAST; bit <<= 1)
         if (bits & bit)
             buf_format(out, " (%s)", pause_name(bit));
 }
@@ -84,6 +84,11 @@ static void add_standing(struct buf *out, const struct policy *policy, const str
     buf_append(out, s->check->id);
     buf_format(out, " %s, failing since ", verdict_name(s->result->verdict));
     add_time(out, s->result->first_failed_s);
+    if (s->exemption != NULL) {
+        buf_format(out, "; exempted by %.*s (%.*s) until ", SPAN_ARGS(s->exemption->approver), SPAN_ARGS(s->exemption->id));
+        add_time(out, s->exemption->end_s);
+        return;
+    }
     if (s->ladder == NULL) {
         buf_append_text(out, "; no ladder applies");
         return;
@@ -147,6 +152,15 @@ void decision_tell_standings(const struct deciding *d, const struct device *devi
     buf_done(&line);
 }
 
+void decision_tell_pass(const struct deciding *d, const struct pass *pass)
+{
+    char from[CLOCK_TEXT_BYTES], to[CLOCK_TEXT_BYTES];
+    if (d->step == NULL)
+        return;
+    decision_step(d, "continue once (%.*s): %.*s stays open here from %s to %s, because: %.*s", SPAN_ARGS(pass->id), SPAN_ARGS(pass->app), clock_rfc3339(pass->time.from_s, from),
+                  clock_rfc3339(pass->time.to_s, to), SPAN_ARGS(pass->reason));
+}
+
 /* ---- for the admin ---- */
 
 static void add_blocking(struct buf *out, const struct deciding *d)
@@ -190,6 +204,11 @@ static void add_asked(struct buf *out, const struct deciding *d)
     case RULE_LADDER_CLOSED:
     case RULE_LADDER_WARN:
     case RULE_REPAIR_APP: add_blocking(out, d); break;
+    case RULE_CONTINUED_ONCE:
+        buf_append_text(out, ": open until ");
+        add_time(out, o->pass->time.to_s);
+        add_blocking(out, d);
+        break;
     case RULE_GOOD: buf_append_text(out, ": nothing that fails closes this app or warns"); break;
     }
 }
@@ -284,6 +303,13 @@ static void say_warning(struct buf *out, const struct deciding *d)
     buf_format(out, " Please do this by %s. After that %.*s does not open on this device.", when, SPAN_ARGS(title));
 }
 
+static void say_continued(struct buf *out, const struct deciding *d)
+{
+    char when[CALENDAR_TEXT_BYTES];
+    calendar_text(d->in->calendar, calendar_zone(d->in->policy, d->in->person), d->out->pass->time.to_s, d->in->now_s, true, when);
+    buf_format(out, "You continue once: %.*s stays open on %.*s until %s. Please fix it before then.", SPAN_ARGS(app_title(d)), SPAN_ARGS(device_name(d->out->device)), when);
+}
+
 static void say_unidentified(struct buf *out, const struct deciding *d)
 {
     struct span title = app_title(d);
@@ -320,6 +346,7 @@ static void say_user(struct buf *out, const struct deciding *d)
     case RULE_WEAK_PROOF: say_unidentified(out, d); break;
     case RULE_LADDER_CLOSED: say_closed(out, d); break;
     case RULE_LADDER_WARN: say_warning(out, d); break;
+    case RULE_CONTINUED_ONCE: say_continued(out, d); break;
     case RULE_BREAK_GLASS:
     case RULE_REPAIR_APP:
     case RULE_UNOWNED:

@@ -416,6 +416,8 @@ void directory_decision_input(const struct directory *d, const struct person *pe
     in->pause_count = control->pause_count;
     in->frozen = control->frozen;
     in->ring = &control->ring;
+    in->exemptions = control->exemptions;
+    in->holidays = control->holidays;
     in->now_s = now_s;
     in->ladder_now_s = directory_ladder_now_s(d);
     in->store_age_s = directory_age_ms(d) / 1000;

@@ -27,7 +27,7 @@ struct enroll_secret {               /* control record "enroll_secrets" */
     int64_t created_s, expires_s;
     bool revoked;
 };
-enum control_record { CONTROL_POLICY, CONTROL_API_KEYS, CONTROL_ENROLL_SECRETS, CONTROL_CLOCK, CONTROL_RECORDS };
+enum control_record { CONTROL_POLICY, CONTROL_API_KEYS, CONTROL_ENROLL_SECRETS, CONTROL_CLOCK, CONTROL_EXEMPTIONS, CONTROL_HOLIDAYS, CONTROL_RECORDS };
 /* Control records decoded; immutable, owned by the directory once put. */
 struct control {
     struct arena arena;
@@ -38,6 +38,8 @@ struct control {
     const struct pause *pauses; size_t pause_count;   /* control record "clock" */
     bool frozen;                     /* breaker or incident holds */
     struct ring ring;                /* how far `policy` has come; its `before` is owned as `policy` is */
+    struct exemptions exemptions;    /* control record "exemptions" */
+    struct holidays holidays;        /* control record "holidays" */
 };
 
 struct directory;

@@ -1,5 +1,6 @@
 #include "posture/directory_control.h"
 
+#include "posture/holiday.h"
 #include "posture/record_body.h"
 
 #include <stdlib.h>
@@ -49,7 +50,7 @@ unsigned api_scope_bit(struct span name)
 
 int directory_control_index(struct span record_id)
 {
-    static const char *const names[CONTROL_RECORDS] = { "policy", "api_keys", "enroll_secrets", "clock" };
+    static const char *const names[CONTROL_RECORDS] = { "policy", "api_keys", "enroll_secrets", "clock", "exemptions", "holidays" };
     for (int i = 0; i < CONTROL_RECORDS; i++)
         if (span_equal_text(record_id, names[i]))
             return i;
@@ -319,6 +320,8 @@ static enum err_code read_record(int index, struct span body, struct control *c,
     case CONTROL_POLICY: return read_policy(body, c, policy, err);
     case CONTROL_API_KEYS: return read_keys(body, c, err);
     case CONTROL_ENROLL_SECRETS: return read_secrets(body, c, err);
+    case CONTROL_EXEMPTIONS: return exemptions_from_json(body, &c->arena, &c->exemptions, err);
+    case CONTROL_HOLIDAYS: return holidays_from_json(body, &c->arena, &c->holidays, err);
     default: return read_clock(body, c, err);
     }
 }
@@ -339,6 +342,10 @@ static void own_rest(struct record_body *b, const struct control *before, int in
         c->pause_count = before->pause_count;
         c->frozen = before->frozen;
     }
+    if (index != CONTROL_EXEMPTIONS && b->code == OK)
+        c->exemptions = exemptions_copy(before->exemptions, &c->arena, &b->code);
+    if (index != CONTROL_HOLIDAYS && b->code == OK)
+        c->holidays = holidays_copy(before->holidays, &c->arena, &b->code);
 }
 
 enum err_code directory_control_with(const struct control *before, int index, struct span body, int64_t version, struct control **out, struct policy **policy, struct err *err)

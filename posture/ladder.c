@@ -14,7 +14,7 @@ struct climb {
     const struct ladder *ladder;
     const struct result *result;
     struct ladder_clock clock;
-    struct span zone;
+    struct calendar_hours hours;
     unsigned notices;
     int64_t first_notice_s, closing_notice_s; /* LADDER_NEVER: not delivered yet */
     int64_t notice_before_s;
@@ -74,30 +74,29 @@ static int64_t after_grace(const struct ladder_input *in, int64_t at_s)
 static unsigned reached_on_day_of(const struct climb *c, size_t rung, int64_t at_s)
 {
     unsigned count = 0;
-    int32_t day = calendar_local(c->in->calendar, c->zone, at_s).day;
+    int32_t day = calendar_local(c->in->calendar, c->hours.zone, at_s).day;
     for (size_t i = 0; i < rung; i++)
-        count += calendar_local(c->in->calendar, c->zone, c->reached_s[i]).day == day;
+        count += calendar_local(c->in->calendar, c->hours.zone, c->reached_s[i]).day == day;
     return count;
 }
 
 /* Nobody can get help in the last working hour before days off: that waits for the next working day. */
 static int64_t out_of_last_hour(const struct climb *c, int64_t at_s)
 {
-    const struct policy *policy = c->in->policy;
-    if (policy->nudges.to_minute - policy->nudges.from_minute <= HOUR_S / 60)
+    if (c->hours.to_minute - c->hours.from_minute <= HOUR_S / 60)
         return at_s;
-    int64_t next_s = calendar_next_window(c->in->calendar, policy, c->zone, at_s + HOUR_S);
-    int64_t tomorrow_s = calendar_next_day(c->in->calendar, c->zone, at_s);
-    return next_s >= calendar_next_day(c->in->calendar, c->zone, tomorrow_s) ? next_s : at_s;
+    int64_t next_s = calendar_next_window(&c->hours, at_s + HOUR_S);
+    int64_t tomorrow_s = calendar_next_day(c->in->calendar, c->hours.zone, at_s);
+    return next_s >= calendar_next_day(c->in->calendar, c->hours.zone, tomorrow_s) ? next_s : at_s;
 }
 
 static int64_t obey_rise(const struct climb *c, size_t rung, int64_t at_s)
 {
     if (c->per_day > 0 && reached_on_day_of(c, rung, at_s) >= c->per_day)
-        at_s = calendar_next_day(c->in->calendar, c->zone, at_s);
+        at_s = calendar_next_day(c->in->calendar, c->hours.zone, at_s);
     if (!c->ladder->rise.working_hours)
         return at_s;
-    return out_of_last_hour(c, calendar_next_window(c->in->calendar, c->in->policy, c->zone, at_s));
+    return out_of_last_hour(c, calendar_next_window(&c->hours, at_s));
 }
 
 /* Each rule may move the time into what another forbids, so they are asked in turn until none moves it. */
@@ -217,13 +216,13 @@ static void imagine_notices(struct climb *c)
     const struct policy *policy = c->in->policy;
     int64_t at_s = c->ladder->rungs[0].nudge ? time_of(c, 0, LADDER_NEVER) : LADDER_NEVER;
     for (unsigned n = c->notices; at_s != LADDER_NEVER && n < c->ladder->notices_before_close; n++) {
-        at_s = calendar_next_window(c->in->calendar, policy, c->zone, at_s);
+        at_s = calendar_next_window(&c->hours, at_s);
         c->notices += at_s <= c->in->now_s;
         if (c->first_notice_s == LADDER_NEVER)
             c->first_notice_s = at_s;
         if (n + 1 == c->ladder->notices_before_close)
             c->closing_notice_s = at_s;
-        at_s = later(calendar_next_day(c->in->calendar, c->zone, at_s), at_s + policy->nudges.apart_s);
+        at_s = later(calendar_next_day(c->in->calendar, c->hours.zone, at_s), at_s + policy->nudges.apart_s);
     }
 }
 
@@ -233,7 +232,7 @@ static bool fill_climb(struct climb *c, const struct standing *s, struct arena *
     int64_t before_s = s->ladder->rise.notice_before_s;
     c->notice_before_s = urgent && before_s > URGENT_NOTICE_S ? URGENT_NOTICE_S : before_s;
     c->per_day = urgent ? 0 : s->ladder->rise.per_day;
-    c->zone = calendar_zone(c->in->policy, c->in->person);
+    c->hours = calendar_hours(c->in->calendar, c->in->policy, c->in->person, c->in->holidays);
     count_notices(c);
     if (!ladder_clock_make(c->in, s->check, s->result, s->ladder->pauses, arena, &c->clock))
         return false;
@@ -289,6 +288,16 @@ static const struct ladder *ladder_for(const struct ladder_input *in, const stru
     return ring_ladder(in->ring, in->policy, check, in->person, stage);
 }
 
+/* What is exempted is shown and stands nowhere. */
+static void set_valves(const struct ladder_input *in, struct standing *s)
+{
+    s->exemption = exemption_for(in->exemptions, in->person, in->device, s->check->id, in->now_s);
+    s->ladder = ladder_for(in, s->check, &s->stage);
+    if (s->exemption != NULL)
+        s->ladder = NULL;
+    s->snoozed = s->ladder == NULL || !s->check->snooze ? NULL : person_snooze(in->person, in->device->id, s->check->id, in->now_s);
+}
+
 static int worst_first(const void *left, const void *right)
 {
     const struct standing *a = left, *b = right;
@@ -319,9 +328,8 @@ size_t ladder_standings(const struct ladder_input *in, struct arena *arena, stru
         const struct check *check = result->visible_s == 0 ? NULL : policy_check(in->policy, result->check);
         if (check == NULL)
             continue;
-        enum rollout_stage stage;
-        const struct ladder *ladder = ladder_for(in, check, &stage);
-        all[count] = (struct standing){ .check = check, .result = result, .ladder = ladder, .stage = stage, .rung = -1, .next_close = -1, .would = { .rung = -1 } };
+        all[count] = (struct standing){ .check = check, .result = result, .rung = -1, .next_close = -1, .would = { .rung = -1 } };
+        set_valves(in, &all[count]);
         if (!stand(in, arena, &all[count]))
             return 0;
         count++;

@@ -2,13 +2,16 @@
  *
  * The first rung counts from detection (the failure became visible). Every later rung counts running-clock time since the first DELIVERED
  * notice for (device, check). The running clock leaves out the ladder's pauses. A rung that closes or warns also waits for grace; one that
- * closes waits for notices_before_close delivered notices; every rise after the first obeys `rise`. Rungs are climbed in order. */
+ * closes waits for notices_before_close delivered notices; every rise after the first obeys `rise`. Rungs are climbed in order.
+ * An exempted check stands nowhere. A rung that a change of the policy made stricter closes nothing within rise.notice_before of the change. */
 #ifndef POSTURE_LADDER_H
 #define POSTURE_LADDER_H
 #include "posture/calendar.h"
+#include "posture/exemption.h"
 
 /* Stretches that stop every clock: incidents and store outages (control record "clock"), ascending. */
 struct pause { struct interval time; enum pause_kind kind; };
+struct strictness;                    /* since when each rung is as strict as it is (posture/strictness.h) */
 struct ladder_input {
     const struct policy *policy;
     const struct calendar *calendar;
@@ -18,11 +21,16 @@ struct ladder_input {
     int64_t now_s;                    /* ladder time: stands still while the store is away */
     bool frozen;                      /* breaker or incident: nothing rises */
     const struct ring *ring;          /* how far the policy has come (ring.h); NULL: as its text says, and nobody else has a ladder */
+    struct exemptions exemptions;
+    struct holidays holidays;
+    const struct strictness *strictness; /* NULL: the policy was always so */
 };
 struct standing {                     /* of one failing, visible check */
     const struct check *check;
     const struct result *result;
-    const struct ladder *ladder;      /* NULL: no ladder applies */
+    const struct ladder *ladder;      /* NULL: no ladder applies, or it is exempted */
+    const struct exemption *exemption; /* that holds now; NULL */
+    const struct snooze *snoozed;     /* that runs now; NULL */
     int rung;                         /* index, -1 before the first */
     int64_t rung_s;                   /* when it was reached */
     int64_t next_s;                   /* when the next rung is reached if nothing changes, the device stays on and missing notices were delivered now; 0: never or unknown */
@@ -54,8 +62,31 @@ struct ladder_summary { struct span rung; int64_t rung_s; unsigned closed; bool 
                         struct { struct span rung; int64_t rung_s; unsigned closed; bool warn; } would; };
 struct ladder_summary ladder_summary(const struct ladder_input *in, const struct standing *standings, size_t count);
 
+/* ---- pressure valves: what is on offer now. gateway/valves.h asks again of the stored record before anything is committed ---- */
+enum valve_refusal {
+    VALVE_OPEN,          /* it may be used */
+    VALVE_NOT_OFFERED,   /* the ladder has none, or no ladder applies */
+    VALVE_HARD,          /* the check forbids it */
+    VALVE_SPENT,         /* used as often as it may be for now */
+    VALVE_RUNNING,       /* it is in use: until_s says until when */
+    VALVE_TOO_LATE,      /* snooze: something is closed already; continue once: a later rung than the first that closes is reached */
+    VALVE_NOT_CLOSED     /* continue once: the app is open */
+};
+struct valve_offer {
+    enum valve_refusal refusal;
+    unsigned left;                    /* uses, this one included */
+    int64_t until_s;                  /* snooze: the next reminder; continue once: when the app closes again */
+    int64_t close_s;                  /* snooze: when something closes if it is used now; 0: nothing or not known */
+};
+/* "Remind me tomorrow" for this standing. */
+struct valve_offer ladder_snooze_offer(const struct ladder_input *in, const struct standing *s, struct arena *arena);
+/* "Continue once" to that app on this device, with all its standings. */
+struct valve_offer ladder_pass_offer(const struct ladder_input *in, const struct standing *standings, size_t count, const struct app *app);
+/* The pass in use that keeps the app open though standings close it; NULL. */
+const struct pass *ladder_pass(const struct ladder_input *in, const struct standing *standings, size_t count, const struct app *app);
+
 /* Whether to start a message to this person now. Looks at all of the person's devices. */
-struct nudge_input { const struct policy *policy; const struct calendar *calendar; const struct person *person; int64_t now_s; bool frozen;
+struct nudge_input { const struct policy *policy; const struct calendar *calendar; const struct person *person; struct holidays holidays; int64_t now_s; bool frozen;
                      const struct notice_item *items; size_t item_count; /* what there is to tell, from standings on a nudge rung or above */ };
 struct nudge_plan { bool send; int64_t at_s; /* when to look again; 0: nothing to tell */ int32_t local_day; struct span why; };
 struct nudge_plan ladder_nudge(const struct nudge_input *in);

@@ -1,6 +1,9 @@
 #include "posture/ladder_clock.h"
 
+#include <limits.h>
 #include <stdlib.h>
+
+enum { HOLIDAYS_AHEAD = 200 /* of a region: years of them */ };
 
 struct stops { struct ladder_stop *all; size_t count, room; };
 
@@ -23,6 +26,43 @@ static void add_disputes(struct stops *s, const struct person *person, const str
     for (size_t i = 0; i < person->dispute_count; i++)
         if (span_equal(person->disputes[i].device, device->id) && span_equal(person->disputes[i].check, check->id))
             add(s, person->disputes[i].time.from_s, person->disputes[i].time.to_s, PAUSE_DISPUTE);
+}
+
+static void add_snoozes(struct stops *s, const struct person *person, const struct device *device, const struct check *check)
+{
+    for (size_t i = 0; i < person->snooze_count && check->snooze; i++)
+        if (span_equal(person->snoozes[i].device, device->id) && span_equal(person->snoozes[i].check, check->id))
+            add(s, person->snoozes[i].time.from_s, person->snoozes[i].time.to_s, PAUSE_SNOOZE);
+}
+
+/* The end that counts: somebody ended it before its date. */
+static int64_t end_of(const struct exemption *e) { return e->ended_s != 0 && e->ended_s < e->end_s ? e->ended_s : e->end_s; }
+
+static void add_exemptions(struct stops *s, const struct ladder_input *in, const struct exemption *of_check, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct exemption *e = &of_check[i];
+        if ((e->state == EXEMPTION_APPROVED || e->state == EXEMPTION_ENDED) && exemption_concerns(e, in->person, in->device, e->check))
+            add(s, e->start_s, end_of(e), PAUSE_EXEMPTION);
+    }
+}
+
+/* Those of the person's region, of every wider one and of everybody, from the day of the failure on. Without `s` they are only counted. */
+static size_t add_holidays(const struct ladder_input *in, const struct calendar_hours *h, int32_t from_day, struct stops *s)
+{
+    size_t count = 0;
+    for (size_t bytes = 0; bytes <= h->region.bytes; bytes++) {
+        bool is_region = bytes == 0 || bytes == h->region.bytes || h->region.at[bytes] == '-';
+        const struct holiday *first = NULL;
+        size_t ahead = is_region ? calendar_holidays(h, bytes, from_day, &first) : 0;
+        for (size_t i = 0; i < ahead && i < HOLIDAYS_AHEAD; i++, count++) {
+            if (s == NULL)
+                continue;
+            int64_t from_s = calendar_day_start(in->calendar, h->zone, first[i].day);
+            add(s, from_s, calendar_next_day(in->calendar, h->zone, from_s), PAUSE_HOLIDAY);
+        }
+    }
+    return count;
 }
 
 /* What lies between the stretches in which it was on. One that is silent now was off from its last slot until now. */
@@ -80,7 +120,12 @@ static int compare_stops(const void *left, const void *right)
 
 bool ladder_clock_make(const struct ladder_input *in, const struct check *check, const struct result *result, unsigned pauses, struct arena *arena, struct ladder_clock *out)
 {
-    struct stops s = { .room = in->person->absence_count + in->person->dispute_count + in->device->on_count + count_pauses(in, result) + 5 };
+    const struct exemption *exemptions = NULL;
+    size_t exemption_count = exemptions_of_check(in->exemptions, check->id, &exemptions);
+    struct calendar_hours hours = calendar_hours(in->calendar, in->policy, in->person, in->holidays);
+    int32_t from_day = (pauses & PAUSE_HOLIDAY) != 0 && in->holidays.count > 0 ? calendar_local(in->calendar, hours.zone, result->visible_s).day : INT32_MAX;
+    struct stops s = { .room = in->person->absence_count + in->person->dispute_count + in->person->snooze_count + exemption_count + in->device->on_count +
+                               add_holidays(in, &hours, from_day, NULL) + count_pauses(in, result) + 5 };
     s.all = arena_array(arena, s.room, sizeof *s.all);
     if (s.all == NULL)
         return false;
@@ -90,6 +135,9 @@ bool ladder_clock_make(const struct ladder_input *in, const struct check *check,
         add_disputes(&s, in->person, in->device, check);
     if (pauses & PAUSE_DEVICE_OFF)
         add_off(&s, in->device, in->now_s);
+    add_snoozes(&s, in->person, in->device, check);
+    add_exemptions(&s, in, exemptions, exemption_count);
+    (void)add_holidays(in, &hours, from_day, &s);
     add_pauses(&s, in, result, pauses);
     add_doubt(&s, check, result, in->now_s);
     qsort(s.all, s.count, sizeof *s.all, compare_stops);

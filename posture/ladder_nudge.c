@@ -43,7 +43,8 @@ static struct nudge_plan later(int64_t at_s, const char *why) { return (struct n
 
 struct nudge_plan ladder_nudge(const struct nudge_input *in)
 {
-    struct span zone = calendar_zone(in->policy, in->person);
+    struct calendar_hours hours = calendar_write_hours(in->calendar, in->policy, in->person, in->holidays);
+    struct span zone = hours.zone;
     if (in->item_count == 0)
         return later(0, "there is nothing to tell");
     if (in->frozen)
@@ -54,7 +55,7 @@ struct nudge_plan ladder_nudge(const struct nudge_input *in)
     const char *why = at_s > in->now_s ? "the last message was not long ago" : "";
     for (int round = 0; round < ROUNDS; round++) {
         int64_t before_s = at_s, away_s = after_absence(in->person, at_s), day_s = after_today(in, zone, away_s);
-        at_s = calendar_next_window(in->calendar, in->policy, zone, day_s);
+        at_s = calendar_next_window(&hours, day_s);
         if (at_s == before_s)
             break;
         if (why[0] == '\0')

@@ -8,7 +8,8 @@
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
 #define PERSON_FIELD(key, kind, member, most) { key, kind, offsetof(struct person, member), most }
 
-enum { ARENA_BLOCK_BYTES = 2048, ARENA_LIMIT_BYTES = 8 * 1024 * 1024, ID_BYTES = 256, NAME_BYTES = 1024, CHECK_BYTES = 256, TEXT_BYTES = 4096 };
+enum { ARENA_BLOCK_BYTES = 2048, ARENA_LIMIT_BYTES = 8 * 1024 * 1024, ID_BYTES = 256, NAME_BYTES = 1024, CHECK_BYTES = 256, TEXT_BYTES = 4096,
+       WEEK_BITS = 127, DAY_MINUTES = 1440 };
 
 static const struct record_body_field person_fields[] = {
     PERSON_FIELD("id", RECORD_TEXT, id, ID_BYTES),          PERSON_FIELD("name", RECORD_TEXT, name, NAME_BYTES),
@@ -17,6 +18,8 @@ static const struct record_body_field person_fields[] = {
     PERSON_FIELD("archive_salt", RECORD_TEXT, archive_salt, ID_BYTES),
     PERSON_FIELD("created_s", RECORD_TIME, created_s, 0),   PERSON_FIELD("removed", RECORD_FLAG, removed, 0),
     PERSON_FIELD("nudge_day", RECORD_DAY, nudge_day, 0),    PERSON_FIELD("nudge_s", RECORD_TIME, nudge_s, 0),
+    PERSON_FIELD("work_days", RECORD_COUNT, work.days, WEEK_BITS),              PERSON_FIELD("work_from", RECORD_COUNT, work.from_minute, DAY_MINUTES),
+    PERSON_FIELD("work_to", RECORD_COUNT, work.to_minute, DAY_MINUTES),         PERSON_FIELD("write_at", RECORD_COUNT, work.write_at, DAY_MINUTES),
 };
 static const struct record_body_field absence_fields[] = {
     { "from_s", RECORD_TIME, offsetof(struct absence, time.from_s), 0 },
@@ -28,6 +31,9 @@ static const struct record_body_field told_fields[] = {
     { "check", RECORD_TEXT, offsetof(struct told, check), CHECK_BYTES },
     { "count", RECORD_COUNT, offsetof(struct told, count), 1000 * 1000 },
     { "last_s", RECORD_TIME, offsetof(struct told, last_s), 0 },
+    { "passed_s", RECORD_TIME, offsetof(struct told, passed_s), 0 },
+    { "resumed_s", RECORD_TIME, offsetof(struct told, resumed_s), 0 },
+    { "flapped_s", RECORD_TIME, offsetof(struct told, flapped_s), 0 },
 };
 static const struct record_body_field dispute_fields[] = {
     { "id", RECORD_TEXT, offsetof(struct dispute, id), ID_BYTES },
@@ -36,6 +42,36 @@ static const struct record_body_field dispute_fields[] = {
     { "text", RECORD_TEXT, offsetof(struct dispute, text), TEXT_BYTES },
     { "from_s", RECORD_TIME, offsetof(struct dispute, time.from_s), 0 },
     { "to_s", RECORD_TIME, offsetof(struct dispute, time.to_s), 0 },
+    { "answer", RECORD_TEXT, offsetof(struct dispute, answer), TEXT_BYTES },
+    { "by", RECORD_TEXT, offsetof(struct dispute, by), ID_BYTES },
+    { "answered_s", RECORD_TIME, offsetof(struct dispute, answered_s), 0 },
+    { "evidence", RECORD_TEXT, offsetof(struct dispute, evidence), PERSON_EVIDENCE_BYTES },
+};
+static const struct record_body_field snooze_fields[] = {
+    { "device", RECORD_TEXT, offsetof(struct snooze, device), ID_BYTES },
+    { "check", RECORD_TEXT, offsetof(struct snooze, check), CHECK_BYTES },
+    { "from_s", RECORD_TIME, offsetof(struct snooze, time.from_s), 0 },
+    { "to_s", RECORD_TIME, offsetof(struct snooze, time.to_s), 0 },
+};
+static const struct record_body_field pass_fields[] = {
+    { "id", RECORD_TEXT, offsetof(struct pass, id), ID_BYTES },
+    { "device", RECORD_TEXT, offsetof(struct pass, device), ID_BYTES },
+    { "app", RECORD_TEXT, offsetof(struct pass, app), CHECK_BYTES },
+    { "check", RECORD_TEXT, offsetof(struct pass, check), CHECK_BYTES },
+    { "reason", RECORD_TEXT, offsetof(struct pass, reason), TEXT_BYTES },
+    { "policy", RECORD_TEXT, offsetof(struct pass, policy), ID_BYTES },
+    { "from_s", RECORD_TIME, offsetof(struct pass, time.from_s), 0 },
+    { "to_s", RECORD_TIME, offsetof(struct pass, time.to_s), 0 },
+};
+static const struct record_body_field ask_fields[] = {
+    { "id", RECORD_TEXT, offsetof(struct help_request, id), ID_BYTES },
+    { "device", RECORD_TEXT, offsetof(struct help_request, device), ID_BYTES },
+    { "check", RECORD_TEXT, offsetof(struct help_request, check), CHECK_BYTES },
+    { "text", RECORD_TEXT, offsetof(struct help_request, text), TEXT_BYTES },
+    { "answer", RECORD_TEXT, offsetof(struct help_request, answer), TEXT_BYTES },
+    { "by", RECORD_TEXT, offsetof(struct help_request, by), ID_BYTES },
+    { "at_s", RECORD_TIME, offsetof(struct help_request, at_s), 0 },
+    { "answered_s", RECORD_TIME, offsetof(struct help_request, answered_s), 0 },
 };
 static const struct record_body_field warned_fields[] = {
     { "device", RECORD_TEXT, offsetof(struct warned, device), ID_BYTES },
@@ -55,8 +91,23 @@ static const struct record_body_field item_fields[] = {
     { "device", RECORD_TEXT, offsetof(struct notice_item, device), ID_BYTES },
     { "check", RECORD_TEXT, offsetof(struct notice_item, check), CHECK_BYTES },
     { "deadline_s", RECORD_TIME, offsetof(struct notice_item, deadline_s), 0 },
+    { "exemption", RECORD_TEXT, offsetof(struct notice_item, exemption), ID_BYTES },
 };
+static const char *const outcome_names[] = { [DISPUTE_OPEN] = "open", [DISPUTE_CHECK_FIXED] = "fixed", [DISPUTE_EXPLAINED] = "explained", [DISPUTE_REJECTED] = "rejected" };
 static const char *const notice_states[] = { [NOTICE_RESERVED] = "reserved", [NOTICE_SENDING] = "sending", [NOTICE_DELIVERED] = "delivered", [NOTICE_FAILED] = "failed" };
+
+const char *dispute_outcome_name(enum dispute_outcome o) { return outcome_names[o <= DISPUTE_REJECTED ? o : DISPUTE_OPEN]; }
+
+bool dispute_outcome_from(struct span name, enum dispute_outcome *o)
+{
+    for (size_t i = 0; i < COUNT(outcome_names); i++) {
+        if (!span_equal_text(name, outcome_names[i]))
+            continue;
+        *o = (enum dispute_outcome)i;
+        return true;
+    }
+    return false;
+}
 
 struct person *person_new(void)
 {
@@ -90,6 +141,9 @@ static void own_lists(struct record_body *b, const struct person *p, struct pers
     copy->told_room = p->told_count;
     copy->disputes = record_body_own_list(b, p->disputes, p->dispute_count, sizeof *p->disputes, dispute_fields, COUNT(dispute_fields));
     copy->warned = record_body_own_list(b, p->warned, p->warned_count, sizeof *p->warned, warned_fields, COUNT(warned_fields));
+    copy->snoozes = record_body_own_list(b, p->snoozes, p->snooze_count, sizeof *p->snoozes, snooze_fields, COUNT(snooze_fields));
+    copy->passes = record_body_own_list(b, p->passes, p->pass_count, sizeof *p->passes, pass_fields, COUNT(pass_fields));
+    copy->asks = record_body_own_list(b, p->asks, p->ask_count, sizeof *p->asks, ask_fields, COUNT(ask_fields));
     record_body_own(b, notice_fields, COUNT(notice_fields), &copy->notice);
     copy->notice.items = record_body_own_list(b, p->notice.items, p->notice.item_count, sizeof *p->notice.items, item_fields, COUNT(item_fields));
 }
@@ -145,6 +199,22 @@ static void write_told(struct to_json *w, const struct person *p)
     to_json_end(w);
 }
 
+static void write_disputes(struct to_json *w, const struct person *p)
+{
+    if (p->dispute_count == 0)
+        return;
+    to_json_key(w, "disputes");
+    to_json_array(w);
+    for (size_t i = 0; i < p->dispute_count; i++) {
+        to_json_object(w);
+        record_body_write(w, dispute_fields, COUNT(dispute_fields), &p->disputes[i]);
+        if (p->disputes[i].outcome != DISPUTE_OPEN)
+            to_json_member_text(w, "outcome", span_of(outcome_names[p->disputes[i].outcome]));
+        to_json_end(w);
+    }
+    to_json_end(w);
+}
+
 static void write_notice(struct to_json *w, const struct notice *n)
 {
     if (span_empty(n->id))
@@ -166,8 +236,11 @@ void person_to_json(const struct person *p, struct to_json *w)
     record_body_write_texts(w, "groups", p->groups, p->group_count);
     write_list(w, "absences", p->absences, p->absence_count, sizeof *p->absences, absence_fields, COUNT(absence_fields));
     write_told(w, p);
-    write_list(w, "disputes", p->disputes, p->dispute_count, sizeof *p->disputes, dispute_fields, COUNT(dispute_fields));
+    write_disputes(w, p);
     write_list(w, "warned", p->warned, p->warned_count, sizeof *p->warned, warned_fields, COUNT(warned_fields));
+    write_list(w, "snoozes", p->snoozes, p->snooze_count, sizeof *p->snoozes, snooze_fields, COUNT(snooze_fields));
+    write_list(w, "passes", p->passes, p->pass_count, sizeof *p->passes, pass_fields, COUNT(pass_fields));
+    write_list(w, "asks", p->asks, p->ask_count, sizeof *p->asks, ask_fields, COUNT(ask_fields));
     write_notice(w, &p->notice);
     to_json_end(w);
 }
@@ -214,6 +287,32 @@ static void read_told(struct record_body *b, const struct from_json_value *root,
     p->told_count = count;
 }
 
+/* An outcome of a newer version is an answer of some kind: the clock does not stand still for it any more. */
+static void read_outcome(struct record_body *b, const struct from_json_value *item, struct dispute *d)
+{
+    struct from_json_value member = from_json_member(item, "outcome");
+    struct span name = SPAN_NONE;
+    if (b->code == OK)
+        b->code = from_json_text_opt(&member, ID_BYTES, &name, b->err);
+    if (b->code == OK && !span_empty(name) && !dispute_outcome_from(name, &d->outcome))
+        d->outcome = DISPUTE_EXPLAINED;
+}
+
+static void read_disputes(struct record_body *b, const struct from_json_value *root, struct person *p)
+{
+    struct from_json_value list;
+    void *room;
+    size_t count = record_body_list(b, root, "disputes", PERSON_MAX_DISPUTES, sizeof(struct dispute), &list, &room);
+    struct dispute *all = room;
+    for (size_t i = 0; i < count; i++) {
+        struct from_json_value item = from_json_item(&list, i);
+        record_body_read(b, &item, dispute_fields, COUNT(dispute_fields), &all[i]);
+        read_outcome(b, &item, &all[i]);
+    }
+    p->disputes = all;
+    p->dispute_count = count;
+}
+
 static void read_notice_state(struct record_body *b, const struct from_json_value *v, enum notice_state *state)
 {
     struct span name;
@@ -252,10 +351,15 @@ static void read_person(struct record_body *b, const struct from_json_value *roo
     p->absence_count = read_list(b, root, "absences", PERSON_MAX_ABSENCES, sizeof *p->absences, absence_fields, COUNT(absence_fields), &list);
     p->absences = list;
     read_told(b, root, p);
-    p->dispute_count = read_list(b, root, "disputes", PERSON_MAX_DISPUTES, sizeof *p->disputes, dispute_fields, COUNT(dispute_fields), &list);
-    p->disputes = list;
+    read_disputes(b, root, p);
     p->warned_count = read_list(b, root, "warned", PERSON_MAX_WARNED, sizeof *p->warned, warned_fields, COUNT(warned_fields), &list);
     p->warned = list;
+    p->snooze_count = read_list(b, root, "snoozes", PERSON_MAX_SNOOZES, sizeof *p->snoozes, snooze_fields, COUNT(snooze_fields), &list);
+    p->snoozes = list;
+    p->pass_count = read_list(b, root, "passes", PERSON_MAX_PASSES, sizeof *p->passes, pass_fields, COUNT(pass_fields), &list);
+    p->passes = list;
+    p->ask_count = read_list(b, root, "asks", PERSON_MAX_ASKS, sizeof *p->asks, ask_fields, COUNT(ask_fields), &list);
+    p->asks = list;
     read_notice(b, root, &p->notice);
 }
 
@@ -333,7 +437,63 @@ const struct told *person_told(const struct person *p, struct span device, struc
     return NULL;
 }
 
+const struct snooze *person_snooze(const struct person *p, struct span device, struct span check, int64_t at_s)
+{
+    const struct snooze *newest = NULL;
+    for (size_t i = 0; i < p->snooze_count; i++) {
+        const struct snooze *s = &p->snoozes[i];
+        if (s->time.from_s <= at_s && at_s < s->time.to_s && span_equal(s->check, check) && span_equal(s->device, device))
+            newest = s;
+    }
+    return newest;
+}
+
+const struct dispute *person_dispute(const struct person *p, struct span id)
+{
+    for (size_t i = 0; i < p->dispute_count; i++)
+        if (span_equal(p->disputes[i].id, id))
+            return &p->disputes[i];
+    return NULL;
+}
+
+const struct help_request *person_ask(const struct person *p, struct span id)
+{
+    for (size_t i = 0; i < p->ask_count; i++)
+        if (span_equal(p->asks[i].id, id))
+            return &p->asks[i];
+    return NULL;
+}
+
 /* ---- edits ---- */
+
+static void *with_room(struct person *p, const void *all, size_t count, size_t each_bytes)
+{
+    char *copy = arena_array(&p->arena, count + 1, each_bytes);
+    if (copy != NULL && count > 0)
+        memcpy(copy, all, count * each_bytes);
+    return copy;
+}
+
+struct snooze *person_add_snooze(struct person *p)
+{
+    struct snooze *all = with_room(p, p->snoozes, p->snooze_count, sizeof *all);
+    p->snoozes = all != NULL ? all : p->snoozes;
+    return all == NULL ? NULL : &all[p->snooze_count++];
+}
+
+struct pass *person_add_pass(struct person *p)
+{
+    struct pass *all = with_room(p, p->passes, p->pass_count, sizeof *all);
+    p->passes = all != NULL ? all : p->passes;
+    return all == NULL ? NULL : &all[p->pass_count++];
+}
+
+struct help_request *person_add_ask(struct person *p)
+{
+    struct help_request *all = with_room(p, p->asks, p->ask_count, sizeof *all);
+    p->asks = all != NULL ? all : p->asks;
+    return all == NULL ? NULL : &all[p->ask_count++];
+}
 
 /* Of a person that nobody else has seen yet: its lists are its own. */
 static struct told *editable_told(struct person *p) { return (struct told *)(uintptr_t)p->told; }

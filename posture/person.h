@@ -10,19 +10,25 @@
 struct interval { int64_t from_s, to_s; };
 
 enum { PERSON_MAX_EMAILS = 16, PERSON_MAX_ALIASES = 16, PERSON_MAX_GROUPS = 128, PERSON_MAX_ABSENCES = 64,
-       PERSON_MAX_TOLD = 512, PERSON_MAX_DISPUTES = 64, PERSON_MAX_WARNED = 32, TOLD_TIMES = 8, PERSON_BODY_BYTES = 256 * 1024 };
+       PERSON_MAX_TOLD = 512, PERSON_MAX_DISPUTES = 64, PERSON_MAX_WARNED = 32, PERSON_MAX_SNOOZES = 64, PERSON_MAX_PASSES = 32, PERSON_MAX_ASKS = 32,
+       PERSON_EVIDENCE_BYTES = 8 * 1024, TOLD_TIMES = 8, PERSON_BODY_BYTES = 256 * 1024 };
 
 /* What a person has been told about one failing check of one device: the delivered notices.
- * Forgotten when the check passes again (a new failure starts from the beginning). */
+ * Forgotten when the check has passed for PASS_HELD_S (a new failure starts from the beginning). One that fails again sooner goes on where it was: */
 struct told {
     struct span device, check;
     unsigned count;                /* delivered notices, may exceed TOLD_TIMES */
     int64_t at_s[TOLD_TIMES];      /* the first TOLD_TIMES deliveries, ascending */
     int64_t last_s;
+    int64_t passed_s;              /* since when it passed, as last seen; 0: not since it was told */
+    int64_t resumed_s;             /* first_failed_s of the failure that went on with this; 0: it never passed */
+    int64_t flapped_s;             /* seconds that it passed between: no clock counts them */
 };
+enum { PASS_HELD_S = 3600 };
 
 enum notice_state { NOTICE_RESERVED, NOTICE_SENDING, NOTICE_DELIVERED, NOTICE_FAILED };
-struct notice_item { struct span device, check; int64_t deadline_s; /* next closing, 0: none */ };
+/* One thing a message tells: a failing check, or (exemption not empty) that an exemption of theirs ends at deadline_s. */
+struct notice_item { struct span device, check; int64_t deadline_s; /* next closing, 0: none */ struct span exemption; };
 /* The newest message that we started. Only one is kept: the cap allows one a day. */
 struct notice {
     struct span id;                /* e_..., also Slack's metadata id */
@@ -36,8 +42,24 @@ struct notice {
     size_t item_count;
 };
 
+enum dispute_outcome { DISPUTE_OPEN, DISPUTE_CHECK_FIXED, DISPUTE_EXPLAINED, DISPUTE_REJECTED };
+const char *dispute_outcome_name(enum dispute_outcome o); /* "open", "fixed", "explained", "rejected" */
+bool dispute_outcome_from(struct span name, enum dispute_outcome *o);
 /* "This looks wrong": freezes the clock of one check of one device until it ends. */
-struct dispute { struct span id, device, check, text; struct interval time; };
+struct dispute {
+    struct span id, device, check, text;
+    struct interval time;          /* frozen */
+    enum dispute_outcome outcome;
+    struct span answer, by;        /* words for the person, and who answered */
+    int64_t answered_s;
+    struct span evidence;          /* JSON object, kept until it is answered: row, query, agent, check version, policy; may be empty */
+};
+/* "Remind me tomorrow": the clock of one check of one device stands still meanwhile. Its budget counts from time.from_s. */
+struct snooze { struct span device, check; struct interval time; };
+/* Continue once: an app that a rung has closed on that device opens meanwhile. Never against a hard check or a later rung; ends with the policy that it was given under. */
+struct pass { struct span id, device, app, check /* what was in the way */, reason, policy /* version */; struct interval time; };
+/* "Ask a person": device and check may be empty. */
+struct help_request { struct span id, device, check, text, answer, by; int64_t at_s, answered_s /* 0: open */; };
 /* A warn page that was read at a login; empty device: one about no known device. */
 struct warned { struct span device; int64_t at_s; };
 struct absence { struct interval time; struct span source; /* never a reason */ };
@@ -57,6 +79,11 @@ struct person {
     const struct told *told;        size_t told_count, told_room /* of edits: 0 when the list is not theirs to grow */;
     const struct dispute *disputes; size_t dispute_count;
     const struct warned *warned;    size_t warned_count;
+    const struct snooze *snoozes;   size_t snooze_count;
+    const struct pass *passes;      size_t pass_count;
+    const struct help_request *asks;         size_t ask_count;
+    struct { unsigned days; /* bit 0 Monday; 0: the organisation's */ unsigned from_minute, to_minute; /* both 0: the organisation's */
+             unsigned write_at; /* "write to me at 13:30": minute of the day + 1; 0: any */ } work;
     struct notice notice;           /* id empty: never */
     int32_t nudge_day;              /* local day of the last nudge reserved, delivered or not (unless it surely failed) */
     int64_t nudge_s;                /* its time */
@@ -79,5 +106,13 @@ void person_forget_told(struct person *p, struct span device, struct span check)
 const struct warned *person_warned(const struct person *p, struct span device);
 bool person_set_warned(struct person *p, struct span device, int64_t at_s); /* the oldest makes room */
 bool person_has_email(const struct person *p, struct span email);  /* case folded */
+/* One more, zeroed, at the end of its list, to be filled with texts in p->arena; NULL when memory is short. The bounds are the caller's to keep. */
+struct snooze *person_add_snooze(struct person *p);
+struct pass *person_add_pass(struct person *p);
+struct help_request *person_add_ask(struct person *p);
+/* The newest of its kind that runs at that time; NULL. */
+const struct snooze *person_snooze(const struct person *p, struct span device, struct span check, int64_t at_s);
+const struct dispute *person_dispute(const struct person *p, struct span id);
+const struct help_request *person_ask(const struct person *p, struct span id);
 
 #endif

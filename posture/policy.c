@@ -132,6 +132,16 @@ bool policy_is_break_glass(const struct policy *p, const struct person *person, 
     return false;
 }
 
+bool policy_is_approver(const struct policy *p, const struct person *person)
+{
+    for (size_t i = 0; i < p->exemptions.approver_count && !person->removed; i++) {
+        struct span who = p->exemptions.approvers[i];
+        if (span_find(who, '@') < who.bytes ? person_has_email(person, who) : person_in_group(person, who))
+            return true;
+    }
+    return false;
+}
+
 const char *pause_name(unsigned bit)
 {
     switch (bit) {
@@ -140,6 +150,9 @@ const char *pause_name(unsigned bit)
     case PAUSE_DISPUTE: return "dispute";
     case PAUSE_INCIDENT: return "incident";
     case PAUSE_STORE_OUTAGE: return "store_outage";
+    case PAUSE_HOLIDAY: return "holiday";
+    case PAUSE_SNOOZE: return "snooze";
+    case PAUSE_EXEMPTION: return "exemption";
     default: return "unknown";
     }
 }

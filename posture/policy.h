@@ -30,7 +30,9 @@ struct rung {
     bool end_sessions;
     struct span mdm;                 /* "fallback" or empty */
 };
-enum pause_kind { PAUSE_ABSENCE = 1, PAUSE_DEVICE_OFF = 2, PAUSE_DISPUTE = 4, PAUSE_INCIDENT = 8, PAUSE_STORE_OUTAGE = 16 };
+/* What stops a clock. A ladder names those up to PAUSE_HOLIDAY that stop its own; a snooze and an exemption always do. */
+enum pause_kind { PAUSE_ABSENCE = 1, PAUSE_DEVICE_OFF = 2, PAUSE_DISPUTE = 4, PAUSE_INCIDENT = 8, PAUSE_STORE_OUTAGE = 16, PAUSE_HOLIDAY = 32,
+                  PAUSE_SNOOZE = 64, PAUSE_EXEMPTION = 128, PAUSE_LAST_NAMED = PAUSE_HOLIDAY, PAUSE_LAST = PAUSE_EXEMPTION };
 struct ladder {
     struct span id;
     unsigned severities;             /* bit per enum severity */
@@ -39,7 +41,7 @@ struct ladder {
     unsigned pauses;                 /* enum pause_kind */
     unsigned notices_before_close;
     struct { int64_t notice_before_s; bool working_hours; unsigned per_day; /* 0: no limit */ } rise; /* all zero: off */
-    struct { unsigned times; int64_t length_s, per_s; } snooze; /* zero: off */
+    struct { unsigned times; int64_t length_s, per_s; } snooze, continue_once; /* zero: off */
     enum rollout_stage stage;
 };
 enum outage_then { OUTAGE_DENY, OUTAGE_ALLOW };
@@ -85,6 +87,8 @@ struct policy {
     } rings;
     enum person_verdict person_verdict;
     const struct span *break_glass; size_t break_glass_count;   /* e-mails, lower case */
+    struct { const struct span *approvers; size_t approver_count; /* e-mails (lower case) or groups: who may decide beside admins */
+             int64_t length_s, longest_s; } exemptions;
     const struct span *actions; size_t action_count;            /* AuthZEN action names; default: login */
     bool managed_by_files;
     struct { struct span team, contact, hours; } help;          /* who speaks, whom to ask: pages and messages */
@@ -105,6 +109,8 @@ bool policy_sensitivity(const struct policy *p, struct span name, unsigned *inde
 /* The ladder for a check of that severity and a person (NULL person: groups of "everyone" only); NULL: none applies. */
 const struct ladder *policy_ladder(const struct policy *p, enum severity severity, const struct person *person);
 bool policy_is_break_glass(const struct policy *p, const struct person *person, struct span asked_as);
+/* May this person decide exemptions (of others)? */
+bool policy_is_approver(const struct policy *p, const struct person *person);
 /* What differs between two policies, one line each, for `plan` ("check disk-encryption: severity normal -> high"). */
 void policy_diff(const struct policy *before, const struct policy *after, void (*line)(void *, struct span), void *context);
 

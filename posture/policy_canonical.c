@@ -130,6 +130,7 @@ static void write_check(struct to_json *w, const struct check *check)
     to_json_member_text_if(w, "collects", check->collects);
     write_fix(w, check);
     write_duration(w, "fresh_for", check->fresh_for_s);
+    to_json_member_bool(w, "hard", check->hard);
     to_json_member_text(w, "id", check->id);
     write_part(w, check, "in_progress_if", PART_IN_PROGRESS_IF);
     write_duration(w, "interval", check->interval_s);
@@ -140,6 +141,7 @@ static void write_check(struct to_json *w, const struct check *check)
     to_json_member_bool(w, "restart", check->restart);
     write_part(w, check, "saw", PART_SAW);
     to_json_member_text(w, "severity", span_of(severity_name(check->severity)));
+    to_json_member_bool(w, "snooze", check->snooze);
     write_stage(w, check->stage);
     to_json_member_text(w, "title", check->title);
     write_part(w, check, "unknown_if", PART_UNKNOWN_IF);
@@ -192,7 +194,7 @@ static void write_clock(struct to_json *w, const struct ladder *ladder)
     to_json_object(w);
     to_json_key(w, "pauses");
     to_json_array(w);
-    for (unsigned bit = PAUSE_ABSENCE; bit <= PAUSE_STORE_OUTAGE; bit <<= 1)
+    for (unsigned bit = PAUSE_ABSENCE; bit <= PAUSE_LAST_NAMED; bit <<= 1)
         if ((ladder->pauses & bit) != 0)
             to_json_text(w, span_of(pause_name(bit)));
     to_json_end(w);
@@ -213,17 +215,17 @@ static void write_rise(struct to_json *w, const struct ladder *ladder)
     to_json_end(w);
 }
 
-static void write_snooze(struct to_json *w, const struct ladder *ladder)
+static void write_budget(struct to_json *w, const char *key, unsigned times, int64_t length_s, int64_t per_s)
 {
-    if (ladder->snooze.times == 0) {
-        write_off(w, "snooze");
+    if (times == 0) {
+        write_off(w, key);
         return;
     }
-    to_json_key(w, "snooze");
+    to_json_key(w, key);
     to_json_object(w);
-    write_duration(w, "length", ladder->snooze.length_s);
-    write_duration(w, "per", ladder->snooze.per_s);
-    to_json_member_int(w, "times", ladder->snooze.times);
+    write_duration(w, "length", length_s);
+    write_duration(w, "per", per_s);
+    to_json_member_int(w, "times", times);
     to_json_end(w);
 }
 
@@ -232,6 +234,7 @@ static void write_ladder(struct to_json *w, const struct policy *p, const struct
     to_json_object(w);
     write_applies_to(w, ladder);
     write_clock(w, ladder);
+    write_budget(w, "continue_once", ladder->continue_once.times, ladder->continue_once.length_s, ladder->continue_once.per_s);
     to_json_member_text(w, "id", ladder->id);
     to_json_member_int(w, "notices_before_close", ladder->notices_before_close);
     write_rise(w, ladder);
@@ -240,7 +243,7 @@ static void write_ladder(struct to_json *w, const struct policy *p, const struct
     for (size_t i = 0; i < ladder->rung_count; i++)
         write_rung(w, p, &ladder->rungs[i]);
     to_json_end(w);
-    write_snooze(w, ladder);
+    write_budget(w, "snooze", ladder->snooze.times, ladder->snooze.length_s, ladder->snooze.per_s);
     write_stage(w, ladder->stage);
     to_json_end(w);
 }
@@ -258,6 +261,16 @@ static void write_breaker(struct to_json *w, const struct policy *p)
     to_json_member_int(w, "at_least", p->breaker.at_least);
     to_json_member_text(w, "share", span_of(share));
     write_duration(w, "within", p->breaker.within_s);
+    to_json_end(w);
+}
+
+static void write_exemptions(struct to_json *w, const struct policy *p)
+{
+    to_json_key(w, "exemptions");
+    to_json_object(w);
+    write_texts(w, "approvers", p->exemptions.approvers, p->exemptions.approver_count);
+    write_duration(w, "length", p->exemptions.length_s);
+    write_duration(w, "longest", p->exemptions.longest_s);
     to_json_end(w);
 }
 
@@ -435,6 +448,7 @@ void policy_canonical_write(const struct policy *p, struct buf *out)
     to_json_object(w);
     write_lists(w, p);
     policy_doors_write(p, w);
+    write_exemptions(w, p);
     write_grace(w, p);
     write_help(w, p);
     write_ladders(w, p);

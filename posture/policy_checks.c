@@ -6,7 +6,7 @@
 enum { DEFAULT_MINUTES = 5, MAX_MINUTES = 10080, DEFAULT_INTERVAL_S = 3600, DEFAULT_FRESH_S = 3 * 86400 };
 
 static const char *const known[] = { "id", "use", "title", "what", "why", "fix", "minutes", "needs_admin", "restart", "severity", "stage", "collects",
-                                     "osquery", "pass", "unknown_if", "in_progress_if", "saw", "interval", "fresh_for", NULL };
+                                     "osquery", "pass", "unknown_if", "in_progress_if", "saw", "interval", "fresh_for", "hard", "snooze", NULL };
 
 struct check_read {
     struct check check;
@@ -52,6 +52,18 @@ static void read_times(struct policy_reader *r, const struct policy_check_source
         yaml_mistake(r->mistakes, fresh != NULL ? fresh : interval, "fresh_for must not be shorter than interval: the result would be unknown between two reads");
 }
 
+/* What is being exploited now waits for nobody, unless the policy says that it may. */
+static void read_valves(struct policy_reader *r, const struct policy_check_source *source, struct check *check)
+{
+    const struct yaml_node *snooze = policy_check_value(source, "snooze");
+    check->hard = check->severity == SEVERITY_URGENT;
+    yaml_bool(policy_check_value(source, "hard"), &check->hard, r->mistakes);
+    check->snooze = !check->hard;
+    yaml_bool(snooze, &check->snooze, r->mistakes);
+    if (check->hard && check->snooze)
+        yaml_mistake(r->mistakes, snooze, "check \"%.*s\" is hard, so it cannot be put off: leave snooze out, or say hard: false", SPAN_ARGS(check->id));
+}
+
 static void read_numbers(struct policy_reader *r, const struct policy_check_source *source, struct check *check)
 {
     static const char *const severities[] = { "minor", "normal", "high", "urgent", NULL };
@@ -62,6 +74,7 @@ static void read_numbers(struct policy_reader *r, const struct policy_check_sour
     check->severity = (enum severity)severity;
     yaml_word(policy_check_value(source, "stage"), stages, &stage, r->mistakes);
     check->stage = (enum rollout_stage)stage;
+    read_valves(r, source, check);
     policy_reader_number(r, policy_check_value(source, "minutes"), 0, MAX_MINUTES, &check->minutes);
     yaml_bool(policy_check_value(source, "needs_admin"), &check->needs_admin, r->mistakes);
     yaml_bool(policy_check_value(source, "restart"), &check->restart, r->mistakes);

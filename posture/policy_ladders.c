@@ -1,10 +1,10 @@
 #include "posture/policy_reader.h"
 
-enum { DAY_S = 86400, MAX_PER_DAY = 24, MAX_SNOOZES = 20 };
+enum { DAY_S = 86400, MAX_PER_DAY = 24, HOUR_S = 3600, MAX_USES = 20 };
 
 static const char *const severity_words[] = { "minor", "normal", "high", "urgent", NULL };
 static const char *const stage_words[] = { "enforce", "nudge", "report", NULL };
-static const char *const pause_words[] = { "absence", "device_off", "dispute", "incident", "store_outage", NULL };
+static const char *const pause_words[] = { "absence", "device_off", "dispute", "incident", "store_outage", "holiday", NULL };
 
 /* What a rung leaves out it has from the one before: a later rung never takes a consequence back. */
 static void read_consequences(struct policy_reader *r, const struct yaml_node *n, const struct rung *before, struct rung *rung)
@@ -121,25 +121,38 @@ static void read_rise(struct policy_reader *r, const struct yaml_node *n, struct
     policy_reader_number(r, yaml_get(n, "per_day"), 0, MAX_PER_DAY, &ladder->rise.per_day);
 }
 
-static void read_snooze(struct policy_reader *r, const struct yaml_node *n, struct ladder *ladder)
+struct budget { unsigned times; int64_t length_s, per_s; };
+
+/* `usual`: what a mapping leaves out. */
+static struct budget read_budget(struct policy_reader *r, const struct yaml_node *n, struct budget usual, int64_t longest_s)
 {
     static const char *const known[] = { "times", "length", "per", NULL };
     if (n == NULL || yaml_is_off(n) || !policy_reader_mapping(r, n, known))
-        return;
-    ladder->snooze.times = 1;
-    ladder->snooze.length_s = DAY_S;
-    ladder->snooze.per_s = 7 * DAY_S;
-    policy_reader_number(r, yaml_get(n, "times"), 1, MAX_SNOOZES, &ladder->snooze.times);
-    policy_reader_duration(r, yaml_get(n, "length"), 1, 30 * DAY_S, &ladder->snooze.length_s);
-    policy_reader_duration(r, yaml_get(n, "per"), 1, 366 * DAY_S, &ladder->snooze.per_s);
-    if (ladder->snooze.per_s < ladder->snooze.length_s)
+        return (struct budget){ 0 };
+    policy_reader_number(r, yaml_get(n, "times"), 1, MAX_USES, &usual.times);
+    policy_reader_duration(r, yaml_get(n, "length"), 1, longest_s, &usual.length_s);
+    policy_reader_duration(r, yaml_get(n, "per"), 1, 366 * DAY_S, &usual.per_s);
+    if (usual.per_s < usual.length_s)
         yaml_mistake(r->mistakes, n, "per must not be shorter than length");
+    return usual;
+}
+
+static void read_valves(struct policy_reader *r, const struct yaml_node *n, struct ladder *ladder)
+{
+    struct budget snooze = read_budget(r, yaml_get(n, "snooze"), (struct budget){ 1, DAY_S, 7 * DAY_S }, 30 * DAY_S);
+    struct budget once = read_budget(r, yaml_get(n, "continue_once"), (struct budget){ 1, 8 * HOUR_S, 7 * DAY_S }, DAY_S);
+    ladder->snooze.times = snooze.times;
+    ladder->snooze.length_s = snooze.length_s;
+    ladder->snooze.per_s = snooze.per_s;
+    ladder->continue_once.times = once.times;
+    ladder->continue_once.length_s = once.length_s;
+    ladder->continue_once.per_s = once.per_s;
 }
 
 static void read_clock(struct policy_reader *r, const struct yaml_node *n, struct ladder *ladder)
 {
     static const char *const known[] = { "pauses", NULL };
-    ladder->pauses = PAUSE_ABSENCE | PAUSE_DEVICE_OFF | PAUSE_DISPUTE | PAUSE_INCIDENT | PAUSE_STORE_OUTAGE;
+    ladder->pauses = PAUSE_ABSENCE | PAUSE_DEVICE_OFF | PAUSE_DISPUTE | PAUSE_INCIDENT | PAUSE_STORE_OUTAGE | PAUSE_HOLIDAY;
     if (policy_reader_mapping(r, n, known))
         policy_reader_words(r, yaml_get(n, "pauses"), pause_words, &ladder->pauses); /* bit i is enum pause_kind 1 << i */
 }
@@ -166,7 +179,7 @@ static void warn_silent_closing(struct policy_reader *r, const struct yaml_node 
 
 static void read_ladder(struct policy_reader *r, const struct yaml_node *n, struct ladder *ladder)
 {
-    static const char *const known[] = { "id", "applies_to", "rungs", "clock", "notices_before_close", "rise", "snooze", "stage", NULL };
+    static const char *const known[] = { "id", "applies_to", "rungs", "clock", "notices_before_close", "rise", "snooze", "continue_once", "stage", NULL };
     unsigned stage;
     if (!policy_reader_mapping(r, n, known))
         return;
@@ -180,7 +193,7 @@ static void read_ladder(struct policy_reader *r, const struct yaml_node *n, stru
     read_clock(r, yaml_get(n, "clock"), ladder);
     read_notices(r, yaml_get(n, "notices_before_close"), ladder);
     read_rise(r, yaml_get(n, "rise"), ladder);
-    read_snooze(r, yaml_get(n, "snooze"), ladder);
+    read_valves(r, n, ladder);
     if (yaml_word(yaml_get(n, "stage"), stage_words, &stage, r->mistakes))
         ladder->stage = (enum rollout_stage)stage;
     warn_silent_closing(r, n, ladder);

@@ -294,6 +294,45 @@ static void read_break_glass(struct policy_reader *r, const struct yaml_node *n)
     r->policy->break_glass_count = count;
 }
 
+static void read_approvers(struct policy_reader *r, const struct yaml_node *n)
+{
+    const struct span *texts;
+    size_t count;
+    if (!policy_reader_texts(r, n, POLICY_MAX_GROUPS, 254, &texts, &count))
+        return;
+    struct span *who = policy_reader_array(r, count, sizeof *who);
+    struct policy_named *names = policy_reader_scratch(r, count, sizeof *names);
+    if (who == NULL || names == NULL)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        bool is_mail = span_find(texts[i], '@') < texts[i].bytes;
+        names[i].at = n->kind == YAML_SCALAR ? n : &n->children[i];
+        names[i].id = who[i] = is_mail ? policy_reader_lower(r, texts[i]) : texts[i];
+        if (is_mail && !is_email(who[i]))
+            yaml_mistake(r->mistakes, names[i].at, "\"%.*s\" is not an e-mail address", SPAN_ARGS(who[i]));
+        if (span_equal_text(who[i], "everyone"))
+            yaml_mistake(r->mistakes, names[i].at, "everyone cannot approve: then nobody has to be asked; name e-mail addresses or a group");
+    }
+    policy_reader_unique(r, names, count, "approver");
+    r->policy->exemptions.approvers = who;
+    r->policy->exemptions.approver_count = count;
+}
+
+/* None is without an end: an exemption that is forgotten is a hole that nobody decided on. */
+static void read_exemptions(struct policy_reader *r, const struct yaml_node *n)
+{
+    static const char *const known[] = { "approvers", "length", "longest", NULL };
+    r->policy->exemptions.length_s = 90 * DAY_S;
+    r->policy->exemptions.longest_s = 365 * DAY_S;
+    if (n == NULL || !policy_reader_mapping(r, n, known))
+        return;
+    read_approvers(r, yaml_get(n, "approvers"));
+    policy_reader_duration(r, yaml_get(n, "longest"), HOUR_S, 366 * DAY_S, &r->policy->exemptions.longest_s);
+    if (r->policy->exemptions.length_s > r->policy->exemptions.longest_s)
+        r->policy->exemptions.length_s = r->policy->exemptions.longest_s;
+    policy_reader_duration(r, yaml_get(n, "length"), HOUR_S, r->policy->exemptions.longest_s, &r->policy->exemptions.length_s);
+}
+
 static void read_actions(struct policy_reader *r, const struct yaml_node *n)
 {
     static const struct span login[] = { { "login", 5 } };
@@ -368,6 +407,7 @@ void policy_rules_read(struct policy_reader *r, const struct yaml_node *root)
     read_rings(r, yaml_get(root, "rings"));
     read_words(r, root);
     read_break_glass(r, yaml_get(root, "break_glass"));
+    read_exemptions(r, yaml_get(root, "exemptions"));
     read_actions(r, yaml_get(root, "actions"));
     read_help(r, yaml_get(root, "help"));
     warn_no_channel(r, root);

@@ -46,8 +46,8 @@ static bool add_dispute(struct person *p, const struct disputing *d, struct span
             all[kept++] = p->disputes[i];
     if (all == NULL || kept >= PERSON_MAX_DISPUTES)
         return false;
-    all[kept++] = (struct dispute){ arena_copy(&p->arena, id), arena_copy(&p->arena, d->in->device), arena_copy(&p->arena, d->in->check),
-                                    arena_copy(&p->arena, d->in->text), { d->in->now_s, d->to_s } };
+    all[kept++] = (struct dispute){ .id = arena_copy(&p->arena, id), .device = arena_copy(&p->arena, d->in->device), .check = arena_copy(&p->arena, d->in->check),
+                                    .text = arena_copy(&p->arena, d->in->text), .time = { d->in->now_s, d->to_s } };
     p->disputes = all;
     p->dispute_count = kept;
     return true;

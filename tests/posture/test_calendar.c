@@ -99,8 +99,8 @@ static void the_edges_of_time_are_bounded(void **state)
 {
     assert_int_equal(calendar_local(*state, SPAN_LITERAL("Europe/Berlin"), INT64_MAX).day / 10000, 9999);
     assert_int_equal(calendar_local(*state, SPAN_LITERAL("Europe/Berlin"), INT64_MIN).day / 10000, 1);
-    struct policy p = { .nudges = { .from_minute = 600, .to_minute = 960, .days = MON_TO_FRI } };
-    assert_true(calendar_next_window(*state, &p, SPAN_LITERAL("Europe/Berlin"), INT64_MAX) > at("9999-12-01T00:00:00Z"));
+    struct calendar_hours berlin = { .calendar = *state, .zone = SPAN_LITERAL("Europe/Berlin"), .from_minute = 600, .to_minute = 960, .days = MON_TO_FRI };
+    assert_true(calendar_next_window(&berlin, INT64_MAX) > at("9999-12-01T00:00:00Z"));
     assert_true(calendar_next_day(*state, SPAN_LITERAL("Europe/Berlin"), INT64_MIN) < at("1900-01-01T00:00:00Z"));
 }
 
@@ -125,12 +125,12 @@ static void windows_open_in_the_zone_of_the_person(void **state)
         { "none set", "UTC", "2026-11-28T05:00:00Z", 0, 0, 0, "2026-11-28T05:00:00Z" },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct policy p = { .nudges = { .from_minute = rows[i].opens, .to_minute = rows[i].closes, .days = rows[i].days } };
+        struct calendar_hours h = { .calendar = *state, .zone = span_of(rows[i].zone), .from_minute = rows[i].opens, .to_minute = rows[i].closes, .days = rows[i].days };
         char text[CLOCK_TEXT_BYTES];
-        int64_t from_s = at(rows[i].from), opens_s = calendar_next_window(*state, &p, span_of(rows[i].zone), from_s);
-        if (opens_s != at(rows[i].expected) || !calendar_in_window(*state, &p, span_of(rows[i].zone), opens_s))
+        int64_t from_s = at(rows[i].from), opens_s = calendar_next_window(&h, from_s);
+        if (opens_s != at(rows[i].expected) || !calendar_in_window(&h, opens_s))
             fail_msg("%s: %s", rows[i].name, clock_rfc3339(opens_s, text));
-        if (calendar_in_window(*state, &p, span_of(rows[i].zone), from_s) != (opens_s == from_s))
+        if (calendar_in_window(&h, from_s) != (opens_s == from_s))
             fail_msg("%s: in the window and not, at once", rows[i].name);
     }
 }

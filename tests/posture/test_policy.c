@@ -168,7 +168,7 @@ static void what_is_left_out_has_its_default(void **state)
     assert_true(ladder->rise.working_hours);
     assert_int_equal(ladder->rise.per_day, 1);
     assert_int_equal(ladder->snooze.times, 0);
-    assert_int_equal(ladder->pauses, PAUSE_ABSENCE | PAUSE_DEVICE_OFF | PAUSE_DISPUTE | PAUSE_INCIDENT | PAUSE_STORE_OUTAGE);
+    assert_int_equal(ladder->pauses, PAUSE_ABSENCE | PAUSE_DEVICE_OFF | PAUSE_DISPUTE | PAUSE_INCIDENT | PAUSE_STORE_OUTAGE | PAUSE_HOLIDAY);
     assert_int_equal(ladder->severities, 15);
     assert_true(span_equal_text(ladder->groups[0], "everyone"));
     assert_int_equal(ladder->rungs[2].close, 4); /* what was closed stays closed, and who was warned is warned */

@@ -108,7 +108,7 @@ static void nudge(struct story *s)
     size_t count = ladder_standings(&in, &arena, &standings);
     for (size_t i = 0; i < count && items_count < BROKEN_MOST; i++)
         if (standings[i].rung >= 0)
-            items[items_count++] = (struct notice_item){ s->device->id, standings[i].check->id, standings[i].close_s };
+            items[items_count++] = (struct notice_item){ s->device->id, standings[i].check->id, standings[i].close_s, SPAN_NONE };
     struct nudge_input ask = { .policy = s->policy, .calendar = s->calendar, .person = s->person, .now_s = s->now_s, .items = items, .item_count = items_count };
     struct nudge_plan plan = ladder_nudge(&ask);
     if (plan.send) {
@@ -213,7 +213,8 @@ static void do_line(struct story *s, const struct span *words)
         s->person->absences = &s->absence;
         s->person->absence_count = 1;
     } else if (span_equal_text(words[0], "dispute")) {
-        s->dispute = (struct dispute){ SPAN_LITERAL("e_1"), arena_copy(&s->person->arena, s->device->id), arena_copy(&s->person->arena, words[1]), SPAN_NONE, { time_of(s, words[2]), time_of(s, words[3]) } };
+        s->dispute = (struct dispute){ .id = SPAN_LITERAL("e_1"), .device = arena_copy(&s->person->arena, s->device->id), .check = arena_copy(&s->person->arena, words[1]),
+                                       .time = { time_of(s, words[2]), time_of(s, words[3]) } };
         s->person->disputes = &s->dispute;
         s->person->dispute_count = 1;
     } else
