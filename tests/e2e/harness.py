@@ -5,6 +5,7 @@ process is ended by its own id. A story is a function whose name starts with `st
 """
 import argparse
 import atexit
+import fcntl
 import http.client
 import json
 import os
@@ -48,17 +49,28 @@ def wait_for(what, condition, limit_s=LIMIT_S, pause_s=0.05):
     raise Failure("waited %d s for: %s (last: %r)" % (limit_s, what, last))
 
 
-PORTS = set()  # handed out already: the system may name one twice, as nobody listens there yet
+# Below the range from which the system gives ports to clients, so that nobody's connection sits on one of ours.
+PORTS_FROM, PORTS_TO = 15000, 32000
+PORTS = {}  # port -> the lock that keeps it ours until this story ends: stories run side by side
 
 
 def free_port():
+    folder = os.path.join(tempfile.gettempdir(), "postern-ports-%d" % os.getuid())
+    os.makedirs(folder, 0o700, exist_ok=True)
     while True:
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        if port not in PORTS:
-            PORTS.add(port)
-            return port
+        port = random.SystemRandom().randrange(PORTS_FROM, PORTS_TO)
+        if port in PORTS:
+            continue
+        lock = open(os.path.join(folder, str(port)), "w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", port))
+        except OSError:
+            lock.close()
+            continue
+        PORTS[port] = lock
+        return port
 
 
 class Process:
