@@ -1,0 +1,20 @@
+/* The device managers that are compiled in. */
+#include "connectors/mdm/mdm.h"
+
+static const struct mdm_ops *const vendors[MDM_KINDS] = {
+    [MDM_FLEET] = &mdm_fleet,
+};
+static const char *const names[MDM_KINDS] = { [MDM_FLEET] = "fleet", [MDM_KANDJI] = "kandji", [MDM_NANOMDM] = "nanomdm", [MDM_JAMF] = "jamf", [MDM_INTUNE] = "intune" };
+
+const struct mdm_ops *mdm_vendor(enum mdm_kind kind) { return (unsigned)kind < MDM_KINDS ? vendors[kind] : NULL; }
+const char *mdm_kind_name(enum mdm_kind kind) { return (unsigned)kind < MDM_KINDS ? names[kind] : "unknown"; }
+
+bool mdm_kind_from(struct span name, enum mdm_kind *kind)
+{
+    if (span_equal_text(name, "iru"))
+        name = SPAN_LITERAL("kandji");
+    for (unsigned i = 0; i < MDM_KINDS; i++)
+        if (span_equal_text(name, names[i]))
+            return *kind = (enum mdm_kind)i, true;
+    return false;
+}
