@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { EVENTS_MOST = 64, BODY_BYTES = DEVICE_BODY_BYTES, ARCHIVE_SALT_BYTES = 22 /* 132 bits */ };
+enum { EVENTS_MOST = 64, BODY_BYTES = 4 * DEVICE_BODY_BYTES /* the policy in force and the one before stand in one record */, ARCHIVE_SALT_BYTES = 22 /* 132 bits */ };
 
 bool change_event(struct change_events *events, const struct node *node, const char *type, struct span person, struct span device, struct span cause, struct span data)
 {

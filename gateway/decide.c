@@ -171,6 +171,8 @@ void decide_write_context(const struct answer *a, struct to_json *w)
     write_reason(w, "reason_user", d->reason_user);
     write_reason(w, "reason_admin", d->reason_admin);
     to_json_member_text_if(w, "rung", d->rung);
+    if (d->would.by != NULL) /* ladders in stage nudge or report: for those who compare before they enforce */
+        to_json_member_text(w, "would", span_of(outcome_name(d->would.outcome)));
     to_json_key(w, "failing");
     to_json_array(w);
     for (size_t i = 0; i < d->standing_count; i++)

@@ -14,9 +14,9 @@ enum { RING_NOTES = 4096, RINGS = 128 /* workers and slow lane threads */, FILTE
 
 /* What the event needs, copied: the directory may have moved on when it is written. */
 struct note {
-    char id[32], person[32], device[32], app[96], asked[128], door[24], rung[64], policy[16], request[72], checks[NOTE_CHECKS][64], reason[NOTE_TEXT];
+    char id[32], person[32], device[32], app[96], asked[128], door[24], rung[64], policy[16], request[72], would_check[64], checks[NOTE_CHECKS][64], reason[NOTE_TEXT];
     int64_t at_ms, deadline_s;
-    enum outcome outcome;
+    enum outcome outcome, would;
     enum rule rule;
     enum proof proof;
     bool stale;
@@ -102,6 +102,8 @@ static void fill_note(struct note *n, const struct decision_input *in, const str
         copy_text(n->checks[i], sizeof n->checks[i], d->standings[i].check->id);
     n->deadline_s = d->deadline_s;
     n->outcome = d->outcome;
+    n->would = d->would.outcome;
+    copy_text(n->would_check, sizeof n->would_check, d->would.by != NULL ? d->would.by->check->id : SPAN_NONE);
     n->rule = d->rule;
     n->proof = d->proof;
     n->stale = d->stale;
@@ -129,7 +131,7 @@ static bool is_repeated_allow(struct decision_log *log, const struct note *n)
     if (n->outcome != OUTCOME_ALLOW || n->rule == RULE_BREAK_GLASS)
         return false;
     uint64_t hash = span_hash(span_of(n->person), (uint64_t)(n->at_ms / HOUR_MS));
-    hash = span_hash(span_of(n->device), hash);
+    hash = span_hash(span_of(n->device), hash + (uint64_t)n->would);
     hash = span_hash(span_of(n->app), hash) | 1;
     uint64_t *slot = &log->filter[hash % FILTER_SLOTS];
     bool repeated = *slot == hash;
@@ -172,6 +174,10 @@ static void note_to_data(const struct note *n, struct to_json *w)
         to_json_end(w);
     }
     to_json_member_time_if(w, "deadline", n->deadline_s);
+    if (n->would_check[0] != '\0') {
+        to_json_member_text(w, "would", span_of(outcome_name(n->would)));
+        to_json_member_text(w, "would_check", span_of(n->would_check));
+    }
     if (n->stale)
         to_json_member_bool(w, "stale", true);
     to_json_member_text_if(w, "reason", span_of(n->reason));

@@ -20,8 +20,15 @@ struct breaker_count { uint64_t devices, flipped; };
 void escalation_count(const struct directory *d, int64_t now_s, int64_t within_s, struct breaker_count counts[PLATFORM_COUNT]);
 /* Whether the policy's breaker trips at these counts: at least `at_least` devices of one platform, and at least `share` of it. */
 bool escalation_trips(const struct policy *policy, const struct breaker_count counts[PLATFORM_COUNT], enum platform *which);
-/* Counts, and freezes consequences (control record "clock", event breaker.tripped, once a window) when it trips. */
+/* Counts, and freezes consequences (control record "clock", event breaker.tripped, once a window) when it trips; a ring that is under way is halted too. */
 MUST_CHECK enum err_code escalation_check_breaker(const struct node *node, struct store *store, struct err *err);
+
+/* People in the ring of a policy that is not everybody's yet: who a rung of it has shut out of something that the ladders before would leave open, and who
+ * said that something looks wrong, since from_s. */
+struct ring_count { unsigned persons, blocked, disputes; };
+void escalation_count_ring(const struct node *node, int64_t from_s, struct ring_count *out);
+/* Counts, and takes the policy back from the ring when its `halt` says so (event ring.halted). */
+MUST_CHECK enum err_code escalation_check_ring(const struct node *node, struct store *store, struct err *err);
 
 /* What is to be told to a person, worst first, from the directory. Between directory_enter() and directory_leave(); lives in `arena`. */
 struct escalation_item { const struct device *device; const struct check *check; const struct result *result; int64_t deadline_s; unsigned closes; int rung; };

@@ -4,6 +4,7 @@
 
 #include "gateway/change.h"
 #include "gateway/incident.h"
+#include "gateway/rollout.h"
 
 #include <string.h>
 
@@ -53,7 +54,7 @@ bool escalation_trips(const struct policy *policy, const struct breaker_count co
     return false;
 }
 
-struct trip { const struct node *node; struct breaker_count count; enum platform platform; int64_t within_s, now_s; };
+struct trip { const struct node *node; struct breaker_count count; enum platform platform; int64_t within_s, now_s; bool tripped; };
 
 static bool add_tripped_event(const struct trip *t, struct change_events *events)
 {
@@ -76,8 +77,9 @@ static bool add_tripped_event(const struct trip *t, struct change_events *events
 static enum change_say edit_clock(void *context, struct span before, struct buf *after, struct change_events *events, struct err *err)
 {
     CLEANUP(from_json_freep) struct from_json *doc = NULL;
-    const struct trip *t = context;
+    struct trip *t = context;
     bool frozen = false;
+    t->tripped = false;
     int64_t tripped_s = 0;
     if (from_json_parse(span_empty(before) ? SPAN_LITERAL("{}") : before, (struct from_json_limits){ CLOCK_BYTES, CLOCK_DEPTH }, "clock", &doc, err) != OK)
         return CHANGE_REFUSE;
@@ -88,7 +90,23 @@ static enum change_say edit_clock(void *context, struct span before, struct buf 
         return CHANGE_NOTHING;
     if (!incident_write_clock(&root, INCIDENT_TRIP, t->now_s, after) || !add_tripped_event(t, events))
         return (void)err_set(err, ERR_MEMORY, "the control record clock"), CHANGE_REFUSE;
+    t->tripped = true;
     return CHANGE_COMMIT;
+}
+
+/* A policy that was on its way is the first suspect. */
+static enum err_code halt_ring(const struct node *node, struct store *store, struct err *err)
+{
+    struct ring_order order = { .move = RING_HALT, .why = SPAN_LITERAL("many devices began to fail at once"), .cause = SPAN_LITERAL("breaker") };
+    bool changed = false;
+    directory_enter(node->directory);
+    const struct control *control = directory_control(node->directory);
+    bool under_way = control->policy != NULL && !ring_is_whole(&control->ring) && !control->ring.halted;
+    directory_leave(node->directory);
+    if (!under_way)
+        return OK;
+    enum err_code code = rollout_order(node, store, &order, &changed, err);
+    return code == ERR_CONFLICT ? OK : code;
 }
 
 enum err_code escalation_check_breaker(const struct node *node, struct store *store, struct err *err)
@@ -109,5 +127,6 @@ enum err_code escalation_check_breaker(const struct node *node, struct store *st
         return OK;
     t.count = counts[t.platform];
     log_event(node->log, LOG_ERROR, "breaker.tripped", LOG_STR("platform", platform_name(t.platform)), LOG_INT("flipped", (int64_t)t.count.flipped), LOG_INT("devices", (int64_t)t.count.devices));
-    return change_control(node, store, SPAN_LITERAL("clock"), edit_clock, &t, err);
+    enum err_code code = change_control(node, store, SPAN_LITERAL("clock"), edit_clock, &t, err);
+    return code == OK && t.tripped ? halt_ring(node, store, err) : code;
 }

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DUE_MOST = 64, DUE_EVERY_MS = 250, BREAKER_EVERY_MS = 1000, BREAKER_SHARE = 20 /* of the time, its counting may take one part */, ID_BYTES = 32,
+enum { DUE_MOST = 64, DUE_EVERY_MS = 250, BREAKER_EVERY_MS = 1000, RING_EVERY_MS = 5000, BREAKER_SHARE = 20 /* of the time, its counting may take one part */, ID_BYTES = 32,
        DEVICES_MOST = 4 * 1024 * 1024 };
 
 struct ladder_reader {
     const struct node *node;
     int64_t *due_ms;             /* of each partition: when the due-list is read again (monotonic) */
-    int64_t breaker_ms;
+    int64_t breaker_ms, ring_ms;
     _Atomic bool results_changed;
 };
 
@@ -173,14 +173,28 @@ static enum err_code watch_breaker(struct ladder_reader *l, struct reader *r, st
     return code;
 }
 
+/* In a ring's first hours somebody looks at it every few seconds; on a large directory the walk takes at most its share. */
+static enum err_code watch_ring(struct ladder_reader *l, struct reader *r, struct err *err)
+{
+    int64_t begun_ms = clock_mono_ms(l->node->clock);
+    if (begun_ms < l->ring_ms)
+        return OK;
+    enum err_code code = escalation_check_ring(l->node, r->store, err);
+    int64_t took_ms = clock_mono_ms(l->node->clock) - begun_ms;
+    l->ring_ms = begun_ms + took_ms + (took_ms * BREAKER_SHARE > RING_EVERY_MS ? took_ms * BREAKER_SHARE : RING_EVERY_MS);
+    return code;
+}
+
 static enum err_code tick(void *self, struct reader *r, unsigned partition, struct err *err)
 {
     struct ladder_reader *l = self;
     if (!directory_counts(l->node->directory).complete)
         return OK;
     bool control = partition + 1 == r->partition_count;
-    if (control)
-        return watch_breaker(l, r, err);
+    if (control) {
+        enum err_code code = watch_breaker(l, r, err);
+        return code == OK ? watch_ring(l, r, err) : code;
+    }
     return clock_mono_ms(l->node->clock) < l->due_ms[partition] ? OK : look_at_due(l, r, partition, err);
 }
 

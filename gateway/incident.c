@@ -1,21 +1,9 @@
 #include "gateway/incident.h"
 
 #include "gateway/change.h"
-
-#include <string.h>
+#include "gateway/control_body.h"
 
 enum { CLOCK_BYTES = 1024 * 1024, CLOCK_DEPTH = 8 };
-
-static bool copy_value(const struct from_json_value *v, struct to_json *w)
-{
-    struct buf text;
-    buf_init(&text, CLOCK_BYTES);
-    bool well = from_json_write(v, &text);
-    if (well)
-        to_json_raw(w, buf_span(&text));
-    buf_done(&text);
-    return well;
-}
 
 static bool is_open_incident(const struct from_json_value *pause)
 {
@@ -47,7 +35,7 @@ static bool write_pauses(const struct from_json_value *before, enum incident_mov
         int64_t from_s = 0;
         struct err err;
         if (!is_open_incident(&pause)) {
-            well = copy_value(&pause, w);
+            well = control_body_copy_value(&pause, w);
             continue;
         }
         well = from_json_int(&from, 0, INT64_MAX, &from_s, &err) == OK;
@@ -62,19 +50,11 @@ static bool write_pauses(const struct from_json_value *before, enum incident_mov
 
 bool incident_write_clock(const struct from_json_value *before, enum incident_move move, int64_t now_s, struct buf *after)
 {
-    void *iterator = NULL;
-    const char *key = NULL;
-    struct from_json_value member;
+    static const char *const all[] = { "frozen", "pauses", "tripped_s", NULL }, *const kept[] = { "frozen", "pauses", NULL };
     struct to_json w;
-    bool well = true;
     to_json_init(&w, after);
     to_json_object(&w);
-    while (well && from_json_each(before, &iterator, &key, &member)) {
-        if (strcmp(key, "frozen") == 0 || strcmp(key, "pauses") == 0 || (move == INCIDENT_TRIP && strcmp(key, "tripped_s") == 0))
-            continue;
-        to_json_key(&w, key);
-        well = copy_value(&member, &w);
-    }
+    bool well = control_body_copy(before, move == INCIDENT_TRIP ? all : kept, &w);
     well = well && write_pauses(before, move, now_s, &w);
     to_json_member_bool(&w, "frozen", move != INCIDENT_STOP);
     if (move == INCIDENT_TRIP)

@@ -19,7 +19,7 @@ struct postern_options {
     struct span redis_url, redis_user, redis_password, durability, redis_server;
     struct span slack_token, slack_signing_secret, slack_api_url;
     struct option_items webhooks;                             /* struct webhook_config */
-    int64_t workers, slow_threads, connections, log_keep_s, outage_after_s;
+    int64_t workers, slow_threads, connections, log_keep_s, outage_after_s, policy_block_most;
     struct span log_level;
 };
 /* The rows as groups over `o`, for loading and describing; `groups` has room for OPTION_GROUPS. */

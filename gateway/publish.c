@@ -1,6 +1,7 @@
 #include "gateway/publish.h"
 
 #include "gateway/change.h"
+#include "gateway/rollout.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@ struct publishing {
     struct span by;
     bool only_if_empty;
     struct span only_over;
+    bool whole, keep_ring;
     char in_force[65];
 };
 
@@ -68,6 +70,9 @@ static enum change_say edit_policy(void *context, struct span before, struct buf
     to_json_member_int(&w, "at", now_s);
     to_json_member_text(&w, "text", p->policy->canonical);
     write_history(&root, p, now_s, &w);
+    struct rollout_start start = { p->policy, p->whole, p->keep_ring, p->by, now_s };
+    if (!rollout_write_start(&root, &start, &w))
+        return (void)err_set(err, ERR_MEMORY, "the control record policy"), CHANGE_REFUSE;
     to_json_end(&w);
     struct span data = arena_format(events->arena, "{\"version\":\"%s\",\"before\":\"%.*s\"}", p->policy->version, SPAN_ARGS(old));
     if (!change_event(events, p->node, "policy.applied", SPAN_NONE, SPAN_NONE, p->by, data))
@@ -112,7 +117,7 @@ enum err_code publish_policy(const struct node *node, struct store *store, const
     policy_read(what->text, what->file, mistakes, &policy);
     if (policy == NULL)
         return err_set(err, ERR_INPUT, "the policy has %zu mistake%s", mistakes_errors(mistakes), mistakes_errors(mistakes) == 1 ? "" : "s");
-    struct publishing p = { node, policy, what->by, what->only_if_empty, what->only_over, "" };
+    struct publishing p = { node, policy, what->by, what->only_if_empty, what->only_over, what->whole, what->keep_ring, "" };
     return publish(&p, store, version, err);
 }
 
@@ -163,7 +168,7 @@ enum err_code publish_version(const struct node *node, struct store *store, stru
         return code;
     struct mistakes mistakes;
     mistakes_init(&mistakes);
-    struct publication what = { .text = canonical, .file = span_of(id), .by = by };
+    struct publication what = { .text = canonical, .file = span_of(id), .by = by, .whole = true };
     code = publish_policy(node, store, &what, &mistakes, full, err);
     mistakes_done(&mistakes);
     return code;

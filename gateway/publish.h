@@ -5,10 +5,16 @@
 #include "gateway/node.h"
 #include "posture/ports.h"
 
-struct publication { struct span text, file, by; bool only_if_empty; struct span only_over; /* the version it was made from; empty: any */ };
+struct publication {
+    struct span text, file, by;
+    bool only_if_empty;
+    struct span only_over; /* the version it was made from; empty: any */
+    bool whole;            /* for everybody at once, whatever its rings say */
+    bool keep_ring;        /* nothing in it concerns ladders: the ring in force goes on */
+};
 /* Reads strictly (mistakes filled, ERR_INPUT), then commits. OK and `version` also when it is in force already. With only_if_empty a store that has a
  * policy keeps it (OK; `version` is the one in force). With only_over: ERR_CONFLICT when another version is in force by now. */
 MUST_CHECK enum err_code publish_policy(const struct node *node, struct store *store, const struct publication *what, struct mistakes *mistakes, char version[65], struct err *err);
-/* Back to an earlier version (full or at least 8 digits). ERR_NOT_FOUND. */
+/* Back to an earlier version (full or at least 8 digits), for everybody at once. ERR_NOT_FOUND. */
 MUST_CHECK enum err_code publish_version(const struct node *node, struct store *store, struct span version, struct span by, char full[65], struct err *err);
 #endif

@@ -293,7 +293,7 @@ static enum err_code change_doors(struct change_of_doors *c, struct policy **aft
         if ((*after)->managed_by_files)
             return err_set(err, ERR_DENIED, "the policy is managed by files (policy_managed_by): change the file, then postern apply FILE");
         struct mistakes again;
-        struct publication what = { .text = buf_span(&c->text), .file = SPAN_LITERAL("door"), .by = admin_cause(c->r), .only_over = span_of(c->before) };
+        struct publication what = { .text = buf_span(&c->text), .file = SPAN_LITERAL("door"), .by = admin_cause(c->r), .only_over = span_of(c->before), .keep_ring = true };
         mistakes_init(&again);
         code = publish_policy(c->r->node, c->r->store, &what, &again, c->after, err);
         mistakes_done(&again);

@@ -1,10 +1,9 @@
 /* The policy over /admin/v1: what is in force, what a text would change for whom, publishing, going back. */
 #include "gateway/api/admin.h"
+#include "gateway/plan.h"
 #include "gateway/publish.h"
 
-#include "posture/evaluate.h"
-
-enum { POLICY_TEXT_BYTES = 1024 * 1024, AFFECTED_MOST = 200, PERSON_DEVICES = 64 };
+enum { POLICY_TEXT_BYTES = 1024 * 1024, AFFECTED_MOST = 200 };
 
 static void write_mistakes(const struct mistakes *mistakes, struct to_json *w)
 {
@@ -77,48 +76,27 @@ void admin_show_policy(struct http_request *r, struct http_response *res)
 
 /* ---- plan ---- */
 
-struct affected { struct http_request *r; const struct policy *before, *after; struct to_json *w; size_t written, up, down, total; };
+struct affected { struct to_json *w; size_t written; };
 
-/* Sensitivities of a device that are closed now under a policy, and its rung. */
-static struct ladder_summary standing_under(const struct affected *a, const struct policy *policy, const struct device *d)
-{
-    const struct device *devices[PERSON_DEVICES];
-    struct decision_input in = { 0 };
-    const struct person *owner = span_empty(d->owner) ? NULL : directory_person(a->r->node->directory, d->owner);
-    directory_decision_input(a->r->node->directory, owner, a->r->now_s, devices, PERSON_DEVICES, &in);
-    in.policy = policy;
-    in.ring = NULL;
-    struct ladder_input ladder = decision_ladder_input(&in, d, owner);
-    struct standing *standings = NULL;
-    size_t count = policy != NULL ? ladder_standings(&ladder, a->r->arena, &standings) : 0;
-    return count > 0 ? ladder_summary(&ladder, standings, count) : (struct ladder_summary){ 0 };
-}
-
-static bool compare_device(void *context, const struct device *d)
+static void write_row(void *context, const struct plan_row *row)
 {
     struct affected *a = context;
-    if (d->removed || span_empty(d->owner))
-        return true;
-    struct ladder_summary before = standing_under(a, a->before, d), after = standing_under(a, a->after, d);
-    if (span_equal(before.rung, after.rung) && before.closed == after.closed && before.warn == after.warn)
-        return true;
-    a->total++;
-    a->up += (after.closed & ~before.closed) != 0;
-    a->down += (before.closed & ~after.closed) != 0;
     if (a->written >= AFFECTED_MOST)
-        return true;
+        return;
     a->written++;
-    const struct person *owner = directory_person(a->r->node->directory, d->owner);
     to_json_object(a->w);
-    to_json_member_text(a->w, "device", d->id);
-    to_json_member_text_if(a->w, "name", d->name);
-    to_json_member_text(a->w, "person", d->owner);
-    if (owner != NULL && owner->email_count > 0)
-        to_json_member_text(a->w, "email", owner->emails[0]);
-    to_json_member_text(a->w, "from", before.rung);
-    to_json_member_text(a->w, "to", after.rung);
+    to_json_member_text(a->w, "device", row->device->id);
+    to_json_member_text_if(a->w, "name", row->device->name);
+    to_json_member_text(a->w, "person", row->owner->id);
+    if (row->owner->email_count > 0)
+        to_json_member_text(a->w, "email", row->owner->emails[0]);
+    to_json_member_text(a->w, "from", row->before.rung);
+    to_json_member_text(a->w, "to", row->after.rung);
+    to_json_member_text_if(a->w, "would_from", row->before.would.rung);
+    to_json_member_text_if(a->w, "would_to", row->after.would.rung);
+    if ((row->after.closed & ~row->before.closed) != 0)
+        to_json_member_bool(a->w, "closes_more", true);
     to_json_end(a->w);
-    return true;
 }
 
 static void write_line(void *context, struct span line)
@@ -127,28 +105,51 @@ static void write_line(void *context, struct span line)
     to_json_text(a->w, line);
 }
 
-static void write_plan(struct http_request *r, struct http_response *res, const struct policy *after, const struct mistakes *mistakes)
+static void write_counts(const struct node *node, const struct plan_counts *counts, struct to_json *w)
 {
-    struct to_json w = response_json(res, 200);
+    to_json_member_int(w, "persons", (int64_t)counts->persons);
+    to_json_member_int(w, "blocked_persons", (int64_t)counts->blocked);
+    to_json_member_int(w, "opened_persons", (int64_t)counts->opened);
+    to_json_member_int(w, "affected_devices", (int64_t)counts->devices);
+    to_json_member_int(w, "closes_more", (int64_t)counts->closes_more);
+    to_json_member_int(w, "opens", (int64_t)counts->opens);
+    to_json_member_bool(w, "needs_number", plan_needs_number(node, counts));
+}
+
+static bool write_plan(struct http_request *r, const struct policy *after, const struct mistakes *mistakes, struct to_json *w)
+{
     const struct policy *before = directory_control(r->node->directory)->policy;
-    struct affected a = { .r = r, .before = before, .after = after, .w = &w };
-    to_json_object(&w);
-    to_json_member_text(&w, "in_force", before != NULL ? span_of(before->version) : SPAN_NONE);
-    to_json_member_text(&w, "version", span_of(after->version));
-    to_json_key(&w, "changes");
-    to_json_array(&w);
+    struct affected a = { .w = w };
+    struct plan_counts counts;
+    to_json_object(w);
+    to_json_member_text(w, "in_force", before != NULL ? span_of(before->version) : SPAN_NONE);
+    to_json_member_text(w, "version", span_of(after->version));
+    to_json_key(w, "changes");
+    to_json_array(w);
     if (before != NULL)
         policy_diff(before, after, write_line, &a);
-    to_json_end(&w);
-    to_json_key(&w, "affected");
-    to_json_array(&w);
-    directory_each_device(r->node->directory, compare_device, &a);
-    to_json_end(&w);
-    to_json_member_int(&w, "affected_devices", (int64_t)a.total);
-    to_json_member_int(&w, "closes_more", (int64_t)a.up);
-    to_json_member_int(&w, "opens", (int64_t)a.down);
-    write_mistakes(mistakes, &w); /* warnings */
-    to_json_end(&w);
+    to_json_end(w);
+    to_json_key(w, "affected");
+    to_json_array(w);
+    bool well = plan_compare(r->node, after, write_row, &a, &counts);
+    to_json_end(w);
+    write_counts(r->node, &counts, w);
+    write_mistakes(mistakes, w); /* warnings */
+    to_json_end(w);
+    return well;
+}
+
+static void answer_plan(struct http_request *r, struct http_response *res, const struct policy *after, const struct mistakes *mistakes)
+{
+    struct to_json w = response_json(res, 200);
+    struct err err;
+    directory_enter(r->node->directory);
+    bool well = write_plan(r, after, mistakes, &w);
+    directory_leave(r->node->directory);
+    if (well)
+        return;
+    (void)err_set(&err, ERR_MEMORY, "the plan");
+    admin_problem(r, res, &err);
 }
 
 static enum err_code read_policy_text(struct http_request *r, const struct from_json_value *root, struct span *text, struct span *file, struct err *err)
@@ -175,12 +176,10 @@ void admin_plan_policy(struct http_request *r, struct http_response *res)
     }
     mistakes_init(&mistakes);
     policy_read(text, file, &mistakes, &after);
-    directory_enter(r->node->directory);
     if (after == NULL)
         answer_mistakes(r, res, &mistakes);
     else
-        write_plan(r, res, after, &mistakes);
-    directory_leave(r->node->directory);
+        answer_plan(r, res, after, &mistakes);
     mistakes_done(&mistakes);
 }
 
@@ -195,17 +194,52 @@ static void answer_version(struct http_response *res, const char *version)
     to_json_end(&w);
 }
 
+/* Whoever shuts out many at once has to know how many: a number that was true when the plan was read. */
+static bool is_agreed(struct http_request *r, struct http_response *res, const struct publication *what, int64_t agreed)
+{
+    CLEANUP(policy_freep) struct policy *after = NULL;
+    struct mistakes mistakes;
+    struct plan_counts counts = { 0 };
+    bool well = true;
+    mistakes_init(&mistakes);
+    policy_read(what->text, what->file, &mistakes, &after);
+    mistakes_done(&mistakes);
+    if (after == NULL)
+        return true; /* publishing says what is wrong with it */
+    directory_enter(r->node->directory);
+    well = plan_compare(r->node, after, NULL, NULL, &counts);
+    directory_leave(r->node->directory);
+    if (well && (!plan_needs_number(r->node, &counts) || (int64_t)counts.blocked <= agreed))
+        return true;
+    struct to_json w = response_json(res, 409);
+    res->content_type = "application/problem+json";
+    to_json_object(&w);
+    to_json_member_text(&w, "type", SPAN_LITERAL("about:blank"));
+    to_json_member_text(&w, "title", SPAN_LITERAL("Too many people would be shut out at once"));
+    to_json_member_int(&w, "status", 409);
+    to_json_member_text(&w, "detail", arena_format(r->arena, "%zu of %zu people would be shut out of something at once; say that number (yes_block, --yes-block %zu) to put this policy in force", counts.blocked, counts.persons, counts.blocked));
+    write_counts(r->node, &counts, &w);
+    to_json_end(&w);
+    return false;
+}
+
 static void apply_text(struct http_request *r, struct http_response *res, const struct from_json_value *root)
 {
     struct mistakes mistakes;
     char version[65];
     struct publication what = { .file = SPAN_LITERAL("policy"), .by = admin_cause(r) };
+    struct from_json_value yes = from_json_member(root, "yes_block");
+    int64_t agreed = 0;
     struct err err;
     enum err_code code = read_policy_text(r, root, &what.text, &what.file, &err);
+    if (code == OK)
+        code = from_json_int_opt(&yes, 0, INT32_MAX, &agreed, &err);
     if (code != OK) {
         admin_problem(r, res, &err);
         return;
     }
+    if (!is_agreed(r, res, &what, agreed))
+        return;
     mistakes_init(&mistakes);
     code = publish_policy(r->node, r->store, &what, &mistakes, version, &err);
     if (code == OK)
@@ -217,10 +251,10 @@ static void apply_text(struct http_request *r, struct http_response *res, const 
     mistakes_done(&mistakes);
 }
 
-/* {"text", "file"} publishes; {"version"} goes back. */
+/* {"text", "file", "yes_block"} publishes; {"version"} goes back. */
 void admin_apply_policy(struct http_request *r, struct http_response *res)
 {
-    static const char *const known[] = { "text", "file", "version", NULL };
+    static const char *const known[] = { "text", "file", "version", "yes_block", NULL };
     CLEANUP(from_json_freep) struct from_json *doc = admin_body(r, res, known);
     struct span wanted = SPAN_NONE;
     char version[65];

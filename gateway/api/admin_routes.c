@@ -130,6 +130,8 @@ static const struct route rows[] = {
     ROW(HTTP_GET, "/admin/v1/policy", 0, admin_show_policy, "admin.policy"),
     ROW(HTTP_POST, "/admin/v1/policy/plan", ADMIN_BODY_BYTES, admin_plan_policy, "admin.policy.plan"),
     ROW(HTTP_POST, "/admin/v1/policy/apply", ADMIN_BODY_BYTES, admin_apply_policy, "admin.policy.apply"),
+    ROW(HTTP_GET, "/admin/v1/policy/ring", 0, admin_show_ring, "admin.policy.ring"),
+    ROW(HTTP_POST, "/admin/v1/policy/ring", 4096, admin_move_ring, "admin.policy.ring.move"),
     ROW(HTTP_GET, "/admin/v1/doors", 0, admin_list_doors, "admin.doors"),
     ROW(HTTP_POST, "/admin/v1/doors", ADMIN_BODY_BYTES, admin_add_door, "admin.door.add"),
     ROW(HTTP_GET, "/admin/v1/doors/{id}", 0, admin_show_door, "admin.door"),

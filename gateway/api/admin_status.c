@@ -100,6 +100,8 @@ static void write_warnings(struct http_request *r, struct to_json *w)
         to_json_text(w, SPAN_LITERAL("no policy is in force"));
     if (control->policy != NULL && closes_something(control->policy) && !r->node->options.slack)
         to_json_text(w, SPAN_LITERAL("the policy closes apps, but no channel is configured: a notice counts only when it was shown on a login page"));
+    if (control->policy != NULL && control->ring.halted)
+        to_json_text(w, arena_format(r->arena, "the ring is halted (%.*s): everybody has the ladders before, until `postern ring resume`", SPAN_ARGS(control->ring.why)));
     if (control->frozen)
         to_json_text(w, SPAN_LITERAL("consequences are frozen (breaker or incident): nothing rises until `postern incident stop`"));
     if (control->enroll_secret_count == 0)
@@ -134,6 +136,7 @@ void admin_status(struct http_request *r, struct http_response *res)
         to_json_member_text(&w, "version", span_of(policy->version));
         to_json_member_int(&w, "checks", (int64_t)policy->check_count);
         to_json_member_int(&w, "apps", (int64_t)policy->app_count);
+        admin_write_ring(r, &w);
     }
     to_json_end(&w);
     write_directory(r, &w);

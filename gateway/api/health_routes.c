@@ -78,6 +78,16 @@ static void add_outboxes(const struct node *node, struct metrics_gauges *gauges)
     }
 }
 
+static void add_rollout(const struct node *node, struct metrics_gauges *gauges)
+{
+    directory_enter(node->directory);
+    const struct control *control = directory_control(node->directory);
+    gauges->frozen = control->frozen;
+    gauges->ring_percent = control->policy == NULL || control->ring.halted ? 0 : control->ring.percent;
+    gauges->ring_halted = control->ring.halted;
+    directory_leave(node->directory);
+}
+
 static enum route_result metrics(struct http_request *r, struct http_response *res)
 {
     const struct node *node = r->node;
@@ -91,6 +101,7 @@ static enum route_result metrics(struct http_request *r, struct http_response *r
         .ready = is_ready(&ready),
     };
     add_outboxes(node, &gauges);
+    add_rollout(node, &gauges);
     response_text(res, 200, "text/plain; version=0.0.4; charset=utf-8", SPAN_NONE);
     if (!metrics_write(node->metrics, &gauges, &res->body))
         problem_status_answer(r, res, PROBLEM_JSON, 500, NULL);

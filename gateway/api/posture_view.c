@@ -92,6 +92,8 @@ static void write_standings(const struct http_request *r, const struct device *d
         summary = ladder_summary(&ladder, standings, count);
     to_json_member_text_if(w, "rung", summary.rung);
     to_json_member_time_if(w, "rung_since", summary.rung_s);
+    to_json_member_text_if(w, "would_rung", summary.would.rung);
+    to_json_member_time_if(w, "would_rung_since", summary.would.rung_s);
     to_json_key(w, "failing");
     to_json_array(w);
     for (size_t i = 0; i < count; i++) {
@@ -100,6 +102,8 @@ static void write_standings(const struct http_request *r, const struct device *d
         to_json_member_time_if(w, "since", standings[i].result->first_failed_s);
         to_json_member_time_if(w, "deadline", standings[i].close_s);
         to_json_member_int(w, "notices", standings[i].notices);
+        if (standings[i].stage != STAGE_ENFORCE)
+            to_json_member_text(w, "stage", span_of(stage_name(standings[i].stage)));
         to_json_end(w);
     }
     to_json_end(w);

@@ -10,25 +10,31 @@
 
 enum { POLICY_FILE_BYTES = 1024 * 1024, BODY_BYTES = 4 * 1024 * 1024, ANSWER_BYTES = 16, SHOWN = 12 };
 
-/* {"text": the file, "file": its name} */
-static int read_policy(const char *path, struct buf *body)
+static int read_file(const char *path, struct buf *text)
 {
-    CLEANUP(buf_done) struct buf text;
     struct err err;
-    struct to_json w;
-    buf_init(&text, POLICY_FILE_BYTES);
-    if (file_read(path, POLICY_FILE_BYTES, &text, &err) != OK) {
+    buf_init(text, POLICY_FILE_BYTES);
+    if (file_read(path, POLICY_FILE_BYTES, text, &err) != OK) {
         print_line(stderr, "postern: %s", err.text);
         return CLI_NO;
     }
-    if (!span_is_utf8(buf_span(&text))) {
-        print_line(stderr, "postern: %s is not UTF-8 text", path);
-        return CLI_NO;
-    }
+    if (span_is_utf8(buf_span(text)))
+        return CLI_DONE;
+    print_line(stderr, "postern: %s is not UTF-8 text", path);
+    return CLI_NO;
+}
+
+/* {"text": the file, "file": its name, "yes_block": agreed} */
+static int write_policy(struct span text, const char *path, int64_t agreed, struct buf *body)
+{
+    struct err err;
+    struct to_json w;
+    buf_clear(body);
     to_json_init(&w, body);
     to_json_object(&w);
-    to_json_member_text(&w, "text", buf_span(&text));
+    to_json_member_text(&w, "text", text);
     to_json_member_text(&w, "file", span_slice(span_of(path), 0, 200));
+    to_json_member_int_if(&w, "yes_block", agreed);
     to_json_end(&w);
     if (buf_check(body, path, &err) == OK)
         return CLI_DONE;
@@ -62,6 +68,18 @@ static void print_changes(const struct from_json_value *root)
         print_line(stdout, span_equal(before, after) ? "  nothing changes: this policy is in force" : "  no difference in its rules");
 }
 
+/* "sensitive", "open", "notice (would: all)". */
+static void cell_rung(struct table *table, struct span rung, struct span would)
+{
+    char text[TABLE_CELL_BYTES];
+    struct span shown = span_empty(rung) ? SPAN_LITERAL("open") : rung;
+    if (span_empty(would))
+        snprintf(text, sizeof text, "%.*s", SPAN_ARGS(shown));
+    else
+        snprintf(text, sizeof text, "%.*s (would: %.*s)", SPAN_ARGS(shown), SPAN_ARGS(would));
+    table_cell(table, span_of(text));
+}
+
 static void print_affected(const struct from_json_value *root)
 {
     static const char *const headings[] = { "PERSON", "DEVICE", "FROM", "TO" };
@@ -72,16 +90,18 @@ static void print_affected(const struct from_json_value *root)
         print_line(stdout, "no device stands differently at once");
         return;
     }
+    print_line(stdout, "people shut out of something at once: %lld of %lld", (long long)json_int(root, "blocked_persons", 0), (long long)json_int(root, "persons", 0));
     print_line(stdout, "devices that stand differently at once: %lld; closed more: %lld, opened: %lld", (long long)total, (long long)json_int(root, "closes_more", 0),
                (long long)json_int(root, "opens", 0));
     table_init(&table, headings, 4);
     for (size_t i = 0; i < from_json_count(&all); i++) {
         struct from_json_value d = from_json_item(&all, i);
         struct span email = json_text(&d, "email"), name = json_text(&d, "name"), from = json_text(&d, "from"), to = json_text(&d, "to");
+        struct span would_from = json_text(&d, "would_from"), would_to = json_text(&d, "would_to");
         table_cell(&table, span_empty(email) ? json_text(&d, "person") : email);
         table_cell(&table, span_empty(name) ? json_text(&d, "device") : name);
-        table_cell(&table, span_empty(from) ? SPAN_LITERAL("open") : from);
-        table_cell(&table, span_empty(to) ? SPAN_LITERAL("open") : to);
+        cell_rung(&table, from, would_from);
+        cell_rung(&table, to, would_to);
     }
     table_print(&table, "");
     if (total > (int64_t)from_json_count(&all))
@@ -99,9 +119,12 @@ static int plan(const struct args *args)
 {
     CLEANUP(client_closep) struct client *c = NULL;
     CLEANUP(client_answer_done) struct client_answer a = { 0 };
+    CLEANUP(buf_done) struct buf text;
     CLEANUP(buf_done) struct buf body;
     buf_init(&body, BODY_BYTES);
-    int code = read_policy(args->words[0], &body);
+    int code = read_file(args->words[0], &text);
+    if (code == CLI_DONE)
+        code = write_policy(buf_span(&text), args->words[0], 0, &body);
     if (code == CLI_DONE)
         code = client_open(args, &c);
     if (code == CLI_DONE)
@@ -123,28 +146,52 @@ static bool say_yes(int64_t devices)
     return fgets(answer, sizeof answer, stdin) != NULL && tolower((unsigned char)answer[0]) == 'y';
 }
 
-/* Shows the plan and asks where it would close more; CLI_DONE: go on. */
-static int agree(struct client *c, const struct args *args, struct span body)
+/* Many at once: their number has to be typed, or given. */
+static bool say_number(int64_t people, int64_t *agreed)
+{
+    char answer[ANSWER_BYTES] = "";
+    uint64_t number = 0;
+    fprintf(stderr, "People who would be shut out of something at once: %lld. Type that number to put this policy in force: ", (long long)people);
+    if (fgets(answer, sizeof answer, stdin) == NULL || !span_to_u64(span_trim(span_of(answer)), &number) || number != (uint64_t)people)
+        return false;
+    *agreed = people;
+    return true;
+}
+
+static bool ask(const struct from_json_value *plan, int64_t *agreed)
+{
+    fflush(stdout);
+    return json_true(plan, "needs_number") ? say_number(json_int(plan, "blocked_persons", 0), agreed) : say_yes(json_int(plan, "closes_more", 0));
+}
+
+static int refuse(const struct from_json_value *plan)
+{
+    int64_t people = json_int(plan, "blocked_persons", 0);
+    if (json_true(plan, "needs_number"))
+        print_line(stderr, "postern: people who would be shut out of something at once: %lld; say --yes-block %lld to put the policy in force. Nothing was changed.", (long long)people, (long long)people);
+    else
+        print_line(stderr, "postern: devices that would be closed more than now: %lld; say --yes to put the policy in force. Nothing was changed.", (long long)json_int(plan, "closes_more", 0));
+    return CLI_NO;
+}
+
+/* Shows the plan and asks where it would close more; CLI_DONE: go on. The gateway refuses again what has changed meanwhile. */
+static int agree(struct client *c, const struct args *args, struct span body, int64_t *agreed)
 {
     CLEANUP(client_answer_done) struct client_answer a = { 0 };
-    if (args_has(args, "--yes"))
-        return CLI_DONE;
     int code = client_call(c, "POST", "/admin/v1/policy/plan", body, &a);
     if (code != CLI_DONE)
         return code;
     int64_t closes = json_int(&a.root, "closes_more", 0);
-    if (!args->json)
+    bool numbered = json_true(&a.root, "needs_number"), enough = *agreed > 0 && *agreed >= json_int(&a.root, "blocked_persons", 0);
+    if (!args->json && !args_has(args, "--yes"))
         print_plan(&a.root);
-    if (closes == 0)
+    if (closes == 0 || enough || (args_has(args, "--yes") && !numbered))
         return CLI_DONE;
-    fflush(stdout);
-    if (isatty(STDIN_FILENO)) {
-        if (say_yes(closes))
-            return CLI_DONE;
-        print_line(stderr, "postern: nothing was changed");
-        return CLI_NO;
-    }
-    print_line(stderr, "postern: devices that would be closed more than now: %lld; say --yes to put the policy in force. Nothing was changed.", (long long)closes);
+    if (!isatty(STDIN_FILENO))
+        return refuse(&a.root);
+    if (ask(&a.root, agreed))
+        return CLI_DONE;
+    print_line(stderr, "postern: nothing was changed");
     return CLI_NO;
 }
 
@@ -169,24 +216,43 @@ static void write_version(const char *version, struct buf *body)
     to_json_end(&w);
 }
 
-static int apply(const struct args *args)
+static int apply_version(const struct args *args, const char *version)
 {
     CLEANUP(client_closep) struct client *c = NULL;
     CLEANUP(buf_done) struct buf body;
-    const char *version = args_text(args, "--version");
-    int code = CLI_DONE;
     buf_init(&body, BODY_BYTES);
-    if ((version == NULL) == (args->word_count == 0))
-        return cli_usage(args->command, "give a FILE, or --version V");
-    if (version == NULL)
-        code = read_policy(args->words[0], &body);
-    else
-        write_version(version, &body);
+    write_version(version, &body);
+    int code = client_open(args, &c);
+    return code == CLI_DONE ? publish(c, args, buf_span(&body)) : code;
+}
+
+static int apply_file(const struct args *args, const char *path, int64_t agreed)
+{
+    CLEANUP(client_closep) struct client *c = NULL;
+    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf body;
+    buf_init(&body, BODY_BYTES);
+    int code = read_file(path, &text);
+    if (code == CLI_DONE)
+        code = write_policy(buf_span(&text), path, 0, &body);
     if (code == CLI_DONE)
         code = client_open(args, &c);
-    if (code == CLI_DONE && version == NULL)
-        code = agree(c, args, buf_span(&body));
+    if (code == CLI_DONE)
+        code = agree(c, args, buf_span(&body), &agreed);
+    if (code == CLI_DONE)
+        code = write_policy(buf_span(&text), path, agreed, &body);
     return code == CLI_DONE ? publish(c, args, buf_span(&body)) : code;
+}
+
+static int apply(const struct args *args)
+{
+    const char *version = args_text(args, "--version"), *number = args_text(args, "--yes-block");
+    uint64_t people = 0;
+    if ((version == NULL) == (args->word_count == 0))
+        return cli_usage(args->command, "give a FILE, or --version V");
+    if (number != NULL && (!span_to_u64(span_of(number), &people) || people > INT32_MAX))
+        return cli_usage(args->command, "--yes-block must be the number of people that the plan names");
+    return version != NULL ? apply_version(args, version) : apply_file(args, args->words[0], (int64_t)people);
 }
 
 static int run_plan(int argc, char **argv)
@@ -197,8 +263,8 @@ static int run_plan(int argc, char **argv)
 
 static int run_apply(int argc, char **argv)
 {
-    static const struct arg_option options[] = { { "--yes", ARG_FLAG }, { "--version", ARG_TEXT } };
-    static const struct cli_action action = { .words = "FILE", .most_words = 1, .options = options, .option_count = 2, .run = apply };
+    static const struct arg_option options[] = { { "--yes", ARG_FLAG }, { "--yes-block", ARG_TEXT }, { "--version", ARG_TEXT } };
+    static const struct cli_action action = { .words = "FILE", .most_words = 1, .options = options, .option_count = 3, .run = apply };
     return args_run(&cli_apply, &action, argc, argv);
 }
 
@@ -211,10 +277,11 @@ const struct cli_command cli_plan = {
 };
 const struct cli_command cli_apply = {
     "apply",
-    "postern apply FILE [--yes] [--json]\n"
+    "postern apply FILE [--yes] [--yes-block N] [--json]\n"
     "       postern apply --version V [--json]\n\n"
-    "Publishes a new policy version, after showing its plan. When devices would be closed more than now it asks, and without a\n"
-    "terminal it needs --yes. --version goes back to an earlier version (at least its first 8 digits).",
+    "Publishes a new policy version. When devices would be closed more than now it shows the plan and asks, and without a terminal it\n"
+    "needs --yes. When more people would be shut out at once than policy_block_most allows (1 % of all), their number has to be said:\n"
+    "--yes-block N. --version goes back to an earlier version (at least its first 8 digits), for everybody and without asking.",
     "puts a policy in force, or goes back to an earlier version",
     run_apply,
 };
