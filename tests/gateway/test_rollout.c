@@ -75,7 +75,7 @@ static enum change_say edit_disputed(void *context, struct person *copy, struct 
     struct story *s = context;
     struct dispute *d = arena_array(&copy->arena, 1, sizeof *d);
     (void)err;
-    *d = (struct dispute){ SPAN_LITERAL("e_1"), span_of(DOVER), SPAN_LITERAL("firewall"), SPAN_NONE, { s->now_ms / 1000, 0 } };
+    *d = (struct dispute){ .id = SPAN_LITERAL("e_1"), .device = span_of(DOVER), .check = SPAN_LITERAL("firewall"), .time = { s->now_ms / 1000, 0 } };
     copy->disputes = d;
     copy->dispute_count = 1;
     return change_event(events, &s->node, "dispute.opened", copy->id, SPAN_NONE, SPAN_NONE, SPAN_NONE) ? CHANGE_COMMIT : CHANGE_REFUSE;
