@@ -1,5 +1,6 @@
 #include "gateway/effects.h"
 
+#include "gateway/archive_head.h"
 #include "gateway/effects_reader.h"
 #include "gateway/escalation.h"
 #include "gateway/feed.h"
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READERS_MOST = EFFECTS_MAX_WEBHOOKS + 2, LADDER_WAIT_MS = 250, SENDER_WAIT_MS = 500, LIST_MOST = 2 * EFFECTS_WAITING_MOST };
+enum { READERS_MOST = EFFECTS_MAX_WEBHOOKS + 3, LADDER_WAIT_MS = 250, SENDER_WAIT_MS = 500, LIST_MOST = 2 * EFFECTS_WAITING_MOST };
 
 struct effects {
     const struct node *node;
@@ -52,6 +53,14 @@ static enum err_code add_slack(struct effects *e, const struct slack_options *op
     return code == OK ? add_reader(e, "slack", ops, self, SENDER_WAIT_MS, err) : code;
 }
 
+static enum err_code add_archive(struct effects *e, const struct archive_options *options, struct err *err)
+{
+    const struct reader_ops *ops = NULL;
+    void *self = NULL;
+    enum err_code code = effects_archive_new(e->node, options, &ops, &self, err);
+    return code == OK ? add_reader(e, ARCHIVE_READER, ops, self, SENDER_WAIT_MS, err) : code;
+}
+
 static enum err_code add_webhook(struct effects *e, const struct webhook_options *options, struct err *err)
 {
     const struct reader_ops *ops = NULL;
@@ -74,6 +83,8 @@ static enum err_code add_readers(struct effects *e, const struct effects_options
     if (options->webhook_count > EFFECTS_MAX_WEBHOOKS)
         return err_set(err, ERR_INPUT, "more than %d webhooks", EFFECTS_MAX_WEBHOOKS);
     enum err_code code = add_ladder(e, err);
+    if (code == OK && options->archive != NULL)
+        code = add_archive(e, options->archive, err);
     if (code == OK && options->slack != NULL)
         code = add_slack(e, options->slack, err);
     for (size_t i = 0; code == OK && i < options->webhook_count; i++)

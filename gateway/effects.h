@@ -1,4 +1,4 @@
-/* effects: what the log causes outside. One thread per reader: the ladder, Slack, each webhook; each with its own store connection.
+/* effects: what the log causes outside. One thread per reader: the ladder, the archive, Slack, each webhook; each with its own store connection.
  *
  * A reader takes a fenced lease on every partition it can get (nodes share them), reads the partition's log from its stored cursor, handles
  * the entries in order and moves the cursor together with its outbox in one step. What is to be sent goes through the outbox, so a
@@ -8,6 +8,7 @@
 #define GATEWAY_EFFECTS_H
 #include "connectors/notify/slack.h"
 #include "connectors/notify/webhook.h"
+#include "gateway/archive_folder.h"
 #include "gateway/node.h"
 
 enum { EFFECTS_MAX_WEBHOOKS = 32, EFFECTS_TRIES = 20, EFFECTS_AGE_MS = 24 * 3600 * 1000, EFFECTS_LEASE_MS = 5000, EFFECTS_ERROR_BYTES = 128,
@@ -17,6 +18,7 @@ enum { EFFECTS_MAX_WEBHOOKS = 32, EFFECTS_TRIES = 20, EFFECTS_AGE_MS = 24 * 3600
 
 struct effects_options {
     const struct slack_options *slack;           /* NULL: no Slack */
+    const struct archive_options *archive;       /* NULL: the log is not archived */
     const struct webhook_options *webhooks; size_t webhook_count; /* ids must differ */
 };
 /* Registers with node->feed (when there is one), so before feed_start(). Options are copied. ERR_INPUT names the option at fault. */

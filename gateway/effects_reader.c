@@ -183,7 +183,13 @@ static bool collect(void *context, const struct log_entry *entry)
         return false;
     struct reader_entry *e = &b->entries[b->count];
     *e = (struct reader_entry){ .partition = entry->partition, .kind = entry->record.kind, .version = entry->record.version, .has_record = !span_empty(entry->record.body) };
+    e->position = entry->position;
     e->record = arena_copy(&b->r->arena, entry->record.id);
+    if (b->r->ops->bodies) {
+        e->body = arena_copy(&b->r->arena, entry->record.body);
+        if (e->body.bytes != entry->record.body.bytes)
+            return false; /* no room: it opens the next batch */
+    }
     if (!copy_event(&b->r->arena, &entry->event, &e->event))
         return false;
     b->positions[b->count++] = entry->position;
@@ -293,12 +299,14 @@ static bool intake(struct reader *r, unsigned partition)
     size_t count = b->count;
     if (done > 0 && p->held) {
         struct err store_err;
-        enum err_code moved = advance(r, partition, &b->positions[done - 1], r->edits, r->edit_count, &store_err);
+        enum err_code moved = r->ops->settle == NULL ? OK : r->ops->settle(r->self, r, partition, &store_err);
+        if (moved == OK)
+            moved = advance(r, partition, &b->positions[done - 1], r->edits, r->edit_count, &store_err);
         if (moved != OK) {
             code = moved;
             err = store_err;
         } else {
-            p->waiting += (unsigned)r->edit_count;
+            p->waiting += r->ops->send != NULL ? (unsigned)r->edit_count : 0; /* else it is not waiting for anything */
         }
     }
     free(b);

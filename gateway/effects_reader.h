@@ -10,7 +10,13 @@
 enum { READER_PARTITIONS = 1025, READER_BATCH = 64, READER_NAME_BYTES = WEBHOOK_ID_BYTES + 16, ITEM_BODY_BYTES = 512 * 1024 };
 
 /* An entry of the log, copied: valid until the batch is done. */
-struct reader_entry { unsigned partition; struct event event; enum record_kind kind; struct span record; int64_t version; bool has_record; };
+struct reader_entry {
+    unsigned partition;
+    struct log_position position;
+    struct event event;
+    enum record_kind kind; struct span record; int64_t version; bool has_record;
+    struct span body;                      /* of the record, for readers with `bodies`; else empty */
+};
 
 /* An item of the outbox, decoded. */
 struct effects_item {
@@ -33,9 +39,12 @@ struct reader_ops {
     enum err_code (*open)(void *self, struct reader *r, struct err *err);
     /* In log order. An error of the store (out of reach, conflict) leaves the cursor before the entry; any other is logged and passed over. */
     enum err_code (*entry)(void *self, struct reader *r, const struct reader_entry *e, struct err *err);
+    /* After some entries of a partition and before the cursor passes them: may queue one more item. Failing leaves the cursor; NULL: nothing to settle. */
+    enum err_code (*settle)(void *self, struct reader *r, unsigned partition, struct err *err);
     enum err_code (*tick)(void *self, struct reader *r, unsigned partition, struct err *err); /* every round for each partition held; may be NULL */
     struct item_result (*send)(void *self, struct reader *r, unsigned partition, struct effects_item *item); /* one due item; may edit it; NULL: no outbox */
     void (*free)(void *self);
+    bool bodies; /* entries carry the record's new state */
 };
 
 struct reader_partition {
@@ -60,7 +69,7 @@ struct reader {
     unsigned failures;                    /* in a row, of the destination as a whole */
     bool opened;
     struct arena arena, item_arena;       /* of a batch, of one item's try */
-    struct outbox_item edits[READER_BATCH * 2];
+    struct outbox_item edits[READER_BATCH * 2 + 1];
     size_t edit_count;
     pthread_t thread;
     bool started;
@@ -100,5 +109,6 @@ bool reader_is_store_trouble(enum err_code code);
 
 /* The readers. Each returns a `self` and its ops. */
 MUST_CHECK enum err_code effects_slack_new(const struct node *node, const struct slack_options *options, const struct reader_ops **ops, void **self, struct err *err);
+MUST_CHECK enum err_code effects_archive_new(const struct node *node, const struct archive_options *options, const struct reader_ops **ops, void **self, struct err *err);
 MUST_CHECK enum err_code effects_webhook_new(const struct node *node, const struct webhook_options *options, const struct reader_ops **ops, void **self, struct err *err);
 #endif

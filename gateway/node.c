@@ -162,6 +162,8 @@ static enum err_code make_effects(struct running *run, struct err *err)
                                                 .secrets = { configured[i].secret, configured[i].old_secret }, .allow_private = configured[i].allow_private };
     struct slack_options slack = { .token = o->slack_token, .base_url = o->slack_api_url, .allow_loopback_http = span_starts(o->slack_api_url, SPAN_LITERAL("http://")) };
     struct effects_options options = { .slack = span_empty(o->slack_token) ? NULL : &slack, .webhooks = webhooks, .webhook_count = o->webhooks.count };
+    struct archive_options archive = { .folder = o->archive_folder, .retention_s = o->archive_retention_s, .pack = o->archive_pack };
+    options.archive = o->archive ? &archive : NULL;
     enum err_code code = effects_new(&run->node, &options, &run->node.effects, err);
     free(webhooks);
     return code;

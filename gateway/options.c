@@ -45,6 +45,12 @@ static const struct option store_rows[] = {
     { .name = "store.log_keep", .kind = OPTION_DURATION, .offset = AT(log_keep_s), .least = 3600, .most = 365 * 86400, .fallback = "7d", .help = "How long events are kept. They are never dropped before effects have read them." },
     { .name = "store.outage_after", .kind = OPTION_DURATION, .offset = AT(outage_after_s), .least = 2, .most = 3600, .fallback = "10s", .help = "A silence of the store or of all gateways longer than this does not count against anybody's clock." },
 };
+static const struct option archive_rows[] = {
+    { .name = "archive.enabled", .kind = OPTION_BOOL, .offset = AT(archive), .fallback = "true", .help = "The log is written to disk as evidence (docs/audit.md). Turning it off for good: see there, or the log is never trimmed again." },
+    { .name = "archive.folder", .kind = OPTION_TEXT, .offset = AT(archive_folder), .example = "/var/lib/postern/archive", .help = "Where to. Default: archive below the state folder. Nodes may share a folder or have their own." },
+    { .name = "archive.retention", .kind = OPTION_DURATION, .offset = AT(archive_retention_s), .least = 7 * 86400, .most = INT64_C(36600) * 86400, .fallback = "395d", .help = "How long segments are kept: whole days go from the old end, behind a signed anchor." },
+    { .name = "archive.pack", .kind = OPTION_BOOL, .offset = AT(archive_pack), .fallback = "true", .help = "Closed segments are packed (gzip)." },
+};
 static const struct option slack_rows[] = {
     { .name = "slack.token", .kind = OPTION_SECRET, .offset = AT(slack_token), .example = "env:SLACK_BOT_TOKEN", .help = "Bot token (xoxb-). Absent: no message is sent, a notice counts only when it was shown." },
     { .name = "slack.signing_secret", .kind = OPTION_SECRET, .offset = AT(slack_signing_secret), .example = "env:SLACK_SIGNING_SECRET", .help = "Proves that requests come from Slack." },
@@ -72,6 +78,7 @@ size_t options_groups(struct postern_options *o, struct option_group groups[OPTI
     groups[3] = (struct option_group){ "Slack", slack_rows, sizeof slack_rows / sizeof slack_rows[0], o };
     groups[4] = (struct option_group){ "Webhooks", webhook_rows, sizeof webhook_rows / sizeof webhook_rows[0], o };
     groups[5] = (struct option_group){ "Callers", caller_rows, caller_row_count, &o->callers };
+    groups[6] = (struct option_group){ "Archive", archive_rows, sizeof archive_rows / sizeof archive_rows[0], o };
     return OPTION_GROUPS;
 }
 
@@ -81,6 +88,12 @@ static void default_state(struct postern_options *o)
         return;
     bool system = access("/var/lib/postern", W_OK) == 0 || (geteuid() == 0 && access("/var/lib", W_OK) == 0);
     o->state = system ? SPAN_LITERAL("/var/lib/postern") : SPAN_LITERAL("./postern-state");
+}
+
+static void default_archive(struct postern_options *o)
+{
+    if (span_empty(o->archive_folder))
+        o->archive_folder = arena_format(&o->arena, "%.*s/archive", SPAN_ARGS(o->state));
 }
 
 static struct span port_of(struct span address)
@@ -170,6 +183,7 @@ bool options_read_text(struct postern_options *o, struct span text, struct span 
         return false;
     bool good = option_load(tree, groups, count, read_secrets, &o->arena, mistakes);
     default_state(o);
+    default_archive(o);
     default_public_url(o);
     default_device_url(o);
     good = check_client_ca(o, file, mistakes) && good;

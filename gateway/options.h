@@ -19,11 +19,14 @@ struct postern_options {
     struct span redis_url, redis_user, redis_password, durability, redis_server;
     struct span slack_token, slack_signing_secret, slack_api_url;
     struct option_items webhooks;                             /* struct webhook_config */
+    bool archive; bool archive_pack;
+    struct span archive_folder;                               /* default: below the state folder */
+    int64_t archive_retention_s;
     int64_t workers, slow_threads, connections, log_keep_s, outage_after_s, policy_block_most;
     struct span log_level;
 };
 /* The rows as groups over `o`, for loading and describing; `groups` has room for OPTION_GROUPS. */
-enum { OPTION_GROUPS = 6 };
+enum { OPTION_GROUPS = 7 };
 size_t options_groups(struct postern_options *o, struct option_group groups[OPTION_GROUPS]);
 /* Reads `path` (NULL: defaults). False when something is wrong; mistakes say everything. options_done() frees either way. */
 bool options_read(struct postern_options *o, const char *path, bool read_secrets, struct mistakes *mistakes);
