@@ -1,446 +1,8 @@
-#include "gateway/archive_verify.h"
+#include "gateway/archive_verify_parts.h"
 
-#include "connectors/archive_file.h"
-#include "posture/base/file.h"
-
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { JWS_BYTES = 16 * 1024, PROGRESS_BYTES = 1024 * 1024, LOOK_AHEAD_LINES = 1000 * 1000, HEADER_BYTES = 64 * 1024 };
-
-/* One segment's first line, read beforehand: where the segment says that it begins, and so where the one before it ends. */
-struct header { bool read; uint64_t seq, number; char prev[ARCHIVE_HASH_BYTES + 1], day[ARCHIVE_DAY_BYTES + 1]; int64_t chains; };
-
-struct run {
-    const struct archive_check *check;
-    uint64_t done_bytes, all_bytes, told_bytes;
-    int64_t chains;                        /* that there must be, as open lines say */
-    char last_day[ARCHIVE_DAY_BYTES + 1];  /* on which any chain has a segment */
-};
-struct walk {
-    struct run *run;
-    const char *chain;
-    struct archive_checked *out;
-    struct archive_chain at;
-    struct archive_segments *segments;
-    struct header *headers;
-    /* of the segment being read */
-    const char *path;
-    char path_before[ARCHIVE_PATH_BYTES];  /* of the segment before */
-    uint64_t line, seq_last; char id_last[ARCHIVE_ID_BYTES + 1]; uint64_t line_last;
-    bool stopped;
-};
-
-static void broken(struct walk *w, enum archive_fault fault, uint64_t line, uint64_t seq, struct span id, const char *format, ...) __attribute__((format(printf, 6, 7)));
-static void broken(struct walk *w, enum archive_fault fault, uint64_t line, uint64_t seq, struct span id, const char *format, ...)
-{
-    struct archive_broken *b = &w->out->broken;
-    va_list args;
-    if (b->fault != ARCHIVE_FINE)
-        return;
-    b->fault = fault;
-    snprintf(b->chain, sizeof b->chain, "%s", w->chain);
-    snprintf(b->path, sizeof b->path, "%s", w->path != NULL ? w->path : "");
-    b->line = line;
-    b->seq = seq;
-    snprintf(b->id, sizeof b->id, "%.*s", SPAN_ARGS(id));
-    va_start(args, format);
-    vsnprintf(b->why, sizeof b->why, format, args);
-    va_end(args);
-}
-static bool is_fine(const struct walk *w) { return w->out->broken.fault == ARCHIVE_FINE; }
-
-/* ---- signatures ---- */
-
-static bool is_same(const struct archive_chain *a, const struct archive_chain *b) { return a->seq == b->seq && strcmp(a->hash, b->hash) == 0; }
-
-/* The statement in a compact JWS that one of the keys signed. Spans borrow from *token. */
-static enum err_code read_statement(const struct archive_check *check, struct span jws, struct jose_token **token, struct archive_statement *out, struct err *err)
-{
-    enum err_code code = jose_token_read(jws, token, err);
-    if (code == OK)
-        code = jose_token_verify(*token, check->keys, JOSE_ES256, err);
-    if (code != OK)
-        return code;
-    const struct jose_rules rules = { .type = SPAN_LITERAL(ARCHIVE_STATEMENT_TYPE), .expired_is_fine = true, .now_s = INT64_MAX / 4 };
-    struct from_json_value claims = jose_token_claims(*token);
-    code = jose_token_check(*token, &rules, err);
-    return code == OK ? archive_statement_read(&claims, out, err) : code;
-}
-
-/* Whether a signature says that this chain stood there. Says what is wrong in `why`. */
-static bool is_signed(const struct walk *w, struct span jws, const struct archive_chain *at, uint64_t segment, char why[ARCHIVE_WHY_BYTES])
-{
-    CLEANUP(jose_token_freep) struct jose_token *token = NULL;
-    struct archive_statement s;
-    struct err err;
-    enum err_code code = read_statement(w->run->check, jws, &token, &s, &err);
-    if (code == ERR_NOT_FOUND)
-        snprintf(why, ARCHIVE_WHY_BYTES, "it was signed with a key that is not among those given (%.*s)", SPAN_ARGS(token != NULL ? span_slice(jose_token_kid(token), 0, 64) : SPAN_NONE));
-    else if (code != OK)
-        snprintf(why, ARCHIVE_WHY_BYTES, "the signature is wrong: %.150s", err.text);
-    else if (!span_equal_text(s.chain, w->chain) || s.segment != segment || !is_same(&s.at, at))
-        snprintf(why, ARCHIVE_WHY_BYTES, "the signature is of another text: something before it was changed, or it comes from elsewhere");
-    else
-        return true;
-    return false;
-}
-
-static struct span member_text(const struct from_json_value *root, const char *key)
-{
-    struct from_json_value v = from_json_member(root, key);
-    struct span text = SPAN_NONE;
-    struct err err;
-    return from_json_text(&v, JWS_BYTES, &text, &err) == OK ? text : SPAN_NONE;
-}
-
-static int64_t member_int(const struct from_json_value *root, const char *key)
-{
-    struct from_json_value v = from_json_member(root, key);
-    int64_t number = 0;
-    struct err err;
-    return from_json_int(&v, 0, INT64_MAX, &number, &err) == OK ? number : -1;
-}
-
-/* ---- headers ---- */
-
-static bool parse(struct span text, struct from_json **doc)
-{
-    struct err err;
-    return from_json_parse(text, (struct from_json_limits){ HEADER_BYTES, 8 }, "line", doc, &err) == OK;
-}
-
-static void read_header(const struct archive_segment *segment, const char *chain, struct header *h)
-{
-    CLEANUP(archive_lines_closep) struct archive_lines *lines = NULL;
-    CLEANUP(from_json_freep) struct from_json *doc = NULL;
-    struct archive_line line;
-    struct span text;
-    struct err err;
-    bool whole = false;
-    char path[ARCHIVE_PATH_BYTES];
-    if (!archive_segment_path(segment, chain, path) || archive_lines_open(path, &lines, &err) != OK || archive_lines_next(lines, &text, &whole, &err) != OK ||
-        archive_line_read(text, &line, &err) != OK || line.kind != ARCHIVE_OPEN || !parse(text, &doc))
-        return;
-    struct from_json_value root = from_json_root(doc);
-    *h = (struct header){ .read = true, .seq = line.seq, .number = (uint64_t)member_int(&root, "segment"), .chains = member_int(&root, "chains") };
-    memcpy(h->prev, line.prev.at, ARCHIVE_HASH_BYTES);
-    snprintf(h->day, sizeof h->day, "%.*s", SPAN_ARGS(span_slice(member_text(&root, "day"), 0, ARCHIVE_DAY_BYTES)));
-}
-
-/* ---- one segment ---- */
-
-static void progress(struct walk *w, uint64_t in_file)
-{
-    struct run *r = w->run;
-    if (r->check->progress == NULL || r->done_bytes + in_file < r->told_bytes + PROGRESS_BYTES)
-        return;
-    r->told_bytes = r->done_bytes + in_file;
-    r->check->progress(r->check->context, r->told_bytes, r->all_bytes);
-}
-
-/* The line that should stand here may stand further down. */
-static bool comes_later(const char *path, uint64_t after_line, uint64_t seq)
-{
-    CLEANUP(archive_lines_closep) struct archive_lines *lines = NULL;
-    struct archive_line line;
-    struct span text;
-    struct err err;
-    bool whole = false;
-    if (archive_lines_open(path, &lines, &err) != OK)
-        return false;
-    while (archive_lines_number(lines) < after_line + LOOK_AHEAD_LINES && archive_lines_next(lines, &text, &whole, &err) == OK)
-        if (archive_lines_number(lines) > after_line && archive_line_read(text, &line, &err) == OK && line.seq == seq)
-            return true;
-    return false;
-}
-
-static void say_fault(struct walk *w, enum archive_fault fault, const struct archive_line *line)
-{
-    unsigned long long wanted = w->at.seq + 1, got = line->seq;
-    switch (fault) {
-    case ARCHIVE_CHANGED: broken(w, fault, w->line, line->seq, line->id, "the line's text is not the one its hash was made of"); break;
-    case ARCHIVE_REPLACED:
-        if (w->line == 1)
-            w->path = w->path_before;
-        broken(w, fault, w->line_last, w->seq_last, span_of(w->id_last), "the line after it was written after another one: this one was changed and its hash made anew");
-        break;
-    case ARCHIVE_REPEATED: broken(w, fault, w->line, line->seq, line->id, "number %llu stands here again, where %llu should be", got, wanted); break;
-    default:
-        if (comes_later(w->path, w->line, w->at.seq + 1))
-            broken(w, ARCHIVE_SWAPPED, w->line, line->seq, line->id, "number %llu stands here, and %llu further down", got, wanted);
-        else
-            broken(w, ARCHIVE_MISSING, w->line, w->at.seq + 1, SPAN_NONE, "from number %llu on %llu are not there: this line is %llu", wanted, got - wanted, got);
-    }
-}
-
-static void note_last(struct walk *w, const struct archive_line *line)
-{
-    w->line_last = w->line;
-    w->seq_last = line->seq;
-    snprintf(w->id_last, sizeof w->id_last, "%.*s", SPAN_ARGS(line->id));
-    w->out->lines++;
-    w->out->records += line->kind == ARCHIVE_RECORD;
-    w->out->unsigned_records += line->kind == ARCHIVE_RECORD;
-}
-
-static void check_signature(struct walk *w, struct span text, const struct archive_chain *before, uint64_t segment, const char *what)
-{
-    CLEANUP(from_json_freep) struct from_json *doc = NULL;
-    char why[ARCHIVE_WHY_BYTES];
-    if (!parse(text, &doc)) {
-        broken(w, ARCHIVE_UNREADABLE, w->line, w->at.seq, SPAN_NONE, "the line cannot be read");
-        return;
-    }
-    struct from_json_value root = from_json_root(doc);
-    struct span jws = member_text(&root, "signature");
-    if (span_empty(jws))
-        broken(w, ARCHIVE_UNSIGNED, w->line, w->at.seq, SPAN_NONE, "%s", what);
-    else if (!is_signed(w, jws, before, segment, why))
-        broken(w, ARCHIVE_FORGED, w->line, w->at.seq, SPAN_NONE, "%s", why);
-    else
-        w->out->signatures++, w->out->unsigned_records = 0;
-}
-
-/* A day's segment is closed and signed when the day is over: one that goes on for days was written by somebody who cannot sign. */
-static bool is_of_a_later_day(struct span text, const char *day)
-{
-    enum { SLACK_S = 86400 /* clocks that differ */, LOOK_BYTES = 512, TIME_BYTES = 20 };
-    struct span key = SPAN_LITERAL(",\"at\":\""), head = span_slice(text, 0, LOOK_BYTES);
-    size_t at = span_search(head, key);
-    char own[ARCHIVE_DAY_BYTES + 1];
-    int64_t at_s = 0;
-    if (!clock_from_rfc3339(span_slice(head, at + key.bytes, TIME_BYTES), &at_s))
-        return false;
-    archive_day(at_s - SLACK_S, own);
-    return strcmp(own, day) > 0;
-}
-
-/* One line that has its place. */
-static void take_line(struct walk *w, size_t i, const struct archive_line *line, struct span text, bool before_closed)
-{
-    const struct archive_chain before = w->at;
-    enum archive_fault fault = archive_follow(&w->at, line);
-    if (fault != ARCHIVE_FINE) {
-        say_fault(w, fault, line);
-        return;
-    }
-    note_last(w, line);
-    uint64_t segment = w->segments->all[i].name.number;
-    if (line->kind == ARCHIVE_RECORD && is_of_a_later_day(text, w->segments->all[i].name.day))
-        broken(w, ARCHIVE_UNSIGNED, w->line, line->seq, line->id, "this record is of a later day than its segment: the day was never closed and signed");
-    else if ((line->kind == ARCHIVE_OPEN) != (w->line == 1))
-        broken(w, ARCHIVE_CHANGED, w->line, line->seq, SPAN_NONE, "a segment begins with its open line, and has one");
-    else if (line->kind == ARCHIVE_OPEN && !before_closed)
-        check_signature(w, text, &before, segment - 1, "the segment before was not closed, and nothing signed says where it ended");
-    else if (line->kind == ARCHIVE_CLOSE)
-        check_signature(w, text, &before, segment, "the close line has no signature");
-    if (is_fine(w) && w->run->check->line != NULL && !w->run->check->line(w->run->check->context, w->chain, line, text))
-        w->stopped = true;
-}
-
-/* Reads one segment up to `cut` (the number of the last line that counts, 0: all). *closed: it ended with its close line. */
-static void read_segment(struct walk *w, size_t i, uint64_t cut, bool before_closed, bool *closed)
-{
-    CLEANUP(archive_lines_closep) struct archive_lines *lines = NULL;
-    struct archive_line line;
-    struct span text;
-    struct err err = { 0 };
-    bool whole = true;
-    *closed = false;
-    enum err_code code = archive_lines_open(w->path, &lines, &err);
-    while (code == OK && is_fine(w) && !w->stopped) {
-        code = archive_lines_next(lines, &text, &whole, &err);
-        w->line = lines != NULL ? archive_lines_number(lines) : 0;
-        if (code != OK)
-            break;
-        progress(w, archive_lines_read_bytes(lines));
-        if (cut != 0 && w->at.seq >= cut) {
-            w->out->left_over++;
-        } else if (!whole) {
-            broken(w, ARCHIVE_TRUNCATED, w->line, w->at.seq + 1, SPAN_NONE, "the text ends in the middle of the line");
-        } else if (archive_line_read(text, &line, &err) != OK) {
-            broken(w, ARCHIVE_UNREADABLE, w->line, w->at.seq + 1, SPAN_NONE, "this is no line of an archive");
-        } else if (*closed) {
-            broken(w, ARCHIVE_CHANGED, w->line, line.seq, line.id, "there are lines behind the close line");
-        } else {
-            take_line(w, i, &line, text, before_closed);
-            *closed = line.kind == ARCHIVE_CLOSE;
-        }
-    }
-    if (code != OK && code != ERR_NOT_FOUND)
-        broken(w, ARCHIVE_TRUNCATED, w->line + 1, w->at.seq + 1, SPAN_NONE, "%.200s", err.text);
-}
-
-/* ---- the order of segments ---- */
-
-/* Of several files with one number (two nodes began it, one died before it was confirmed) the one that the next segment goes on from. */
-static bool holds(const struct archive_segment *segment, const char *chain, uint64_t seq, const char *hash)
-{
-    CLEANUP(archive_lines_closep) struct archive_lines *lines = NULL;
-    struct archive_line line;
-    struct span text;
-    struct err err;
-    bool whole = false;
-    char path[ARCHIVE_PATH_BYTES];
-    if (!archive_segment_path(segment, chain, path) || archive_lines_open(path, &lines, &err) != OK)
-        return false;
-    while (archive_lines_next(lines, &text, &whole, &err) == OK)
-        if (archive_line_read(text, &line, &err) == OK && line.seq == seq)
-            return span_equal_text(line.hash, hash);
-    return false;
-}
-
-/* Drops the others of each number, from the end on; they are counted as left over. */
-static void choose(struct walk *w)
-{
-    struct archive_segments *s = w->segments;
-    const struct header *next = NULL;
-    struct header kept_next;
-    for (size_t end = s->count; end > 0;) {
-        size_t from = end - 1, best;
-        while (from > 0 && s->all[from - 1].name.number == s->all[end - 1].name.number)
-            from--;
-        best = from;
-        for (size_t i = from; end - from > 1 && i < end; i++) {
-            bool goes_on = next != NULL && next->read && holds(&s->all[i], w->chain, next->seq - 1, next->prev);
-            if (goes_on || (next == NULL && s->all[i].bytes > s->all[best].bytes))
-                best = i;
-        }
-        for (size_t i = from; i < end; i++)
-            if (i != best)
-                w->out->left_over++, s->all[i].name.number = 0;
-        kept_next = w->headers[best];
-        next = &kept_next;
-        end = from;
-    }
-    size_t kept = 0;
-    for (size_t i = 0; i < s->count; i++)
-        if (s->all[i].name.number != 0) {
-            w->headers[kept] = w->headers[i];
-            s->all[kept++] = s->all[i];
-        }
-    s->count = kept;
-}
-
-/* The newest anchor of the folders that says where this chain's first segment goes on from. */
-static bool find_anchor(struct walk *w, const struct header *first, uint64_t number)
-{
-    const struct archive_chain before = { .seq = first->seq - 1 };
-    struct archive_chain at = before;
-    char path[ARCHIVE_PATH_BYTES], why[ARCHIVE_WHY_BYTES] = "";
-    bool any = false;
-    memcpy(at.hash, first->prev, sizeof at.hash);
-    for (size_t i = 0; i < w->run->check->folder_count; i++) {
-        CLEANUP(buf_done) struct buf jws;
-        struct err err;
-        buf_init(&jws, JWS_BYTES);
-        if (!archive_folder_path(w->run->check->folders[i], w->chain, ARCHIVE_ANCHOR_FILE, path) || file_read(path, JWS_BYTES, &jws, &err) != OK)
-            continue;
-        any = true;
-        if (is_signed(w, span_trim(buf_span(&jws)), &at, number - 1, why)) {
-            w->at = at;
-            w->out->anchored = true;
-            w->out->signatures++;
-            return true;
-        }
-    }
-    if (any)
-        broken(w, ARCHIVE_FORGED, 0, at.seq, SPAN_NONE, "the anchor does not fit segment %llu: %.180s", (unsigned long long)number, why);
-    else
-        broken(w, ARCHIVE_NO_SEGMENT, 0, 1, SPAN_NONE, "the chain begins with segment %llu, and no anchor says that the ones before were let go", (unsigned long long)number);
-    return false;
-}
-
-static bool begin(struct walk *w)
-{
-    uint64_t number = w->segments->all[0].name.number;
-    if (!w->headers[0].read || number == 1)
-        return true; /* a first line that is wrong is found when it is read */
-    return find_anchor(w, &w->headers[0], number);
-}
-
-static bool follows(struct walk *w, size_t i)
-{
-    uint64_t number = w->segments->all[i].name.number, before = i > 0 ? w->segments->all[i - 1].name.number : number - 1;
-    const struct header *h = &w->headers[i];
-    if (number != before + 1)
-        broken(w, ARCHIVE_NO_SEGMENT, 0, w->at.seq + 1, SPAN_NONE, "segment %llu is not there: after %llu comes %llu", (unsigned long long)before + 1, (unsigned long long)before, (unsigned long long)number);
-    else if (h->read && (h->number != number || strcmp(h->day, w->segments->all[i].name.day) != 0))
-        broken(w, ARCHIVE_SWAPPED, 1, h->seq, SPAN_NONE, "the file is named as segment %llu of %s and holds segment %llu of %s", (unsigned long long)number, w->segments->all[i].name.day,
-               (unsigned long long)h->number, h->day);
-    return is_fine(w);
-}
-
-/* ---- one chain ---- */
-
-static void walk_segments(struct walk *w)
-{
-    char path[ARCHIVE_PATH_BYTES];
-    bool closed = true;
-    for (size_t i = 0; i < w->segments->count && is_fine(w) && !w->stopped; i++) {
-        const struct header *next = i + 1 < w->segments->count && w->headers[i + 1].read && w->segments->all[i + 1].name.number == w->segments->all[i].name.number + 1 ? &w->headers[i + 1] : NULL;
-        bool before_closed = closed;
-        if (!archive_segment_path(&w->segments->all[i], w->chain, path))
-            continue;
-        w->path = path;
-        if (!follows(w, i))
-            return;
-        read_segment(w, i, next != NULL && next->seq > 1 ? next->seq - 1 : 0, before_closed, &closed);
-        if (is_fine(w) && !w->stopped && next != NULL && w->at.seq < next->seq - 1)
-            broken(w, ARCHIVE_TRUNCATED, w->line + 1, w->at.seq + 1, SPAN_NONE, "the file ends before %llu, where the next segment begins", (unsigned long long)next->seq);
-        if (next != NULL && next->chains > w->run->chains)
-            w->run->chains = next->chains;
-        snprintf(w->path_before, sizeof w->path_before, "%s", path);
-        w->run->done_bytes += w->segments->all[i].bytes;
-        w->out->segments++;
-    }
-}
-
-/* All chains turn the day together; one that stays behind has lost its newest segments. A day is granted: a copy takes a while. */
-static void check_reach(struct walk *w)
-{
-    char day_before[ARCHIVE_DAY_BYTES + 1], time[CLOCK_TEXT_BYTES];
-    int64_t newest_s = 0;
-    snprintf(time, sizeof time, "%sT00:00:00Z", w->run->last_day);
-    if (!clock_from_rfc3339(span_of(time), &newest_s))
-        return;
-    archive_day(newest_s - 86400, day_before);
-    if (strcmp(w->out->last_day, day_before) < 0)
-        broken(w, ARCHIVE_NO_SEGMENT, 0, w->at.seq + 1, SPAN_NONE, "the chain ends on %s, others reach %s: its newest segments are not there", w->out->last_day, w->run->last_day);
-}
-
-static void check_chain(struct run *r, const char *chain, struct archive_checked *out)
-{
-    struct archive_segments segments = { .all = NULL };
-    struct walk w = { .run = r, .chain = chain, .out = out, .at = archive_chain_start(), .segments = &segments };
-    struct err err;
-    snprintf(out->chain, sizeof out->chain, "%s", chain);
-    for (size_t i = 0; i < r->check->folder_count; i++)
-        if (archive_folder_list(r->check->folders[i], chain, &segments, &err) != OK)
-            broken(&w, ARCHIVE_UNREADABLE, 0, 0, SPAN_NONE, "%.200s", err.text);
-    w.headers = calloc(segments.count + 1, sizeof *w.headers);
-    for (size_t i = 0; w.headers != NULL && i < segments.count; i++)
-        read_header(&segments.all[i], chain, &w.headers[i]);
-    if (w.headers == NULL || segments.count == 0)
-        broken(&w, ARCHIVE_NO_SEGMENT, 0, 1, SPAN_NONE, "chain %s has no segments", chain);
-    else if (is_fine(&w)) {
-        choose(&w);
-        snprintf(out->first_day, sizeof out->first_day, "%s", segments.all[0].name.day);
-        snprintf(out->last_day, sizeof out->last_day, "%s", segments.all[segments.count - 1].name.day);
-        if (w.headers[0].chains > r->chains)
-            r->chains = w.headers[0].chains;
-        if (begin(&w))
-            walk_segments(&w);
-        if (is_fine(&w) && !w.stopped)
-            check_reach(&w);
-    }
-    out->at = w.at;
-    free(w.headers);
-    archive_segments_done(&segments);
-}
 
 /* ---- heads ---- */
 
@@ -458,7 +20,7 @@ static enum err_code read_heads(const struct archive_check *check, struct head *
             continue;
         if (*count == ARCHIVE_CHAINS_MOST)
             return err_set(err, ERR_INPUT, "more than %d heads", ARCHIVE_CHAINS_MOST);
-        if (read_statement(check, line, &token, &s, err) != OK)
+        if (archive_statement_verify(check, line, &token, &s, err) != OK)
             return err_set(err, ERR_INPUT, "a head is not signed with one of the keys: %.200s", err->text);
         heads[*count].at = s.at;
         snprintf(heads[(*count)++].chain, ARCHIVE_NAME_BYTES, "%.*s", SPAN_ARGS(s.chain));
@@ -475,24 +37,25 @@ static const struct head *head_of(const struct head *heads, size_t count, const 
 }
 
 /* The head's own line: found by a second walk, which is cheap beside the first and rarely asked for. */
-static void check_head(const struct run *r, const struct head *head, struct archive_checked *out)
+static void check_head(const struct archive_run *r, const struct head *head, struct archive_checked *out)
 {
     struct archive_segments segments = { .all = NULL };
-    struct walk w = { .chain = out->chain, .out = out };
+    struct archive_broken *b = &out->broken;
     struct err err;
     bool same = false;
+    snprintf(b->chain, sizeof b->chain, "%s", out->chain);
     if (head->at.seq > out->at.seq) {
-        broken(&w, ARCHIVE_TRUNCATED, 0, out->at.seq + 1, SPAN_NONE, "the chain ends at %llu, and the head says that it reached %llu", (unsigned long long)out->at.seq, (unsigned long long)head->at.seq);
+        archive_broken_say(b, ARCHIVE_TRUNCATED, 0, out->at.seq + 1, SPAN_NONE, "the chain ends at %llu, and the head says that it reached %llu", (unsigned long long)out->at.seq, (unsigned long long)head->at.seq);
         return;
     }
     for (size_t i = 0; i < r->check->folder_count; i++)
         if (archive_folder_list(r->check->folders[i], out->chain, &segments, &err) != OK)
             break;
     for (size_t i = segments.count; i > 0 && !same; i--)
-        same = holds(&segments.all[i - 1], out->chain, head->at.seq, head->at.hash);
+        same = archive_segment_holds(&segments.all[i - 1], out->chain, head->at.seq, head->at.hash);
     archive_segments_done(&segments);
     if (!same)
-        broken(&w, ARCHIVE_REPLACED, 0, head->at.seq, SPAN_NONE, "number %llu is not the one that the head names", (unsigned long long)head->at.seq);
+        archive_broken_say(b, ARCHIVE_REPLACED, 0, head->at.seq, SPAN_NONE, "number %llu is not the one that the head names", (unsigned long long)head->at.seq);
 }
 
 /* ---- all chains ---- */
@@ -523,7 +86,7 @@ static enum err_code find_chains(const struct archive_check *check, struct names
 }
 
 /* How much there is to read, and the newest day of all. */
-static void survey(struct run *r, const struct names *names)
+static void survey(struct archive_run *r, const struct names *names)
 {
     for (size_t n = 0; n < names->count; n++) {
         struct archive_segments s = { .all = NULL };
@@ -540,24 +103,23 @@ static void survey(struct run *r, const struct names *names)
 }
 
 /* Every chain has a segment from its first day on: one that is not there was taken away, or lies on another node's disk. */
-static void look_for_missing(struct run *r, const struct names *names, bool *whole)
+static void look_for_missing(struct archive_run *r, const struct names *names, bool *whole)
 {
     for (int64_t i = 0; i < r->chains && r->chains <= ARCHIVE_CHAINS_MOST && r->check->only_chain == NULL; i++) {
         struct archive_checked out = { .lines = 0 };
-        struct walk w = { .run = r, .out = &out };
         char name[ARCHIVE_NAME_BYTES];
         archive_chain_name((unsigned)i, (unsigned)r->chains - 1, name);
         if (has_name(names, name))
             continue;
-        w.chain = name;
         snprintf(out.chain, sizeof out.chain, "%s", name);
-        broken(&w, ARCHIVE_NO_SEGMENT, 0, 1, SPAN_NONE, "chain %s is not there: there must be %lld of them", name, (long long)r->chains);
+        snprintf(out.broken.chain, sizeof out.broken.chain, "%s", name);
+        archive_broken_say(&out.broken, ARCHIVE_NO_SEGMENT, 0, 1, SPAN_NONE, "chain %s is not there: there must be %lld of them", name, (long long)r->chains);
         *whole = false;
         r->check->chain(r->check->context, &out);
     }
 }
 
-static enum err_code verify_all(struct run *r, const struct names *names, struct head *heads, bool *whole, struct err *err)
+static enum err_code verify_all(struct archive_run *r, const struct names *names, struct head *heads, bool *whole, struct err *err)
 {
     size_t head_count = 0;
     enum err_code code = read_heads(r->check, heads, &head_count, err);
@@ -568,7 +130,7 @@ static enum err_code verify_all(struct run *r, const struct names *names, struct
     for (size_t i = 0; i < names->count; i++) {
         struct archive_checked out = { .lines = 0 };
         const struct head *head = head_of(heads, head_count, names->all[i]);
-        check_chain(r, names->all[i], &out);
+        archive_chain_check(r, names->all[i], &out);
         if (head != NULL && out.broken.fault == ARCHIVE_FINE)
             check_head(r, head, &out);
         *whole = *whole && out.broken.fault == ARCHIVE_FINE;
@@ -580,7 +142,7 @@ static enum err_code verify_all(struct run *r, const struct names *names, struct
 
 enum err_code archive_verify(const struct archive_check *check, bool *whole, struct err *err)
 {
-    struct run run = { .check = check };
+    struct archive_run run = { .check = check };
     struct names names = { .all = calloc(ARCHIVE_CHAINS_MOST, sizeof *names.all) };
     struct head *heads = calloc(ARCHIVE_CHAINS_MOST, sizeof *heads);
     enum err_code code = names.all != NULL && heads != NULL ? find_chains(check, &names, err) : err_set(err, ERR_MEMORY, "the check of an archive");
