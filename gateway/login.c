@@ -348,7 +348,12 @@ bool login_page_open(struct http_request *r, struct http_response *res, struct b
 }
 
 static void login_recheck(struct http_request *r, struct http_response *res) { blocked_recheck_with(r, res, login_page_open); }
-static void login_wrong(struct http_request *r, struct http_response *res) { blocked_wrong_with(r, res, login_page_open); }
+static void login_wrong(struct http_request *r, struct http_response *res) { blocked_valve_with(r, res, FORM_WRONG, login_page_open); }
+static void login_snooze(struct http_request *r, struct http_response *res) { blocked_valve_with(r, res, FORM_SNOOZE, login_page_open); }
+static void login_continue(struct http_request *r, struct http_response *res) { blocked_valve_with(r, res, FORM_ONCE, login_page_open); }
+static void login_exempt(struct http_request *r, struct http_response *res) { blocked_valve_with(r, res, FORM_EXEMPT, login_page_open); }
+static void login_ask(struct http_request *r, struct http_response *res) { blocked_valve_with(r, res, FORM_ASK, login_page_open); }
+static void login_not_mine(struct http_request *r, struct http_response *res) { blocked_valve_with(r, res, FORM_NOT_MINE, login_page_open); }
 
 enum { HERE = LISTENER_PUBLIC | LISTENER_DEVICE };
 static const struct route rows[] = {
@@ -356,6 +361,11 @@ static const struct route rows[] = {
     { HTTP_POST, "/login/{token}/device", LISTENER_PUBLIC, 0, WEBAUTHN_FORM_BYTES, PROBLEM_PAGE, 0, NULL, login_device, "login.device" },
     { HTTP_POST, "/login/{token}/recheck", HERE, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, login_recheck, "login.recheck" },
     { HTTP_POST, "/login/{token}/wrong", HERE, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, login_wrong, "login.wrong" },
+    { HTTP_POST, "/login/{token}/snooze", HERE, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, login_snooze, "login.snooze" },
+    { HTTP_POST, "/login/{token}/once", HERE, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, login_continue, "login.once" },
+    { HTTP_POST, "/login/{token}/exempt", HERE, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, login_exempt, "login.exempt" },
+    { HTTP_POST, "/login/{token}/ask", HERE, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, login_ask, "login.ask" },
+    { HTTP_POST, "/login/{token}/not-mine", HERE, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, login_not_mine, "login.not_mine" },
     { HTTP_POST, "/login/{token}/stop", HERE, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, login_stop, "login.stop" },
 };
 const struct route_table login_routes = { rows, sizeof rows / sizeof rows[0] };

@@ -27,6 +27,8 @@ MUST_CHECK enum err_code valve_snooze(const struct node *node, struct store *sto
 MUST_CHECK enum err_code valve_continue_once(const struct node *node, struct store *store, const struct valve_use *use, struct valve_result *out, struct err *err);
 /* "This looks wrong" about check on device; `text` may be empty. Freezes its clock for 2 working days, with the evidence kept. Event person.disputed. */
 MUST_CHECK enum err_code valve_dispute(const struct node *node, struct store *store, const struct valve_use *use, struct valve_result *out, struct err *err);
+/* The newest dispute about it that still counts (frozen, or begun within a week: another says VALVE_AGAIN); NULL. */
+const struct dispute *valve_dispute_of(const struct person *p, struct span device, struct span check, int64_t now_s);
 /* "Ask a person": device and check may be empty. Event person.asked. */
 MUST_CHECK enum err_code valve_ask_person(const struct node *node, struct store *store, const struct valve_use *use, struct valve_result *out, struct err *err);
 /* "Not my device": it leaves the person's list. Event device.not_mine beside device.owner. */

@@ -1,9 +1,8 @@
 #include "gateway/pages/blocked.h"
 
-#include "gateway/pages/dispute.h"
 #include "gateway/pages/item.h"
 #include "gateway/pages/shown.h"
-#include "gateway/pages/words.h"
+#include "gateway/pages/valve_forms.h"
 
 #include "posture/evaluate.h"
 
@@ -207,48 +206,16 @@ static void write_actions(const struct blocked *b)
          ask ? SPAN_LITERAL("second") : SPAN_LITERAL("first"));
 }
 
-static void write_choice(const struct blocked *b)
+static void write_help(const struct blocked *b)
 {
     const struct page *p = &b->page;
-    if (b->item_count == 1) {
-        HTML(p->out, "<input type=\"hidden\" name=\"check\" value=\"{}\">\n", b->items[0]->check->id);
-        return;
-    }
-    html_raw(p->out, "<label for=\"wrong-check\">Which one?</label>\n<select id=\"wrong-check\" name=\"check\">\n");
-    for (size_t i = 0; i < b->item_count; i++)
-        HTML(p->out, "<option value=\"{}\">{}</option>\n", b->items[i]->check->id, b->items[i]->check->title);
-    html_raw(p->out, "</select>\n");
-}
-
-static void write_disputed(const struct page *p, const struct dispute *told)
-{
-    html_raw(p->out, "<p>You told us about this ");
-    page_time(p, told->time.from_s);
-    html_raw(p->out, ". A person looks at it.");
-    if (told->time.to_s > p->now_s) {
-        html_raw(p->out, " Until then the clock stands still, at the latest until ");
-        page_time(p, told->time.to_s);
-        html_raw(p->out, ".");
-    }
-    html_raw(p->out, "</p>\n");
-}
-
-static void write_wrong(const struct blocked *b)
-{
-    const struct page *p = &b->page;
-    const struct dispute *told = b->item_count == 1 ? dispute_of(p->person, b->device->id, b->items[0]->check->id, p->now_s) : NULL;
+    struct valve_about about = { b->device, b->items, b->item_count };
     html_raw(p->out, "<section>\n<h2>Is this wrong, or are you stuck?</h2>\n");
-    if (told != NULL) {
-        write_disputed(p, told);
-    } else {
-        HTML(p->out, "<details>\n<summary>This looks wrong</summary>\n<form method=\"post\" action=\"{}/wrong\">\n", p->r->params[0]);
-        write_choice(b);
-        html_raw(p->out, "<label for=\"wrong-text\">What is wrong? You may leave this empty.</label>\n<textarea id=\"wrong-text\" name=\"text\" rows=\"3\" maxlength=\"500\"></textarea>\n"
-                         "<p>The clock stands still for 2 working days. A person looks at it and answers you.</p>\n<button class=\"second\">Tell a person</button>\n</form>\n</details>\n");
-    }
-    html_raw(p->out, "<p>Talk to a person: ");
-    page_contact(p);
-    html_raw(p->out, "</p>\n</section>\n");
+    valve_write_wrong(p, &about);
+    valve_write_exempt(p, &about);
+    valve_write_ask(p, b->device);
+    valve_write_not_mine(p, b->device);
+    html_raw(p->out, "</section>\n");
 }
 
 static void write_small_print(const struct blocked *b, struct span me)
@@ -281,9 +248,10 @@ static void write_items(const struct blocked *b, struct span me)
     item_write(p, b->device, b->items[0]);
     item_write_deadline(p, b->items[0]);
     write_actions(b);
+    valve_write_snooze(p, b->device, b->items[0]);
     write_also(b, 1);
     blocked_write_ways(b);
-    write_wrong(b);
+    write_help(b);
     item_write_ladder(p, b->items[0]);
 }
 

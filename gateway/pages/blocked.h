@@ -5,6 +5,7 @@
 #include "gateway/decide.h"
 #include "gateway/pages/link.h"
 #include "gateway/pages/page.h"
+#include "gateway/pages/valve_forms.h"
 
 enum blocked_state {
     BLOCKED_DENIED, BLOCKED_WARNED,
@@ -36,9 +37,9 @@ void blocked_look(struct http_request *r, struct http_response *res, const struc
 
 enum route_result blocked_get(struct http_request *r, struct http_response *res);
 void blocked_recheck(struct http_request *r, struct http_response *res);
-void blocked_wrong(struct http_request *r, struct http_response *res);
+route_slow_fn blocked_wrong, blocked_snooze, blocked_once, blocked_exempt, blocked_ask, blocked_not_mine;
 void blocked_recheck_with(struct http_request *r, struct http_response *res, blocked_open_fn *open);
-void blocked_wrong_with(struct http_request *r, struct http_response *res, blocked_open_fn *open);
+void blocked_valve_with(struct http_request *r, struct http_response *res, enum valve_form form, blocked_open_fn *open);
 /* Writes the page, and counts what it told. */
 void blocked_show(struct blocked *b);
 

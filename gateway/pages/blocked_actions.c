@@ -1,6 +1,5 @@
 #include "gateway/agents.h"
 #include "gateway/pages/blocked.h"
-#include "gateway/pages/dispute.h"
 #include "gateway/pages/recheck.h"
 
 enum { CHECKS_MOST = 32 };
@@ -37,7 +36,7 @@ void blocked_recheck_with(struct http_request *r, struct http_response *res, blo
 }
 
 /* The named check must be one that this page shows. */
-static const struct standing *disputed(const struct blocked *b, struct span check)
+static const struct standing *shown_item(const struct blocked *b, struct span check)
 {
     for (size_t i = 0; i < b->item_count; i++)
         if (span_equal(b->items[i]->check->id, check))
@@ -45,35 +44,41 @@ static const struct standing *disputed(const struct blocked *b, struct span chec
     return NULL;
 }
 
-void blocked_wrong_with(struct http_request *r, struct http_response *res, blocked_open_fn *open_page)
+/* Everything that a form of the page is about, copied; a check must be one that the page shows. */
+static bool read_use(struct http_request *r, const struct blocked *b, enum valve_form form, struct valve_use *use)
+{
+    const struct standing *s = b->device == NULL ? NULL : shown_item(b, page_field(r, "check"));
+    bool needs_check = form == FORM_SNOOZE || form == FORM_WRONG || form == FORM_EXEMPT;
+    if (b->page.person == NULL || b->device == NULL || (needs_check && s == NULL) || (form == FORM_ONCE && b->answer.decision.app == NULL))
+        return false;
+    *use = (struct valve_use){ .person = arena_copy(r->arena, b->page.person->id), .device = arena_copy(r->arena, b->device->id), .text = page_field(r, "text"),
+                               .by = arena_format(r->arena, "person:%.*s", SPAN_ARGS(b->page.person->id)), .decision = arena_copy(r->arena, b->link.decision) };
+    if (needs_check)
+        use->check = arena_copy(r->arena, s->check->id);
+    if (form == FORM_ONCE)
+        use->app = arena_copy(r->arena, b->answer.decision.app->id);
+    return true;
+}
+
+void blocked_valve_with(struct http_request *r, struct http_response *res, enum valve_form form, blocked_open_fn *open_page)
 {
     struct blocked b;
-    struct dispute_input in = { 0 };
-    struct err err = { 0 };
-    bool again = false;
+    struct valve_use use = { 0 };
     if (!page_same_site(r, res))
         return;
     directory_enter(r->node->directory);
-    if (!open_page(r, res, &b)) {
-        directory_leave(r->node->directory);
-        return;
-    }
-    const struct standing *s = disputed(&b, page_field(r, "check"));
-    if (s == NULL) {
-        directory_leave(r->node->directory);
-        page_see_other(r, res, "said", SPAN_LITERAL("gone"));
-        return;
-    }
-    in = (struct dispute_input){ .person = arena_copy(r->arena, b.page.person->id), .device = arena_copy(r->arena, b.device->id), .check = arena_copy(r->arena, s->check->id),
-                                 .text = page_field(r, "text"), .saw = arena_copy(r->arena, s->result->saw), .zone = arena_copy(r->arena, b.page.zone),
-                                 .decision = b.link.decision, .days = b.page.policy->nudges.days, .now_s = r->now_s };
+    bool open = open_page(r, res, &b), about = open && read_use(r, &b, form, &use);
     directory_leave(r->node->directory);
-    enum err_code code = dispute_commit(r->node, r->store, &in, &again, &err);
-    if (code != OK && code != ERR_LIMIT)
-        problem_answer(r, res, PROBLEM_PAGE, &err);
-    else
-        page_see_other(r, res, "said", code == ERR_LIMIT ? SPAN_LITERAL("full") : again ? SPAN_LITERAL("told_before") : SPAN_LITERAL("told"));
+    if (about)
+        valve_form_answer(r, res, form, &use);
+    else if (open)
+        page_see_other(r, res, "said", SPAN_LITERAL("gone"));
 }
 
 void blocked_recheck(struct http_request *r, struct http_response *res) { blocked_recheck_with(r, res, blocked_open); }
-void blocked_wrong(struct http_request *r, struct http_response *res) { blocked_wrong_with(r, res, blocked_open); }
+void blocked_wrong(struct http_request *r, struct http_response *res) { blocked_valve_with(r, res, FORM_WRONG, blocked_open); }
+void blocked_snooze(struct http_request *r, struct http_response *res) { blocked_valve_with(r, res, FORM_SNOOZE, blocked_open); }
+void blocked_once(struct http_request *r, struct http_response *res) { blocked_valve_with(r, res, FORM_ONCE, blocked_open); }
+void blocked_exempt(struct http_request *r, struct http_response *res) { blocked_valve_with(r, res, FORM_EXEMPT, blocked_open); }
+void blocked_ask(struct http_request *r, struct http_response *res) { blocked_valve_with(r, res, FORM_ASK, blocked_open); }
+void blocked_not_mine(struct http_request *r, struct http_response *res) { blocked_valve_with(r, res, FORM_NOT_MINE, blocked_open); }

@@ -158,6 +158,11 @@ void blocked_write_state(const struct blocked *b)
     case BLOCKED_DENIED:
     case BLOCKED_WARNED: break;
     }
+    if (b->answer.decision.pass != NULL) {
+        html_raw(p->out, "<p>You continue once. It stays open on this device until ");
+        page_time(p, b->answer.decision.pass->time.to_s);
+        html_raw(p->out, ". Please fix it before then.</p>\n");
+    }
     if (lets_in(b))
         blocked_write_go_on(b);
     else /* refused by a rule that has no page of its own */
@@ -206,6 +211,8 @@ void blocked_write_ways(const struct blocked *b)
     if (lets_in(b) || p->policy == NULL || p->person == NULL || b->answer.decision.app == NULL)
         return;
     html_raw(p->out, "<section>\n<h2>Other ways to work now</h2>\n");
+    if (b->device != NULL && b->state == BLOCKED_DENIED)
+        valve_write_once(p, b->device, b->answer.decision.standings, b->answer.decision.standing_count, b->answer.decision.app);
     if (b->link.door == DEVICE_NAMED && b->device != NULL)
         write_other_devices(b);
     html_raw(p->out, "<p>These apps still work here:</p>\n<ul class=\"apps\">\n");

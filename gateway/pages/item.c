@@ -1,5 +1,6 @@
 #include "gateway/pages/item.h"
 
+#include "gateway/pages/valve_forms.h"
 #include "gateway/pages/words.h"
 
 #include "posture/evaluate.h"
@@ -118,6 +119,9 @@ static unsigned closes_next(const struct standing *s)
 void item_write_deadline(const struct page *p, const struct standing *s)
 {
     struct span paused = words_paused(s->paused);
+    valve_write_exempted(p, s);
+    if (s->exemption != NULL)
+        return;
     if (!span_empty(paused))
         HTML(p->out, "<p class=\"deadline\">The clock stands still now: {}.</p>\n", paused);
     if (s->close_s == 0) {

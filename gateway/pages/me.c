@@ -5,6 +5,7 @@
 #include "gateway/pages/link.h"
 #include "gateway/pages/device_enroll.h"
 #include "gateway/pages/me_key.h"
+#include "gateway/pages/valve_forms.h"
 #include "gateway/pages/words.h"
 
 #include "posture/evaluate.h"
@@ -133,10 +134,7 @@ static void write_card_forms(const struct page *p, const struct device *d)
          token, d->id, words_device(d));
     me_key_write_line(p, d);
     device_enroll_write_line(p, d);
-    HTML(p->out, "<details><summary>Not mine<span class=\"hidden\">: {}</span></summary>\n<form method=\"post\" action=\"{}/not-mine\">"
-                 "<input type=\"hidden\" name=\"device\" value=\"{}\"><p>It leaves your list. Apps that need a known device no longer open on it.</p>"
-                 "<button class=\"second\">This is not my device</button></form></details>\n",
-         words_device(d), token, d->id);
+    valve_write_not_mine(p, d);
 }
 
 static void write_card(const struct page *p, const struct card *c)
@@ -173,6 +171,25 @@ static void write_first(const struct overview *o)
     item_write_deadline(p, &c->standings[0]);
     HTML(p->out, "<div class=\"actions\"><form method=\"post\" action=\"{}/recheck\"><input type=\"hidden\" name=\"device\" value=\"{}\"><button>Check again</button></form></div>\n",
          p->r->params[0], c->device->id);
+    valve_write_snooze(p, c->device, &c->standings[0]);
+}
+
+/* About all that is on the page first; a person answers. */
+static void write_help(const struct overview *o)
+{
+    const struct page *p = &o->page;
+    const struct card *c = o->first;
+    html_raw(p->out, "<section>\n<h2>Is something wrong, or are you stuck?</h2>\n");
+    const struct standing **items = c == NULL ? NULL : arena_array(p->arena, c->count, sizeof *items);
+    for (size_t i = 0; items != NULL && i < c->count; i++)
+        items[i] = &c->standings[i];
+    if (items != NULL) {
+        struct valve_about about = { c->device, items, c->count };
+        valve_write_wrong(p, &about);
+        valve_write_exempt(p, &about);
+    }
+    valve_write_ask(p, c != NULL ? c->device : NULL);
+    html_raw(p->out, "</section>\n");
 }
 
 static void write_apps(const struct overview *o)
@@ -260,6 +277,7 @@ static void write_overview(struct overview *o)
         write_apps(o);
     if (o->first != NULL)
         item_write_ladder(p, &o->first->standings[0]);
+    write_help(o);
     me_write_add(p);
     HTML(p->out, "<section class=\"small\"><p><a href=\"{}/data\">What is collected, why, and who can see it</a></p></section>\n", p->r->params[0]);
     page_end(p);

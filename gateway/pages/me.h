@@ -13,7 +13,7 @@ void me_write_add(const struct page *p);
 
 void me_recheck(struct http_request *r, struct http_response *res);
 void me_claim(struct http_request *r, struct http_response *res);
-void me_not_mine(struct http_request *r, struct http_response *res);
+route_slow_fn me_not_mine, me_snooze, me_wrong, me_exempt, me_ask;
 /* GET /me/{token}/data: from the policy in force and the person's own records, so it cannot drift from what is done. */
 void me_data(struct http_request *r, struct http_response *res);
 #endif

@@ -1,6 +1,7 @@
 #include "gateway/allowance.h"
 #include "gateway/pages/me.h"
 #include "gateway/pages/recheck.h"
+#include "gateway/pages/valve_forms.h"
 #include "gateway/people.h"
 
 enum { SERIAL_BYTES = 128 };
@@ -72,13 +73,22 @@ void me_claim(struct http_request *r, struct http_response *res)
     page_see_other(r, res, "said", said);
 }
 
-void me_not_mine(struct http_request *r, struct http_response *res)
+/* Fields: device, which must be theirs, and check; text. A question may be about no device. */
+static void use_valve(struct http_request *r, struct http_response *res, enum valve_form form)
 {
-    struct span person = SPAN_NONE, device = SPAN_NONE, said = SPAN_LITERAL("gone");
+    struct span person = SPAN_NONE, device = SPAN_NONE;
     if (!open_form(r, res, &person, &device))
         return;
-    if (!span_empty(device))
-        said = owning_answer(r, &(struct ownership){ device, SPAN_NONE, SPAN_LITERAL("not_mine"), arena_format(r->arena, "person:%.*s", SPAN_ARGS(person)), false },
-                             SPAN_LITERAL("released"));
-    page_see_other(r, res, "said", said);
+    struct valve_use use = { .person = person, .device = device, .check = arena_copy(r->arena, page_field(r, "check")), .text = page_field(r, "text"),
+                             .by = arena_format(r->arena, "person:%.*s", SPAN_ARGS(person)) };
+    if (span_empty(device) && form != FORM_ASK)
+        page_see_other(r, res, "said", SPAN_LITERAL("gone"));
+    else
+        valve_form_answer(r, res, form, &use);
 }
+
+void me_not_mine(struct http_request *r, struct http_response *res) { use_valve(r, res, FORM_NOT_MINE); }
+void me_snooze(struct http_request *r, struct http_response *res) { use_valve(r, res, FORM_SNOOZE); }
+void me_wrong(struct http_request *r, struct http_response *res) { use_valve(r, res, FORM_WRONG); }
+void me_exempt(struct http_request *r, struct http_response *res) { use_valve(r, res, FORM_EXEMPT); }
+void me_ask(struct http_request *r, struct http_response *res) { use_valve(r, res, FORM_ASK); }

@@ -47,7 +47,9 @@ struct span words_paused(unsigned paused)
 {
     static const struct { unsigned bit; const char *words; } rows[] = {
         { PAUSE_DISPUTE, "we are looking at what you told us" },
+        { PAUSE_SNOOZE, "you asked us to remind you later" },
         { PAUSE_ABSENCE, "you are away" },
+        { PAUSE_HOLIDAY, "it is a holiday" },
         { PAUSE_DEVICE_OFF, "the device is off" },
         { PAUSE_INCIDENT, "we are solving a problem on our side" },
         { PAUSE_STORE_OUTAGE, "we are solving a problem on our side" },
