@@ -18,7 +18,8 @@ struct check_platform {
     bool applies;                      /* has a statement, or rules over pushed facts alone (then PLATFORM_UNKNOWN too) */
     struct span osquery;               /* SQL; empty for a check over pushed facts only */
     const struct expression *pass, *unknown_if, *in_progress_if; /* the last two may be NULL */
-    struct span pass_text, unknown_text, in_progress_text; /* as written, for the pages, explain and the canonical form */
+    const struct expression *second;   /* the same question asked of pushed facts, an MDM's: true, false, or nothing known; NULL: nobody else is asked */
+    struct span pass_text, unknown_text, in_progress_text, second_text; /* as written, for the pages, explain and the canonical form */
     struct span saw;                   /* template with {column} and {rows}; may be empty */
     const struct span *fix; size_t fix_count;
     const struct span *columns; size_t column_count; /* columns the rules and `saw` name, ascending: all that is kept of a row */
@@ -26,7 +27,7 @@ struct check_platform {
 };
 struct check {
     struct span id, title, what, why, collects;
-    struct span version;               /* first 8 hex digits of SHA-256 over what decides a verdict (SQL, pass, unknown_if, in_progress_if) */
+    struct span version;               /* first 8 hex digits of SHA-256 over what decides a verdict (SQL, pass, unknown_if, in_progress_if, second_source) */
     enum severity severity;
     enum rollout_stage stage;
     unsigned minutes;

@@ -59,7 +59,7 @@ static const struct record_body_field credential_row[] = {
     { "backup_eligible", RECORD_FLAG, offsetof(struct stored_credential, credential.backup_eligible), 0 },
     { "backed_up", RECORD_FLAG, offsetof(struct stored_credential, credential.backed_up), 0 },
 };
-struct stored_result { struct result result; struct span verdict; };
+struct stored_result { struct result result; struct span verdict, own, other; };
 static const struct record_body_field result_row[] = {
     { "check", RECORD_TEXT, offsetof(struct stored_result, result.check), TEXT_BYTES },
     { "verdict", RECORD_BORROWED, offsetof(struct stored_result, verdict), TEXT_BYTES },
@@ -74,6 +74,9 @@ static const struct record_body_field result_row[] = {
     { "fail_reads", RECORD_COUNT, offsetof(struct stored_result, result.fail_reads), UINT_MAX },
     { "saw", RECORD_TEXT, offsetof(struct stored_result, result.saw), TEXT_BYTES },
     { "why", RECORD_TEXT, offsetof(struct stored_result, result.why), TEXT_BYTES },
+    { "own", RECORD_BORROWED, offsetof(struct stored_result, own), TEXT_BYTES },
+    { "own_s", RECORD_TIME, offsetof(struct stored_result, result.own_s), 0 },
+    { "other", RECORD_BORROWED, offsetof(struct stored_result, other), TEXT_BYTES },
 };
 static const struct record_body_field fact_row[] = {
     { "name", RECORD_TEXT, offsetof(struct fact, name), TEXT_BYTES },
@@ -82,6 +85,38 @@ static const struct record_body_field fact_row[] = {
     { "version", RECORD_TEXT, offsetof(struct fact, version), TEXT_BYTES },
     { "observed_s", RECORD_TIME, offsetof(struct fact, observed_s), 0 },
     { "expires_s", RECORD_TIME, offsetof(struct fact, expires_s), 0 },
+};
+static const struct record_body_field link_fields[] = {
+    { "manager", RECORD_TEXT, offsetof(struct managed_link, manager), TEXT_BYTES },
+    { "id", RECORD_TEXT, offsetof(struct managed_link, id), TEXT_BYTES },
+    { "managed", RECORD_COUNT, offsetof(struct managed_link, managed), MDM_YES },
+    { "encrypted", RECORD_COUNT, offsetof(struct managed_link, encrypted), MDM_YES },
+    { "firewall", RECORD_COUNT, offsetof(struct managed_link, firewall), MDM_YES },
+    { "supervised", RECORD_COUNT, offsetof(struct managed_link, supervised), MDM_YES },
+    { "personal", RECORD_COUNT, offsetof(struct managed_link, personal), MDM_YES },
+    { "owner", RECORD_TEXT, offsetof(struct managed_link, owner), TEXT_BYTES },
+    { "os_version", RECORD_TEXT, offsetof(struct managed_link, os_version), TEXT_BYTES },
+    { "compliance", RECORD_TEXT, offsetof(struct managed_link, compliance), TEXT_BYTES },
+    { "group", RECORD_TEXT, offsetof(struct managed_link, group), TEXT_BYTES },
+    { "contact_s", RECORD_TIME, offsetof(struct managed_link, contact_s), 0 },
+    { "facts_s", RECORD_TIME, offsetof(struct managed_link, facts_s), 0 },
+    { "read_s", RECORD_TIME, offsetof(struct managed_link, read_s), 0 },
+    { "gone_s", RECORD_TIME, offsetof(struct managed_link, gone_s), 0 },
+};
+static const struct record_body_field fallback_fields[] = {
+    { "state", RECORD_COUNT, offsetof(struct fallback, state), FALLBACK_STATES - 1 },
+    { "invited", RECORD_FLAG, offsetof(struct fallback, invited), 0 },
+    { "manager", RECORD_TEXT, offsetof(struct fallback, manager), TEXT_BYTES },
+    { "id", RECORD_TEXT, offsetof(struct fallback, id), TEXT_BYTES },
+    { "former", RECORD_TEXT, offsetof(struct fallback, former), TEXT_BYTES },
+    { "key", RECORD_TEXT, offsetof(struct fallback, key), TEXT_BYTES },
+    { "why", RECORD_TEXT, offsetof(struct fallback, why), TEXT_BYTES },
+    { "announced_s", RECORD_TIME, offsetof(struct fallback, announced_s), 0 },
+    { "told_s", RECORD_TIME, offsetof(struct fallback, told_s), 0 },
+    { "asked_s", RECORD_TIME, offsetof(struct fallback, asked_s), 0 },
+    { "acted_s", RECORD_TIME, offsetof(struct fallback, acted_s), 0 },
+    { "confirmed_s", RECORD_TIME, offsetof(struct fallback, confirmed_s), 0 },
+    { "clean_s", RECORD_TIME, offsetof(struct fallback, clean_s), 0 },
 };
 static const struct record_body_field on_row[] = {
     { "from_s", RECORD_TIME, offsetof(struct interval, from_s), 0 },
@@ -185,6 +220,8 @@ struct device *device_copy(const struct device *d)
     copy->recheck_checks = record_body_own_texts(&b, d->recheck_checks, d->recheck_count);
     copy->results = own_results(&b, d);
     copy->facts = record_body_own_list(&b, d->facts, d->fact_count, sizeof *d->facts, fact_row, COUNT(fact_row));
+    copy->links = record_body_own_list(&b, d->links, d->link_count, sizeof *d->links, link_fields, COUNT(link_fields));
+    record_body_own(&b, fallback_fields, COUNT(fallback_fields), &copy->fallback);
     copy->on = record_body_own_list(&b, d->on, d->on_count, sizeof *d->on, on_row, COUNT(on_row));
     return b.code == OK ? TAKE(copy) : NULL;
 }
@@ -220,6 +257,17 @@ static void write_credentials(struct to_json *w, const struct device *d)
     to_json_end(w);
 }
 
+/* Few results have a second source: those members stay away else. */
+static struct stored_result stored_result(const struct result *result)
+{
+    struct stored_result stored = { .result = *result, .verdict = span_of(verdict_name(result->verdict)) };
+    if (result->own_s > 0)
+        stored.own = span_of(verdict_name(result->own));
+    if (result->other != VERDICT_UNKNOWN)
+        stored.other = span_of(verdict_name(result->other));
+    return stored;
+}
+
 static void write_results(struct to_json *w, const struct device *d)
 {
     if (d->result_count == 0)
@@ -227,11 +275,31 @@ static void write_results(struct to_json *w, const struct device *d)
     to_json_key(w, "results");
     to_json_array(w);
     for (size_t i = 0; i < d->result_count; i++) {
-        struct stored_result stored = { d->results[i], span_of(verdict_name(d->results[i].verdict)) };
+        struct stored_result stored = stored_result(&d->results[i]);
         to_json_array(w);
         record_body_write_row(w, result_row, COUNT(result_row), &stored);
         to_json_end(w);
     }
+    to_json_end(w);
+}
+
+static void write_managed(struct to_json *w, const struct device *d)
+{
+    if (d->link_count > 0) {
+        to_json_key(w, "links");
+        to_json_array(w);
+        for (size_t i = 0; i < d->link_count; i++) {
+            to_json_object(w);
+            record_body_write(w, link_fields, COUNT(link_fields), &d->links[i]);
+            to_json_end(w);
+        }
+        to_json_end(w);
+    }
+    if (d->fallback.state == FALLBACK_NONE)
+        return;
+    to_json_key(w, "fallback");
+    to_json_object(w);
+    record_body_write(w, fallback_fields, COUNT(fallback_fields), &d->fallback);
     to_json_end(w);
 }
 
@@ -245,6 +313,7 @@ void device_to_json(const struct device *d, struct to_json *w)
     record_body_write_texts(w, "recheck_checks", d->recheck_checks, d->recheck_count);
     write_results(w, d);
     write_rows(w, "facts", d->facts, d->fact_count, sizeof *d->facts, fact_row, COUNT(fact_row));
+    write_managed(w, d);
     write_rows(w, "on", d->on, d->on_count, sizeof *d->on, on_row, COUNT(on_row));
     to_json_end(w);
 }
@@ -298,6 +367,8 @@ static void read_result(struct record_body *b, const struct from_json_value *row
     record_body_read_row(b, row, result_row, COUNT(result_row), &stored);
     if (b->code == OK && !verdict_from(stored.verdict, &stored.result.verdict))
         b->code = from_json_refuse(row, b->err, "its verdict is not known");
+    if (b->code == OK && ((!span_empty(stored.own) && !verdict_from(stored.own, &stored.result.own)) || (!span_empty(stored.other) && !verdict_from(stored.other, &stored.result.other))))
+        b->code = from_json_refuse(row, b->err, "what its sources say is not known");
     if (b->code == OK && (span_empty(stored.result.check) || (before != NULL && span_compare(before->check, stored.result.check) >= 0)))
         b->code = from_json_refuse(row, b->err, "results must ascend by check");
     *out = stored.result;
@@ -335,6 +406,21 @@ static void read_on(struct record_body *b, const struct from_json_value *root, s
         d->seen_s = all[count - 1].from_s; /* it spoke when the stretch began */
 }
 
+static void read_managed(struct record_body *b, const struct from_json_value *root, struct device *d)
+{
+    struct from_json_value list, fallback = from_json_member(root, "fallback");
+    void *room;
+    d->link_count = record_body_list(b, root, "links", DEVICE_MAX_LINKS, sizeof *d->links, &list, &room);
+    struct managed_link *all = room;
+    for (size_t i = 0; i < d->link_count && b->code == OK; i++) {
+        struct from_json_value each = from_json_item(&list, i);
+        record_body_read(b, &each, link_fields, COUNT(link_fields), &all[i]);
+    }
+    d->links = all;
+    if (from_json_present(&fallback))
+        record_body_read(b, &fallback, fallback_fields, COUNT(fallback_fields), &d->fallback);
+}
+
 static void read_device(struct record_body *b, const struct from_json_value *root, bool with_facts, struct device *d)
 {
     void *list;
@@ -353,6 +439,7 @@ static void read_device(struct record_body *b, const struct from_json_value *roo
         d->fact_count = read_rows(b, root, "facts", DEVICE_MAX_FACTS, sizeof *d->facts, fact_row, COUNT(fact_row), &list);
         d->facts = list;
     }
+    read_managed(b, root, d);
     read_on(b, root, d);
 }
 
@@ -391,6 +478,33 @@ const struct result *device_result(const struct device *d, struct span check)
     if (d->result_count == 0)
         return NULL;
     return bsearch(&check, d->results, d->result_count, sizeof d->results[0], compare_check);
+}
+
+const struct managed_link *device_link(const struct device *d, struct span manager)
+{
+    for (size_t i = 0; i < d->link_count; i++)
+        if (span_equal(d->links[i].manager, manager))
+            return &d->links[i];
+    return NULL;
+}
+
+bool device_put_link(struct device *d, const struct managed_link *link)
+{
+    struct record_body b = { .arena = &d->arena };
+    const struct managed_link *old = device_link(d, link->manager);
+    size_t place = old != NULL ? (size_t)(old - d->links) : d->link_count;
+    struct managed_link *all = place < DEVICE_MAX_LINKS ? arena_array(&d->arena, d->link_count + 1, sizeof *all) : NULL;
+    if (all == NULL)
+        return false;
+    if (d->link_count > 0)
+        memcpy(all, d->links, d->link_count * sizeof *all);
+    all[place] = *link;
+    record_body_own(&b, link_fields, COUNT(link_fields), &all[place]);
+    if (b.code != OK)
+        return false;
+    d->links = all;
+    d->link_count += old == NULL;
+    return true;
 }
 
 const struct fact *device_fact(const struct device *d, struct span name)

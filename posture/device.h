@@ -2,6 +2,7 @@
  * Immutable once published; change a device_copy(). Owns one arena. Times are wall seconds since 1970 UTC. Pure. */
 #ifndef POSTURE_DEVICE_H
 #define POSTURE_DEVICE_H
+#include "posture/managed.h"
 #include "posture/person.h"
 
 enum platform { PLATFORM_UNKNOWN, PLATFORM_MACOS, PLATFORM_WINDOWS, PLATFORM_LINUX, PLATFORM_COUNT };
@@ -12,7 +13,7 @@ enum verdict { VERDICT_UNKNOWN, VERDICT_PASS, VERDICT_FAIL, VERDICT_NOT_APPLICAB
 const char *verdict_name(enum verdict v);                 /* "unknown", "pass", "fail", "not_applicable", "in_progress" */
 bool verdict_from(struct span name, enum verdict *v);
 
-enum { DEVICE_MAX_IDENTIFIERS = 32, DEVICE_MAX_CREDENTIALS = 16, DEVICE_MAX_RESULTS = 512, DEVICE_MAX_FACTS = 1024, DEVICE_MAX_ON = 256,
+enum { DEVICE_MAX_IDENTIFIERS = 32, DEVICE_MAX_CREDENTIALS = 16, DEVICE_MAX_RESULTS = 512, DEVICE_MAX_FACTS = 1024, DEVICE_MAX_ON = 256, DEVICE_MAX_LINKS = 4 /* managers that know it */,
        FACT_VALUE_BYTES = 4096, EVIDENCE_BYTES = 300, ON_SLOT_S = 900, DEVICE_BODY_BYTES = 1024 * 1024 };
 
 /* Kinds: "serial", "uuid" (hardware), "instance" (osquery), "certificate" (SHA-256 hex of DER), "certificate_serial" (number of a client certificate, hex),
@@ -49,6 +50,10 @@ struct result {
     struct span policy;       /* version of the policy that judged, first 12 hex digits */
     struct span saw;          /* evidence in words for the person, from the check's template; may be empty */
     struct span why;          /* for unknown: what went wrong, for admins */
+    /* Of a check with a second source (policy: second_source): what its own rows say and since when, and what the other source says where it
+     * disagrees (unknown: it does not). What `verdict` is then, policy.mdm.disagreement decides. */
+    enum verdict own, other;
+    int64_t own_s;
 };
 
 /* One observation kept: the rows of a check's statement cut to the columns its rules name, or a pushed fact. */
@@ -90,6 +95,8 @@ struct device {
     int64_t rung_s;
     struct span would;        /* the rung of ladders in stage nudge or report that it would be on, empty: none */
     int64_t would_s;
+    const struct managed_link *links; size_t link_count; /* one a manager */
+    struct fallback fallback;
 };
 
 struct device *device_new(void);
@@ -103,6 +110,9 @@ MUST_CHECK enum err_code device_from_json(struct span body, int64_t version, boo
 const struct result *device_result(const struct device *d, struct span check); /* binary search */
 const struct fact *device_fact(const struct device *d, struct span name);
 const struct identifier *device_identifier(const struct device *d, struct span kind);
+const struct managed_link *device_link(const struct device *d, struct span manager);
+/* Replaces the manager's, or adds it. False: DEVICE_MAX_LINKS others are there, or memory is short. */
+bool device_put_link(struct device *d, const struct managed_link *link);
 const struct credential *device_credential(const struct device *d, enum credential_kind kind, struct span id);
 /* Edits on an unpublished device; texts are copied. Adding replaces one of that kind and id, and when the list is full the one of that kind unused for
  * longest; false when none can go or memory is short. */

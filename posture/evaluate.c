@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WHY_BYTES = 200, POLICY_HEX = 12, MOST_READS = 255 };
+enum { WHY_BYTES = 200, POLICY_HEX = 12, MOST_READS = 255, SECOND_FRESH_S = 3 * 86400 };
 
 /* One evaluation while it runs. The device changes only in its arena until finish() puts the new lists in place. */
 struct run {
@@ -25,6 +25,8 @@ struct judgement {
     int64_t at_s;       /* when the verdict, if it is another, came to be */
     int64_t valid_until_s; /* the facts it rests on end here; 0: it rests on none */
     bool is_read;       /* something new was observed, rather than known rows looked at again */
+    enum truth second;  /* what the check's second source says, as of second_s */
+    int64_t second_s;
     char room[EVIDENCE_BYTES];
 };
 
@@ -91,7 +93,7 @@ static void clear_failure(struct result *result)
 static bool differs(const struct result *a, const struct result *b)
 {
     return a->verdict != b->verdict || a->changed_s != b->changed_s || a->valid_until_s != b->valid_until_s || a->first_failed_s != b->first_failed_s || a->visible_s != b->visible_s ||
-           a->fail_reads != b->fail_reads || !span_equal(a->check_version, b->check_version) || !span_equal(a->saw, b->saw) || !span_equal(a->why, b->why);
+           a->fail_reads != b->fail_reads || a->own != b->own || a->own_s != b->own_s || a->other != b->other || !span_equal(a->check_version, b->check_version) || !span_equal(a->saw, b->saw) || !span_equal(a->why, b->why);
 }
 
 static void note_change(struct run *run, struct span check, enum verdict from, enum verdict to, bool became_visible)
@@ -111,10 +113,41 @@ static void take_texts(struct run *run, const struct check *check, const struct 
     take(run, &result->why, j->why);
 }
 
+static const char *const disagreements[] = { "osquery says fail, the device manager says pass: the policy decides whom to believe (mdm.disagreement)",
+                                             "osquery says pass, the device manager says fail: the policy decides whom to believe (mdm.disagreement)" };
+
+/* Two sources, one question. A word of the second source that is older than what the rows say is no disagreement: it has not looked since. */
+static void weigh(const struct run *run, const struct check *check, struct judgement *j, struct result *result)
+{
+    enum verdict own = j->verdict, other = j->second == TRUTH_TRUE ? VERDICT_PASS : VERDICT_FAIL;
+    result->other = VERDICT_UNKNOWN;
+    if (platform_of(check, run->device)->second == NULL || (own != VERDICT_PASS && own != VERDICT_FAIL)) {
+        result->own = VERDICT_UNKNOWN;
+        result->own_s = 0;
+        return;
+    }
+    if (result->own_s == 0 && j->second == TRUTH_UNKNOWN)
+        return; /* nobody else was ever asked */
+    if (result->own != own || result->own_s == 0) {
+        bool as_before = result->own_s == 0 && result->verdict == own && result->changed_s > 0;
+        result->own = own;
+        result->own_s = as_before ? result->changed_s : j->observed_s;
+    }
+    if (j->second == TRUTH_UNKNOWN || j->second_s < result->own_s || own == other)
+        return;
+    result->other = other;
+    j->why = span_of(disagreements[own == VERDICT_PASS]);
+    if (run->policy->mdm.disagreement == DISAGREEMENT_UNKNOWN)
+        j->verdict = VERDICT_UNKNOWN;
+    else if (run->policy->mdm.disagreement == DISAGREEMENT_MDM)
+        j->verdict = other;
+}
+
 /* Unknown and in progress wash no failure away: only a pass, or not applying any more, clears it. */
-static void apply(struct run *run, const struct check *check, const struct judgement *j, struct result *result)
+static void apply(struct run *run, const struct check *check, struct judgement *j, struct result *result)
 {
     struct result before = *result;
+    weigh(run, check, j, result);
     bool is_new = before.evaluated_s == 0;
     if (before.verdict == VERDICT_PASS && before.evaluated_s > before.last_passed_s)
         result->last_passed_s = before.evaluated_s; /* a refresh moved only the time of evaluation */
@@ -163,6 +196,22 @@ static void judge(const struct check_platform *on, const struct expression_input
         j->saw = span_find(on->saw, '{') == on->saw.bytes ? on->saw : SPAN_NONE;
 }
 
+/* A manager's facts are hours old by nature: a second opinion may be as old as the longest that any check lets a fact become. */
+static void ask_second(const struct run *run, const struct check *check, int64_t at_s, struct judgement *j)
+{
+    const struct expression *second = platform_of(check, run->device)->second;
+    int64_t fresh_for_s = check->fresh_for_s > SECOND_FRESH_S ? check->fresh_for_s : SECOND_FRESH_S;
+    struct fact_view view;
+    j->second = TRUTH_UNKNOWN;
+    if (second == NULL)
+        return;
+    fact_view_init(&view, &run->facts, at_s, fresh_for_s);
+    struct expression_input input = { NULL, fact_view_get, &view };
+    j->second = expression_evaluate(second, &input);
+    j->second_s = view.newest_s;
+    fact_view_done(&view);
+}
+
 /* Judges as of `at_s`; how the facts that were read stand in time. `rows` may be NULL. */
 struct facts_read { int64_t newest_s, end_s; };
 static struct facts_read judge_at(const struct run *run, const struct check *check, const struct from_json_value *rows, int64_t at_s, struct judgement *j)
@@ -173,6 +222,7 @@ static struct facts_read judge_at(const struct run *run, const struct check *che
     judge(platform_of(check, run->device), &input, j);
     struct facts_read read = { view.newest_s, view.end_s };
     fact_view_done(&view);
+    ask_second(run, check, at_s, j);
     return read;
 }
 

@@ -54,6 +54,17 @@ struct app_key { enum app_match kind; struct span value; const struct app *app; 
 /* Which checks read a pushed fact. */
 struct fact_use { struct span name; unsigned check; /* index */ };
 
+/* When a check's rows and its second source say different things, and both are known. */
+enum disagreement { DISAGREEMENT_UNKNOWN, DISAGREEMENT_OSQUERY, DISAGREEMENT_MDM };
+/* Device managers, and the rung `mdm: fallback` (posture/fallback.h). */
+struct policy_mdm {
+    int64_t announce_before_s;       /* from the message that told of it */
+    int64_t way_back_s;              /* of good behaviour, then it is taken back */
+    const struct span *personal_groups; size_t personal_group_count; /* devices of these groups are people's own: never managed */
+    enum disagreement disagreement;
+    const struct span *sees, *does; size_t sees_count, does_count;   /* what people are told a manager can see and do */
+};
+
 struct policy {
     struct arena arena;
     struct span name;
@@ -91,6 +102,7 @@ struct policy {
              int64_t length_s, longest_s; } exemptions;
     const struct span *actions; size_t action_count;            /* AuthZEN action names; default: login */
     bool managed_by_files;
+    struct policy_mdm mdm;
     struct { struct span team, contact, hours; } help;          /* who speaks, whom to ask: pages and messages */
 };
 

@@ -54,7 +54,7 @@ static void write_app(struct to_json *w, const struct policy *p, const struct ap
     to_json_end(w);
 }
 
-enum part { PART_OSQUERY, PART_PASS, PART_UNKNOWN_IF, PART_IN_PROGRESS_IF, PART_SAW };
+enum part { PART_OSQUERY, PART_PASS, PART_UNKNOWN_IF, PART_IN_PROGRESS_IF, PART_SECOND_SOURCE, PART_SAW };
 
 static struct span part_of(const struct check_platform *on, enum part part)
 {
@@ -63,6 +63,7 @@ static struct span part_of(const struct check_platform *on, enum part part)
     case PART_PASS: return on->pass_text;
     case PART_UNKNOWN_IF: return on->unknown_text;
     case PART_IN_PROGRESS_IF: return on->in_progress_text;
+    case PART_SECOND_SOURCE: return on->second_text;
     case PART_SAW: return on->saw;
     }
     return SPAN_NONE;
@@ -140,6 +141,7 @@ static void write_check(struct to_json *w, const struct check *check)
     write_part(w, check, "pass", PART_PASS);
     to_json_member_bool(w, "restart", check->restart);
     write_part(w, check, "saw", PART_SAW);
+    write_part(w, check, "second_source", PART_SECOND_SOURCE);
     to_json_member_text(w, "severity", span_of(severity_name(check->severity)));
     to_json_member_bool(w, "snooze", check->snooze);
     write_stage(w, check->stage);
@@ -452,6 +454,7 @@ void policy_canonical_write(const struct policy *p, struct buf *out)
     write_grace(w, p);
     write_help(w, p);
     write_ladders(w, p);
+    policy_mdm_write(p, w);
     write_nudges(w, p);
     write_outage(w, p);
     to_json_member_text(w, "person_verdict", span_of(verdicts[p->person_verdict]));

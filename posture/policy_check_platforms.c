@@ -20,7 +20,7 @@ struct value {
     size_t count;
 };
 struct values { struct value on[PLATFORM_COUNT]; };
-struct parts { struct values osquery, pass, unknown_if, in_progress_if, saw, fix; bool has_pass; };
+struct parts { struct values osquery, pass, unknown_if, in_progress_if, second_source, saw, fix; bool has_pass; };
 
 struct names {
     struct span all[CHECK_MAX_NAMES];
@@ -223,7 +223,7 @@ static void warn_strange_columns(struct policy_reader *r, const struct yaml_node
 static void collect_names(struct policy_reader *r, const struct parts *parts, int i, struct check_platform *on)
 {
     struct names columns = { .count = 0 }, facts = { .count = 0 };
-    const struct expression *rules[] = { on->pass, on->unknown_if, on->in_progress_if };
+    const struct expression *rules[] = { on->pass, on->unknown_if, on->in_progress_if, on->second };
     for (size_t k = 0; k < sizeof rules / sizeof rules[0]; k++) {
         if (rules[k] == NULL)
             continue;
@@ -249,6 +249,8 @@ static void fill(struct policy_reader *r, const struct parts *parts, int i, stru
     on->unknown_text = unknown->text;
     on->in_progress_if = progress->rule;
     on->in_progress_text = progress->text;
+    on->second = parts->second_source.on[i].rule;
+    on->second_text = parts->second_source.on[i].text;
     on->saw = parts->saw.on[i].text;
     on->fix = parts->fix.on[i].list;
     on->fix_count = parts->fix.on[i].count;
@@ -265,6 +267,9 @@ static void read_platform(struct policy_reader *r, const struct parts *parts, in
         yaml_mistake(r->mistakes, sql->at, "check \"%.*s\" has a statement for %s but no pass", SPAN_ARGS(check->id), name);
     if (!has_statement && pass->own && pass->rule != NULL && expression_reads_rows(pass->rule))
         yaml_mistake(r->mistakes, pass->at, "check \"%.*s\" reads rows on %s, where it has no statement", SPAN_ARGS(check->id), name);
+    const struct value *second = &parts->second_source.on[i];
+    if (second->rule != NULL && (expression_reads_rows(second->rule) || !has_statement) && second->own)
+        yaml_mistake(r->mistakes, second->at, "second_source of check \"%.*s\" must read pushed facts alone, beside a statement", SPAN_ARGS(check->id));
     if (pass->rule == NULL)
         return;
     if (has_statement || (!wants_rows(parts, i) && names_facts(pass->rule)))
@@ -291,6 +296,8 @@ static void make_version(struct policy_reader *r, struct check *check)
         hash_part(&text, on->pass_text);
         hash_part(&text, on->unknown_text);
         hash_part(&text, on->in_progress_text);
+        if (!span_empty(on->second_text))
+            hash_part(&text, on->second_text);
     }
     secret_sha256_hex(buf_span(&text), hex);
     check->version = arena_copy(&r->policy->arena, span_make(hex, VERSION_BYTES));
@@ -318,6 +325,7 @@ void policy_check_platforms_read(struct policy_reader *r, const struct policy_ch
     read_values(r, source, "pass", read_rule, &parts.pass);
     read_values(r, source, "unknown_if", read_rule, &parts.unknown_if);
     read_values(r, source, "in_progress_if", read_rule, &parts.in_progress_if);
+    read_values(r, source, "second_source", read_rule, &parts.second_source);
     read_values(r, source, "saw", read_saw, &parts.saw);
     read_values(r, source, "fix", read_fix, &parts.fix);
     for (int i = 0; i < PLATFORM_COUNT; i++)

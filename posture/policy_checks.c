@@ -6,7 +6,7 @@
 enum { DEFAULT_MINUTES = 5, MAX_MINUTES = 10080, DEFAULT_INTERVAL_S = 3600, DEFAULT_FRESH_S = 3 * 86400 };
 
 static const char *const known[] = { "id", "use", "title", "what", "why", "fix", "minutes", "needs_admin", "restart", "severity", "stage", "collects",
-                                     "osquery", "pass", "unknown_if", "in_progress_if", "saw", "interval", "fresh_for", "hard", "snooze", NULL };
+                                     "osquery", "pass", "unknown_if", "in_progress_if", "second_source", "saw", "interval", "fresh_for", "hard", "snooze", NULL };
 
 struct check_read {
     struct check check;

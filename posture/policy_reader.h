@@ -52,6 +52,7 @@ void policy_apps_read(struct policy_reader *r, const struct yaml_node *n);
 void policy_checks_read(struct policy_reader *r, const struct yaml_node *n);
 void policy_ladders_read(struct policy_reader *r, const struct yaml_node *n);
 void policy_doors_read(struct policy_reader *r, const struct yaml_node *n); /* after the apps, which doors name */
+void policy_mdm_read(struct policy_reader *r, const struct yaml_node *n);
 /* Everything else at the top level: visible_after, grace, nudges, outage, ... */
 void policy_rules_read(struct policy_reader *r, const struct yaml_node *root);
 
@@ -68,5 +69,7 @@ void policy_canonical_write(const struct policy *p, struct buf *out);
 /* Its member "doors". */
 struct to_json;
 void policy_doors_write(const struct policy *p, struct to_json *w);
+/* Its member "mdm". */
+void policy_mdm_write(const struct policy *p, struct to_json *w);
 
 #endif

@@ -410,5 +410,6 @@ void policy_rules_read(struct policy_reader *r, const struct yaml_node *root)
     read_exemptions(r, yaml_get(root, "exemptions"));
     read_actions(r, yaml_get(root, "actions"));
     read_help(r, yaml_get(root, "help"));
+    policy_mdm_read(r, yaml_get(root, "mdm"));
     warn_no_channel(r, root);
 }

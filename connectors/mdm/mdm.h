@@ -52,7 +52,6 @@ enum mdm_outcome {
 struct mdm_result { enum mdm_outcome outcome; int64_t retry_after_s; char error[MDM_ERROR_BYTES]; /* ours or an HTTP status, never a vendor's free text */ };
 struct mdm_result mdm_say(enum mdm_outcome outcome, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-enum mdm_truth { MDM_NOT_SAID, MDM_NO, MDM_YES };
 /* One device as the manager has it. Texts live in the call's arena, are valid UTF-8 without control characters, at most MDM_TEXT_BYTES; empty: not said. */
 struct mdm_device {
     struct span id;                      /* the vendor's, at most MDM_VENDOR_ID_BYTES, never empty */

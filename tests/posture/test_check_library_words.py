@@ -17,7 +17,7 @@ PLATFORMS = ("macos", "windows", "linux")
 PLATFORM_NAMES = {"macos": "macOS", "windows": "Windows", "linux": "Linux"}
 REQUIRED = ("id", "title", "what", "why", "fix", "minutes", "needs_admin", "restart", "severity", "collects",
             "osquery", "pass", "interval", "fresh_for")
-OPTIONAL = ("unknown_if", "saw")
+OPTIONAL = ("unknown_if", "saw", "second_source")
 SEVERITIES = ("minor", "normal", "high", "urgent")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

@@ -130,7 +130,7 @@ static void lists_have_a_longest(void **state)
 static void what_a_newer_version_wrote_is_skipped(void **state)
 {
     (void)state;
-    struct device *d = read_device("{\"id\":\"d\",\"platform\":\"beos\",\"colour\":[1],\"results\":[[\"a\",\"pass\",1,1,\"\",\"\",1,0,0,0,0,\"\",\"\",\"later\"]]}", true);
+    struct device *d = read_device("{\"id\":\"d\",\"platform\":\"beos\",\"colour\":[1],\"results\":[[\"a\",\"pass\",1,1,\"\",\"\",1,0,0,0,0,\"\",\"\",\"\",0,\"\",\"later\"]]}", true);
     assert_int_equal(d->platform, PLATFORM_UNKNOWN);
     assert_written(d, "{\"platform\":\"unknown\",\"id\":\"d\",\"results\":[[\"a\",\"pass\",1,1,\"\",\"\",1]]}");
     device_free(d);

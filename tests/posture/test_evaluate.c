@@ -20,6 +20,7 @@ static const char POLICY[] =
     "- { id: hurry, severity: urgent, osquery: { linux: 'SELECT a FROM t' }, pass: 'rows == 0', interval: 10m }\n"
     "- { id: mixed, osquery: { linux: 'SELECT a FROM t' }, pass: 'all(a == 1) or fact.excused == true', interval: 1h }\n"
     "- { id: pushed, pass: 'fact.backup_age < 7d', fresh_for: 2h, interval: 1h }\n"
+    "- { id: twice, interval: 1h, osquery: { linux: 'SELECT a FROM t' }, pass: 'all(a == 1)', second_source: 'fact.mdm.encrypted == true' }\n"
     "- { id: windows, osquery: { windows: 'SELECT a FROM t' }, pass: 'rows == 0' }\n";
 
 struct world {
@@ -365,6 +366,42 @@ static void a_fact_changes_the_verdict_of_kept_rows(void **state)
     assert_int_equal(result_of(w, "mixed")->first_failed_s, 1200);
 }
 
+static void two_sources_that_disagree_decide_by_the_rule(void **state)
+{
+    static const struct { const char *name, *rows, *word; enum disagreement rule; int64_t rows_s, word_s; enum verdict verdict, other; } rows[] = {
+        { "they agree", "[{\"a\":1}]", "true", DISAGREEMENT_UNKNOWN, 1000, 2000, VERDICT_PASS, VERDICT_UNKNOWN },
+        { "the manager says no", "[{\"a\":1}]", "false", DISAGREEMENT_UNKNOWN, 1000, 2000, VERDICT_UNKNOWN, VERDICT_FAIL },
+        { "the manager says yes", "[{\"a\":0}]", "true", DISAGREEMENT_UNKNOWN, 1000, 2000, VERDICT_UNKNOWN, VERDICT_PASS },
+        { "osquery is believed", "[{\"a\":1}]", "false", DISAGREEMENT_OSQUERY, 1000, 2000, VERDICT_PASS, VERDICT_FAIL },
+        { "the manager is believed", "[{\"a\":1}]", "false", DISAGREEMENT_MDM, 1000, 2000, VERDICT_FAIL, VERDICT_FAIL },
+        { "a word from before proves nothing", "[{\"a\":1}]", "false", DISAGREEMENT_UNKNOWN, 2000, 1000, VERDICT_PASS, VERDICT_UNKNOWN },
+        { "a word that is no answer", "[{\"a\":1}]", "null", DISAGREEMENT_UNKNOWN, 1000, 2000, VERDICT_PASS, VERDICT_UNKNOWN },
+    };
+    struct world *w = *state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct err err = { OK, "" };
+        size_t dropped = 0;
+        print_message("%s\n", rows[i].name);
+        device_free(w->device);
+        w->device = device_new();
+        w->device->platform = PLATFORM_LINUX;
+        w->policy->mdm.disagreement = rows[i].rule;
+        read_rows(w, "twice", rows[i].rows, rows[i].rows_s);
+        struct pushed_fact fact = { SPAN_LITERAL("mdm.encrypted"), span_of(rows[i].word), SPAN_LITERAL("mdm:fleet"), rows[i].word_s, 0 };
+        assert_int_equal(evaluate_facts(w->policy, w->device, &fact, 1, 3000, &w->arena, &w->last, &dropped, &err), OK);
+        const struct result *result = device_result(w->device, SPAN_LITERAL("twice"));
+        assert_int_equal(result->verdict, rows[i].verdict);
+        assert_int_equal(result->other, rows[i].other);
+        read_rows(w, "twice", rows[i].rows, 3000); /* read again: it stays so, and is not news */
+        result = device_result(w->device, SPAN_LITERAL("twice"));
+        assert_int_equal(result->verdict, rows[i].verdict);
+        assert_int_equal(result->other, rows[i].other);
+        assert_int_equal(w->last.change_count, 0);
+    }
+    read_rows(w, "twice", "[{\"a\":0}]", 4000);
+    assert_int_equal(device_result(w->device, SPAN_LITERAL("twice"))->verdict, VERDICT_FAIL); /* the manager has not looked since */
+}
+
 static void a_new_policy_drops_what_it_does_not_ask(void **state)
 {
     struct world *w = *state;
@@ -407,16 +444,16 @@ static void devices_are_asked_when_it_is_time(void **state)
         bool disk_only;
         const char *due; /* first letters */
     } rows[] = {
-        { "hurry after 10 minutes", 10600, 0, 0, false, "hm" }, /* mixed was never answered */
+        { "hurry after 10 minutes", 10600, 0, 0, false, "hmt" }, /* mixed was never answered */
         { "just asked", 10600, 10590, 0, false, "" },
-        { "not answered for two polls", 10600, 10570, 0, false, "hm" },
-        { "not yet", 10599, 0, 0, false, "m" },
-        { "all after an hour", 13600, 0, 0, false, "dhm" },
-        { "check again", 10100, 0, 10050, false, "dhm" },
+        { "not answered for two polls", 10600, 10570, 0, false, "hmt" },
+        { "not yet", 10599, 0, 0, false, "mt" },
+        { "all after an hour", 13600, 0, 0, false, "dhmt" },
+        { "check again", 10100, 0, 10050, false, "dhmt" },
         { "check one again", 10100, 10099, 10100, true, "d" },
         { "check again, asked since", 10100, 10090, 10080, false, "" },
         { "check again, asked before it", 10100, 10075, 10080, true, "d" },
-        { "check again, answered since", 10100, 0, 10000, true, "m" },
+        { "check again, answered since", 10100, 0, 10000, true, "mt" },
     };
     read_rows(w, "disk", GOOD, 10000);
     read_rows(w, "hurry", "[]", 10000);
@@ -475,6 +512,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_result_ends_with_the_facts_it_rests_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_outlive_a_fact_that_they_do_not_need, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_fact_changes_the_verdict_of_kept_rows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(two_sources_that_disagree_decide_by_the_rule, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_new_policy_drops_what_it_does_not_ask, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_result_is_good_while_it_is_fresh, set_up, tear_down),
         cmocka_unit_test_setup_teardown(devices_are_asked_when_it_is_time, set_up, tear_down),
