@@ -19,6 +19,7 @@
 #include "gateway/refresher.h"
 #include "gateway/root_key.h"
 #include "gateway/signing_ring.h"
+#include "gateway/simulations.h"
 #include "gateway/slow_lane.h"
 #include "gateway/worker.h"
 
@@ -139,6 +140,8 @@ static enum err_code make_parts(struct running *run, struct err *err)
         code = err_set(err, ERR_MEMORY, "event hub");
     if (code == OK && (node->okta = okta_watch_new()) == NULL)
         code = err_set(err, ERR_MEMORY, "Okta's hooks");
+    if (code == OK)
+        code = simulations_new(node, &node->simulations, err);
     if (code == OK && (node->signing = signing_ring_new(node)) == NULL)
         code = err_set(err, ERR_MEMORY, "signing keys");
     if (code == OK)
@@ -334,6 +337,8 @@ static void stop(struct running *run)
     effects_stop(node->effects);
     if (node->slow_lane != NULL)
         slow_lane_stop(node->slow_lane);
+    simulations_free(node->simulations);
+    node->simulations = NULL;
     refresher_stop(node->refresher);
     decision_log_stop(node->decisions);
     housekeeping_stop(run->housekeeping);
@@ -348,6 +353,7 @@ static void undo(struct running *run)
     for (unsigned i = 0; i < run->worker_count; i++)
         worker_free(run->workers[i]);
     effects_free(node->effects);
+    simulations_free(node->simulations);
     slow_lane_free(node->slow_lane);
     refresher_free(node->refresher);
     decision_log_free(node->decisions);

@@ -37,6 +37,8 @@ MUST_CHECK enum err_code admin_revoke_door_keys(struct http_request *r, struct s
 /* Member "doors": what can be seen here of each; may wait some seconds for a vendor's keys. Not while the directory is held. */
 void admin_write_doors(struct http_request *r, struct to_json *w);
 
+/* 422 with every mistake of a policy. */
+void admin_answer_mistakes(struct http_response *res, const struct mistakes *mistakes);
 /* Member "ring" of an open object: how far the policy in force has come. Between directory_enter() and directory_leave(); a policy is in force. */
 void admin_write_ring(struct http_request *r, struct to_json *w);
 
@@ -47,6 +49,7 @@ route_slow_fn admin_list_keys, admin_create_key, admin_revoke_key;
 route_slow_fn admin_list_secrets, admin_create_secret, admin_revoke_secret;
 route_slow_fn admin_show_policy, admin_plan_policy, admin_apply_policy;
 route_slow_fn admin_show_ring, admin_move_ring;
+route_slow_fn admin_start_simulation, admin_show_simulation, admin_cancel_simulation;
 route_slow_fn admin_list_doors, admin_show_door, admin_add_door, admin_remove_door;
 route_slow_fn admin_explain;
 route_slow_fn admin_show_incident, admin_start_incident, admin_stop_incident;

@@ -21,9 +21,8 @@ static void write_mistakes(const struct mistakes *mistakes, struct to_json *w)
     to_json_end(w);
 }
 
-static void answer_mistakes(struct http_request *r, struct http_response *res, const struct mistakes *mistakes)
+void admin_answer_mistakes(struct http_response *res, const struct mistakes *mistakes)
 {
-    (void)r;
     struct to_json w = response_json(res, 422);
     res->content_type = "application/problem+json";
     to_json_object(&w);
@@ -177,7 +176,7 @@ void admin_plan_policy(struct http_request *r, struct http_response *res)
     mistakes_init(&mistakes);
     policy_read(text, file, &mistakes, &after);
     if (after == NULL)
-        answer_mistakes(r, res, &mistakes);
+        admin_answer_mistakes(res, &mistakes);
     else
         answer_plan(r, res, after, &mistakes);
     mistakes_done(&mistakes);
@@ -245,7 +244,7 @@ static void apply_text(struct http_request *r, struct http_response *res, const 
     if (code == OK)
         answer_version(res, version);
     else if (mistakes_errors(&mistakes) > 0)
-        answer_mistakes(r, res, &mistakes);
+        admin_answer_mistakes(res, &mistakes);
     else
         admin_problem(r, res, &err);
     mistakes_done(&mistakes);

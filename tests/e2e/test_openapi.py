@@ -322,6 +322,13 @@ def story_live_answers_have_the_shapes_of_the_page(world):
     page.call("POST", "/admin/v1/policy/ring", body={"move": "halt"})
     page.call("POST", "/admin/v1/policy/ring", body={"move": "resume"})
     page.call("POST", "/admin/v1/policy/ring", body={"move": "advance", "percent": 100})
+    for what in ({"days": 7}, {"since_s": 3600, "names": 5}):
+        begun = page.call("POST", "/admin/v1/simulations", 202, body=dict({"text": POLICY, "file": "policy.yaml"}, **what))
+        at = "/admin/v1/simulations/" + begun["id"]
+        wait_for("a simulation", lambda: page.call("GET", "/admin/v1/simulations/{id}", at=at)["state"] == "done")
+    page.call("DELETE", "/admin/v1/simulations/{id}", at=at)
+    page.call("GET", "/admin/v1/simulations/{id}", 404, at="/admin/v1/simulations/e_none")
+    page.call("POST", "/admin/v1/simulations", 422, body={"text": "policy: ["})
     client = {"id": "kc", "kind": "oidc", "app": "wiki", "oidc": {"redirect_uris": ["https://kc.example/realms/acme/broker/postern/endpoint"]}}
     page.call("POST", "/admin/v1/doors", 201, body={"door": client})
     page.call("POST", "/admin/v1/doors", 422, body={"door": client})
