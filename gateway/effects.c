@@ -239,6 +239,14 @@ enum err_code effects_resend(const struct effects *e, struct store *store, struc
     return any ? OK : err_set(err, ERR_NOT_FOUND, "no delivery %.*s waits or was set aside", SPAN_ARGS(id));
 }
 
+bool effects_is_stopped(const struct effects *e, const char *name)
+{
+    for (size_t i = 0; i < e->count; i++)
+        if (strcmp(e->readers[i]->name, name) == 0)
+            return reader_is_stopped(e->readers[i]);
+    return false;
+}
+
 size_t effects_destinations(struct effects *e, struct effects_destination *out, size_t most)
 {
     size_t count = 0;

@@ -50,6 +50,8 @@ struct effects_destination {
     char why[EFFECTS_ERROR_BYTES];               /* the last failure; empty after a success */
     unsigned waiting, set_aside;                 /* in the partitions that this node holds */
 };
+/* Whether a destination of that name is there and stopped. Any thread. */
+bool effects_is_stopped(const struct effects *e, const char *name);
 /* Writes up to `most`; returns how many there are. */
 size_t effects_destinations(struct effects *e, struct effects_destination *out, size_t most);
 

@@ -6,7 +6,7 @@ enum notice_step notice_step(const struct person *person, const struct effects_i
 {
     const struct notice *notice = &person->notice;
     bool reachable = now.local_day == notice->local_day && now.in_window;
-    if (person->removed || !span_equal(notice->id, item->id) || notice->state == NOTICE_DELIVERED)
+    if (person->removed || !span_equal(notice->id, item->id) || !span_equal(notice->channel, now.channel) || notice->state == NOTICE_DELIVERED)
         return NOTICE_STEP_NOTHING;
     if (notice->state == NOTICE_SENDING && (item->unclear || item->sends == 0))
         return NOTICE_STEP_READ_BACK;
@@ -19,9 +19,10 @@ struct edit {
     const struct node *node;
     struct span person, notice;
     const struct effects_item *item;
+    struct notice_time now;
     const struct notice_item *left; size_t left_count;
     bool mine, free_cap;
-    struct span conversation, message, why;
+    struct span conversation, message, why, channel;
 };
 
 static void write_items(const struct notice *notice, struct to_json *w)
@@ -71,21 +72,23 @@ static enum change_say edit_begin(void *context, struct person *copy, struct cha
 {
     struct edit *e = context;
     struct notice *notice = &copy->notice;
-    e->mine = span_equal(notice->id, e->notice) && notice->state != NOTICE_DELIVERED && (notice->state != NOTICE_FAILED || e->item->asked);
+    e->mine = span_equal(notice->id, e->notice) && span_equal(notice->channel, e->now.channel) && notice->state != NOTICE_DELIVERED && (notice->state != NOTICE_FAILED || e->item->asked);
     if (!e->mine || notice->state == NOTICE_SENDING)
         return CHANGE_NOTHING;
     notice->state = NOTICE_SENDING;
     notice->why = SPAN_NONE;
     notice->settled_s = 0;
+    if (copy->nudge_day < e->now.local_day)
+        copy->nudge_day = e->now.local_day;
     if (!keep_items(copy, e->left, e->left_count))
         return (void)err_set(err, ERR_MEMORY, "the notice of %.*s", SPAN_ARGS(e->person)), CHANGE_REFUSE;
     return say_event(e, notice, "notice.sending", events, err);
 }
 
-enum err_code notice_begin(const struct node *node, struct store *store, struct span person, const struct effects_item *item, const struct notice_item *left, size_t left_count,
-                           bool *mine, struct err *err)
+enum err_code notice_begin(const struct node *node, struct store *store, struct span person, const struct effects_item *item, struct notice_time now, const struct notice_item *left,
+                           size_t left_count, bool *mine, struct err *err)
 {
-    struct edit e = { .node = node, .person = person, .notice = item->id, .item = item, .left = left, .left_count = left_count };
+    struct edit e = { .node = node, .person = person, .notice = item->id, .item = item, .now = now, .left = left, .left_count = left_count };
     enum err_code code = change_person(node, store, person, false, edit_begin, &e, err);
     *mine = e.mine;
     return code;
@@ -112,6 +115,25 @@ enum err_code notice_delivered(const struct node *node, struct store *store, str
 {
     struct edit e = { .node = node, .person = person, .notice = notice, .conversation = conversation, .message = message };
     return change_person(node, store, person, false, edit_delivered, &e, err);
+}
+
+static enum change_say edit_moved(void *context, struct person *copy, struct change_events *events, struct err *err)
+{
+    struct edit *e = context;
+    struct notice *notice = &copy->notice;
+    if (!span_equal(notice->id, e->notice) || span_equal(notice->channel, e->channel) || notice->state == NOTICE_DELIVERED)
+        return CHANGE_NOTHING;
+    notice->state = NOTICE_RESERVED;
+    notice->settled_s = 0;
+    notice->why = SPAN_NONE;
+    notice->channel = arena_copy(&copy->arena, e->channel);
+    return say_event(e, notice, "notice.moved", events, err);
+}
+
+enum err_code notice_moved(const struct node *node, struct store *store, struct span person, struct span notice, struct span channel, struct span why, struct err *err)
+{
+    struct edit e = { .node = node, .person = person, .notice = notice, .channel = channel, .why = why };
+    return change_person(node, store, person, false, edit_moved, &e, err);
 }
 
 /* When the person last heard of us, as far as it is still known. */

@@ -384,8 +384,10 @@ static void settle(struct reader *r, unsigned partition, struct effects_item *it
 static void try_item(struct reader *r, unsigned partition, struct effects_item *item)
 {
     arena_reset(&r->item_arena);
-    bool silent = reader_is_stopped(r) || mono_ms(r) < r->pause_until_ms;
-    if (item->set_aside || (silent && is_too_old(r, item)))
+    bool stopped = reader_is_stopped(r), silent = stopped || mono_ms(r) < r->pause_until_ms, too_old = is_too_old(r, item);
+    if (silent && !item->set_aside && r->ops->unsendable != NULL && (stopped || too_old))
+        settle(r, partition, item, r->ops->unsendable(r->self, r, partition, item));
+    else if (item->set_aside || (silent && too_old))
         settle(r, partition, item, (struct item_result){ ITEM_GIVEN_UP, -1, false });
     else if (!silent)
         settle(r, partition, item, r->ops->send(r->self, r, partition, item));
@@ -393,7 +395,9 @@ static void try_item(struct reader *r, unsigned partition, struct effects_item *
 
 static bool may_work_on_items(struct reader *r, const struct reader_partition *p)
 {
-    bool silent = reader_is_stopped(r) || mono_ms(r) < r->pause_until_ms;
+    bool stopped = reader_is_stopped(r), silent = stopped || mono_ms(r) < r->pause_until_ms;
+    if (stopped && r->ops->unsendable != NULL)
+        silent = false; /* each is asked what becomes of it */
     return p->next_item_ms <= (silent ? wall_ms(r) - EFFECTS_AGE_MS : wall_ms(r));
 }
 

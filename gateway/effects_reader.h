@@ -43,6 +43,9 @@ struct reader_ops {
     enum err_code (*settle)(void *self, struct reader *r, unsigned partition, struct err *err);
     enum err_code (*tick)(void *self, struct reader *r, unsigned partition, struct err *err); /* every round for each partition held; may be NULL */
     struct item_result (*send)(void *self, struct reader *r, unsigned partition, struct effects_item *item); /* one due item; may edit it; NULL: no outbox */
+    /* An item that is due while nothing can be sent: every one while the reader is stopped, and those that are too old while it pauses. NULL: those that are
+     * too old are set aside, the others wait. */
+    struct item_result (*unsendable)(void *self, struct reader *r, unsigned partition, struct effects_item *item);
     void (*free)(void *self);
     bool bodies; /* entries carry the record's new state */
 };

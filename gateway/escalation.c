@@ -1,6 +1,7 @@
 #include "gateway/escalation.h"
 
 #include "gateway/change.h"
+#include "gateway/channels.h"
 #include "gateway/feed.h"
 
 #include <stdlib.h>
@@ -347,15 +348,6 @@ static void look_for_items(struct person_look *l, const struct person *person)
         l->items[l->item_count++] = (struct notice_item){ arena_copy(l->arena, found[i].device->id), arena_copy(l->arena, found[i].check->id), found[i].deadline_s, SPAN_NONE };
 }
 
-/* The first channel of the policy that this gateway has. Without one a notice counts only when it is shown. */
-static struct span channel_of(const struct node *node, const struct policy *policy)
-{
-    for (size_t i = 0; i < policy->nudges.channel_count; i++)
-        if (span_equal_text(policy->nudges.channels[i], "slack") && node->options.slack)
-            return SPAN_LITERAL("slack");
-    return SPAN_NONE;
-}
-
 static void look_at_person(struct person_look *l)
 {
     const struct directory *d = l->node->directory;
@@ -367,7 +359,7 @@ static void look_at_person(struct person_look *l)
         look_for_healed(l, person);
         look_for_items(l, person);
         struct nudge_input in = nudge_input(l, person);
-        if (!span_empty(channel_of(l->node, policy)) && l->item_count > 0)
+        if (!span_empty(channels_first(l->node, policy, person)) && l->item_count > 0)
             l->plan = ladder_nudge(&in);
     }
     directory_leave(d);
@@ -417,7 +409,7 @@ static enum change_say edit_reserve(void *context, struct person *copy, struct c
     struct span channel = SPAN_NONE;
     if (in.policy != NULL && !copy->removed) {
         plan = ladder_nudge(&in);
-        channel = channel_of(l->node, in.policy);
+        channel = channels_first(l->node, in.policy, copy);
     }
     directory_leave(d);
     l->plan.at_s = plan.at_s;

@@ -131,10 +131,11 @@ static void the_step_follows_from_what_is_known(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct person person = { .notice = { .id = SPAN_LITERAL("e_1"), .state = rows[i].at, .local_day = 5 } };
+        struct person person = { .notice = { .id = SPAN_LITERAL("e_1"), .state = rows[i].at, .local_day = 5, .channel = SPAN_LITERAL("slack") } };
         struct effects_item item = { .id = rows[i].same ? SPAN_LITERAL("e_1") : SPAN_LITERAL("e_2"), .unclear = rows[i].unclear, .asked = rows[i].asked, .sends = rows[i].sends };
         print_message("%s\n", rows[i].name);
-        assert_int_equal(notice_step(&person, &item, (struct notice_time){ rows[i].day, rows[i].window }), rows[i].step);
+        assert_int_equal(notice_step(&person, &item, (struct notice_time){ rows[i].day, rows[i].window, SPAN_LITERAL("slack") }), rows[i].step);
+        assert_int_equal(notice_step(&person, &item, (struct notice_time){ rows[i].day, rows[i].window, SPAN_LITERAL("email") }), NOTICE_STEP_NOTHING); /* it is another channel's */
     }
 }
 
@@ -239,7 +240,7 @@ static void a_dead_token_stops_all_sending(void **state)
     assert_string_equal(d.why, "token_revoked");
     fake_peer_post(&w.slack, "/control/faults", "[]");
     story_restart_effects(&w.story, &w.options); /* the configuration was mended */
-    story_pass(&w.story, 10);
+    story_pass(&w.story, 25);
     assert_int_equal(messages(&w), 1);
     end(&w);
 }
