@@ -33,7 +33,7 @@ struct decision_ring {
 struct decision_log {
     const struct node *node;
     struct store *store;
-    struct decision_ring *rings[RINGS];
+    struct decision_ring *_Atomic rings[RINGS]; /* set by the workers while the thread runs */
     _Atomic size_t ring_count;
     uint64_t *filter;             /* hash of (person, device, app, hour) of allows already recorded; 0 empty */
     struct note *pending;         /* taken from the rings, not in the log yet: kept while the store is away */

@@ -4,6 +4,7 @@
 
 #include "posture/base/secret.h"
 #include "posture/directory_control.h"
+#include "posture/directory_sanitizer.h"
 #include "posture/directory_seen.h"
 
 #include <stdatomic.h>
@@ -12,16 +13,6 @@
 
 #include <urcu/urcu-memb.h>
 #include <urcu/rculfhash.h>
-
-/* liburcu orders memory in ways that ThreadSanitizer cannot see; these two tell it that freeing comes after the last reader has left. */
-#ifdef __SANITIZE_THREAD__
-#include <sanitizer/tsan_interface.h>
-#define READER_LEFT(d) __tsan_release((void *)(uintptr_t)(d))
-#define READERS_GONE(d) __tsan_acquire((void *)(uintptr_t)(d))
-#else
-#define READER_LEFT(d) ((void)(d))
-#define READERS_GONE(d) ((void)(d))
-#endif
 
 enum { TABLE_LEAST = 64, ANSWERING_MS = 1500, FOLD_BYTES = 256 };
 
