@@ -12,7 +12,7 @@ struct cli_command {
     const char *summary;  /* one line */
     int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 };
-extern const struct cli_command cli_serve, cli_check, cli_plan, cli_apply, cli_simulate, cli_explain, cli_person, cli_device, cli_key, cli_signing_key, cli_enroll_secret, cli_door, cli_delivery, cli_ring, cli_incident,
+extern const struct cli_command cli_serve, cli_check, cli_test, cli_plan, cli_apply, cli_simulate, cli_explain, cli_person, cli_device, cli_key, cli_signing_key, cli_enroll_secret, cli_door, cli_delivery, cli_ring, cli_incident,
     cli_doctor, cli_version;
 int cli_main(int argc, char **argv);
 /* Prints the command's usage to stderr with `problem` in front (may be NULL) and returns CLI_USAGE. */
