@@ -10,6 +10,7 @@
 #include "gateway/effects.h"
 #include "gateway/event_hub.h"
 #include "gateway/feed.h"
+#include "gateway/holidays.h"
 #include "gateway/housekeeping.h"
 #include "gateway/http/self_signed.h"
 #include "gateway/once_memory.h"
@@ -216,6 +217,10 @@ static enum err_code publish_first(struct running *run, struct err *err)
         log_event(&run->log, LOG_WARN, "policy.file_differs", LOG_STR("file", path), LOG_STR("file_version", policy->version), LOG_STR("in_force", version));
     if (code == OK)
         log_event(&run->log, LOG_INFO, "policy.in_force", LOG_STR("version", version));
+    if (code == OK && !span_empty(run->options->holidays)) {
+        snprintf(path, sizeof path, "%.*s", SPAN_ARGS(run->options->holidays));
+        code = holidays_publish_file(&run->node, store, path, err);
+    }
     if (code == OK && !run->node.options.slack)
         log_event(&run->log, LOG_WARN, "notices.only_when_shown", LOG_STR("why", "no channel is configured: a notice counts only when it was shown on a page"));
     mistakes_done(&mistakes);

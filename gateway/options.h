@@ -11,7 +11,7 @@ struct listener_options { struct span address; struct tls_files tls; struct span
 struct webhook_config { struct span id, url, secret, old_secret; struct option_list events; bool allow_private; };
 struct postern_options {
     struct arena arena;                                       /* texts */
-    struct span public_url, state, policy, root_key;          /* policy: a path; root_key: 32 bytes, or 64 hex digits */
+    struct span public_url, state, policy, holidays, root_key;          /* policy: a path; root_key: 32 bytes, or 64 hex digits */
     struct listener_options public_listener, device_listener, internal_listener, admin_listener;
     struct device_certificate_options device_certificates;    /* gateway/doors/device_certificates.c has its rows */
     struct caller_options callers;                            /* gateway/callers.c has their rows */

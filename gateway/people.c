@@ -70,9 +70,59 @@ static enum err_code normalize_email(const struct from_json_value *v, struct are
     return OK;
 }
 
+/* ---- working time ---- */
+
+/* "09:30" to minutes of the day, up to 24:00. */
+static bool read_minute(struct span text, unsigned *minute)
+{
+    uint64_t hours, minutes;
+    if (text.bytes != 5 || text.at[2] != ':' || !span_to_u64(span_slice(text, 0, 2), &hours) || !span_to_u64(span_slice(text, 3, 2), &minutes))
+        return false;
+    *minute = (unsigned)(hours * 60 + minutes);
+    return minutes < 60 && *minute <= 24 * 60;
+}
+
+static enum err_code read_days(const struct from_json_value *v, struct arena *arena, struct person_input *out, struct err *err)
+{
+    static const char *const names[] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
+    struct span all[7];
+    size_t count = 0;
+    enum err_code code = read_list(v, "days", "day", arena, all, &count, 7, &out->has_days, err);
+    for (size_t i = 0; code == OK && i < count; i++) {
+        unsigned bit = 0;
+        while (bit < 7 && !span_equal_fold(all[i], span_of(names[bit])))
+            bit++;
+        if (bit == 7)
+            return from_json_refuse(v, err, "has a day that is none of mon, tue, wed, thu, fri, sat, sun: %.*s", SPAN_ARGS(span_slice(all[i], 0, 20)));
+        out->days |= 1U << bit;
+    }
+    return code;
+}
+
+static enum err_code read_working_time(const struct from_json_value *v, struct arena *arena, struct person_input *out, struct err *err)
+{
+    struct span hours = SPAN_NONE, write_at = SPAN_NONE, from = SPAN_NONE;
+    enum err_code code = read_days(v, arena, out, err);
+    if (code == OK)
+        code = read_text(v, "hours", arena, &hours, &out->has_hours, err);
+    if (code == OK)
+        code = read_text(v, "write_at", arena, &write_at, &out->has_write_at, err);
+    if (code == OK && !span_empty(hours)) {
+        bool cut = span_cut(&hours, '-', &from) && read_minute(from, &out->from_minute) && read_minute(hours, &out->to_minute);
+        if (!cut || out->from_minute >= out->to_minute)
+            code = from_json_refuse(v, err, "has hours that are not written like 09:00-17:00");
+    }
+    if (code == OK && !span_empty(write_at)) {
+        if (!read_minute(write_at, &out->write_at) || out->write_at >= 24 * 60)
+            return from_json_refuse(v, err, "has a write_at that is not written like 13:30");
+        out->write_at++;
+    }
+    return code;
+}
+
 enum err_code person_input_read(const struct from_json_value *v, struct arena *arena, struct person_input *out, struct err *err)
 {
-    static const char *const known[] = { "email", "emails", "name", "slack", "id", "aliases", "groups", "group", "zone", "region", "locale", NULL };
+    static const char *const known[] = { "email", "emails", "name", "slack", "id", "aliases", "groups", "group", "zone", "region", "locale", "days", "day", "hours", "write_at", NULL };
     bool has_emails = false;
     *out = (struct person_input){ 0 };
     enum err_code code = from_json_object(v, err);
@@ -90,6 +140,8 @@ enum err_code person_input_read(const struct from_json_value *v, struct arena *a
     };
     for (size_t i = 0; code == OK && i < sizeof texts / sizeof texts[0]; i++)
         code = read_text(v, texts[i].key, arena, texts[i].to, texts[i].has, err);
+    if (code == OK)
+        code = read_working_time(v, arena, out, err);
     if (code == OK && out->email_count == 0)
         code = from_json_refuse(v, err, "must have at least one e-mail address");
     for (size_t i = 0; code == OK && i < out->email_count; i++)
@@ -135,6 +187,22 @@ static bool set_list(struct person *p, const struct span **all, size_t *count, c
     return changed;
 }
 
+static bool set_number(unsigned *field, unsigned value, bool has)
+{
+    bool changed = has && *field != value;
+    if (changed)
+        *field = value;
+    return changed;
+}
+
+static bool set_working_time(struct person *p, const struct person_input *in)
+{
+    bool changed = set_number(&p->work.days, in->days, in->has_days);
+    changed |= set_number(&p->work.from_minute, in->from_minute, in->has_hours);
+    changed |= set_number(&p->work.to_minute, in->to_minute, in->has_hours);
+    return set_number(&p->work.write_at, in->write_at, in->has_write_at) || changed;
+}
+
 static enum change_say edit_import(void *context, struct person *p, struct change_events *events, struct err *err)
 {
     struct import *i = context;
@@ -146,6 +214,7 @@ static enum change_say edit_import(void *context, struct person *p, struct chang
     changed |= set_text(p, &p->zone, in->zone, in->has_zone);
     changed |= set_text(p, &p->region, in->region, in->has_region);
     changed |= set_text(p, &p->locale, in->locale, in->has_locale);
+    changed |= set_working_time(p, in);
     changed |= set_list(p, &p->emails, &p->email_count, in->emails, in->email_count, true);
     changed |= set_list(p, &p->aliases, &p->alias_count, in->aliases, in->alias_count, in->has_aliases);
     changed |= set_list(p, &p->groups, &p->group_count, in->groups, in->group_count, in->has_groups);
@@ -213,11 +282,32 @@ enum err_code people_import(const struct node *node, struct store *store, const 
 
 /* ---- absence ---- */
 
-struct away { const struct node *node; struct interval time; struct span cause; };
+struct away { const struct node *node; struct interval time; struct span cause; bool *changed; };
+
+/* One that ended long ago stops no clock that anybody still looks at. */
+static void drop_oldest(struct person *p, int64_t now_s)
+{
+    enum { KEPT_S = 180 * 86400 };
+    if (p->absence_count < PERSON_MAX_ABSENCES || p->absences[0].time.to_s == 0 || now_s - p->absences[0].time.to_s < KEPT_S)
+        return;
+    p->absences++;
+    p->absence_count--;
+}
+
+static bool is_known(const struct person *p, struct interval time)
+{
+    bool known = false;
+    for (size_t i = 0; i < p->absence_count; i++)
+        known = known || (p->absences[i].time.from_s == time.from_s && p->absences[i].time.to_s == time.to_s);
+    return known;
+}
 
 static enum change_say edit_absence(void *context, struct person *p, struct change_events *events, struct err *err)
 {
     const struct away *a = context;
+    if (is_known(p, a->time))
+        return CHANGE_NOTHING;
+    drop_oldest(p, clock_wall_s(a->node->clock));
     if (p->absence_count >= PERSON_MAX_ABSENCES)
         return (void)err_set(err, ERR_LIMIT, "more than %d absences", PERSON_MAX_ABSENCES), CHANGE_REFUSE;
     struct absence *all = arena_array(&p->arena, p->absence_count + 1, sizeof *all);
@@ -236,13 +326,56 @@ static enum change_say edit_absence(void *context, struct person *p, struct chan
     struct span data = arena_format(events->arena, "{\"from\":%lld,\"to\":%lld}", (long long)a->time.from_s, (long long)a->time.to_s);
     if (!change_event(events, a->node, "person.absence", p->id, SPAN_NONE, a->cause, data))
         return (void)err_set(err, ERR_MEMORY, "absence"), CHANGE_REFUSE;
+    *a->changed = true;
     return CHANGE_COMMIT;
+}
+
+enum err_code people_absence_once(const struct node *node, struct store *store, struct span person, struct interval time, struct span cause, bool *changed, struct err *err)
+{
+    struct away a = { node, time, cause, changed };
+    *changed = false;
+    return change_person(node, store, person, false, edit_absence, &a, err);
 }
 
 enum err_code people_absence(const struct node *node, struct store *store, struct span person, struct interval time, struct span cause, struct err *err)
 {
-    struct away a = { node, time, cause };
-    return change_person(node, store, person, false, edit_absence, &a, err);
+    bool changed;
+    return people_absence_once(node, store, person, time, cause, &changed, err);
+}
+
+static enum change_say edit_back(void *context, struct person *p, struct change_events *events, struct err *err)
+{
+    const struct away *a = context;
+    int64_t now_s = clock_wall_s(a->node->clock);
+    struct absence *all = arena_array(&p->arena, p->absence_count + 1, sizeof *all);
+    size_t kept = 0;
+    bool changed = false;
+    for (size_t i = 0; all != NULL && i < p->absence_count; i++) {
+        const struct interval *time = &p->absences[i].time;
+        bool over = time->to_s != 0 && time->to_s <= now_s;
+        changed = changed || !over;
+        if (!over && time->from_s >= now_s)
+            continue; /* only announced */
+        all[kept] = p->absences[i];
+        if (!over)
+            all[kept].time.to_s = now_s;
+        kept++;
+    }
+    if (all != NULL && !changed)
+        return CHANGE_NOTHING;
+    if (all == NULL || !change_event(events, a->node, "person.back", p->id, SPAN_NONE, a->cause, SPAN_NONE))
+        return (void)err_set(err, ERR_MEMORY, "absence"), CHANGE_REFUSE;
+    p->absences = all;
+    p->absence_count = kept;
+    *a->changed = true;
+    return CHANGE_COMMIT;
+}
+
+enum err_code people_back(const struct node *node, struct store *store, struct span person, struct span cause, bool *changed, struct err *err)
+{
+    struct away a = { .node = node, .cause = cause, .changed = changed };
+    *changed = false;
+    return change_person(node, store, person, false, edit_back, &a, err);
 }
 
 /* ---- ownership ---- */

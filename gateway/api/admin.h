@@ -13,6 +13,9 @@ struct from_json *admin_body(struct http_request *r, struct http_response *res, 
 void admin_problem(struct http_request *r, struct http_response *res, const struct err *err);
 /* A required or optional text member, copied into the request's arena. */
 MUST_CHECK enum err_code admin_text(const struct http_request *r, const struct from_json_value *root, const char *key, bool required, struct span *out, struct err *err);
+/* The same with a bound of its own; and a time such as 2026-12-24T08:00:00Z, 0 when absent. */
+MUST_CHECK enum err_code admin_long_text(const struct http_request *r, const struct from_json_value *root, const char *key, size_t most_bytes, bool required, struct span *out, struct err *err);
+MUST_CHECK enum err_code admin_time(const struct http_request *r, const struct from_json_value *root, const char *key, int64_t *out, struct err *err);
 /* "limit" (1..1000, default 100) and "after" (an id) of a list. */
 struct admin_list { unsigned limit; struct span after, query; };
 MUST_CHECK enum err_code admin_read_list(struct http_request *r, struct admin_list *out, struct err *err);
@@ -43,7 +46,10 @@ void admin_answer_mistakes(struct http_response *res, const struct mistakes *mis
 void admin_write_ring(struct http_request *r, struct to_json *w);
 
 /* The handlers, one file a resource. */
-route_slow_fn admin_list_persons, admin_import_persons, admin_show_person, admin_person_link, admin_person_absence;
+route_slow_fn admin_list_persons, admin_import_persons, admin_show_person, admin_person_link, admin_person_absence, admin_person_back, admin_person_snooze;
+route_slow_fn admin_list_exemptions, admin_ask_exemption, admin_approve_exemption, admin_refuse_exemption, admin_end_exemption;
+route_slow_fn admin_list_disputes, admin_answer_dispute, admin_list_asks, admin_answer_ask;
+route_slow_fn admin_list_holidays, admin_set_holidays, admin_import_absences;
 route_slow_fn admin_list_devices, admin_show_device, admin_device_owner, admin_device_recheck, admin_device_identifier, admin_device_remove, admin_device_link, admin_device_forget;
 route_slow_fn admin_list_keys, admin_create_key, admin_revoke_key;
 route_slow_fn admin_list_secrets, admin_create_secret, admin_revoke_secret;

@@ -15,6 +15,25 @@ static void write_list(struct to_json *w, const char *key, const struct span *al
     to_json_end(w);
 }
 
+/* What they have of their own; what is left out is the organisation's. */
+static void write_working_time(const struct http_request *r, const struct person *p, struct to_json *w)
+{
+    static const char *const names[] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
+    unsigned from = p->work.from_minute, to = p->work.to_minute, at = p->work.write_at;
+    if (p->work.days != 0) {
+        to_json_key(w, "days");
+        to_json_array(w);
+        for (unsigned i = 0; i < 7; i++)
+            if ((p->work.days >> i & 1) != 0)
+                to_json_text(w, span_of(names[i]));
+        to_json_end(w);
+    }
+    if (from < to)
+        to_json_member_text(w, "hours", arena_format(r->arena, "%02u:%02u-%02u:%02u", from / 60, from % 60, to / 60, to % 60));
+    if (at != 0)
+        to_json_member_text(w, "write_at", arena_format(r->arena, "%02u:%02u", (at - 1) / 60, (at - 1) % 60));
+}
+
 static void write_person(const struct http_request *r, const struct person *p, struct to_json *w)
 {
     const struct device *devices[PERSON_DEVICES];
@@ -28,6 +47,7 @@ static void write_person(const struct http_request *r, const struct person *p, s
     to_json_member_text_if(w, "zone", p->zone);
     to_json_member_text_if(w, "region", p->region);
     to_json_member_text_if(w, "locale", p->locale);
+    write_working_time(r, p, w);
     to_json_member_time_if(w, "created_at", p->created_s);
     to_json_key(w, "devices");
     to_json_array(w);
@@ -80,6 +100,51 @@ void admin_list_persons(struct http_request *r, struct http_response *res)
     directory_leave(r->node->directory);
 }
 
+static void write_interval(const struct interval *time, struct to_json *w)
+{
+    to_json_member_time_if(w, "from", time->from_s);
+    to_json_member_time_if(w, "to", time->to_s);
+}
+
+/* Absences, what was put off, and where they continued once; what is over too. */
+static void write_valves(const struct http_request *r, const struct person *p, struct to_json *w)
+{
+    to_json_key(w, "absences");
+    to_json_array(w);
+    for (size_t i = 0; i < p->absence_count; i++) {
+        to_json_object(w);
+        write_interval(&p->absences[i].time, w);
+        to_json_member_text_if(w, "source", p->absences[i].source);
+        to_json_end(w);
+    }
+    to_json_end(w);
+    to_json_key(w, "snoozes");
+    to_json_array(w);
+    for (size_t i = 0; i < p->snooze_count; i++) {
+        to_json_object(w);
+        to_json_member_text(w, "device", p->snoozes[i].device);
+        to_json_member_text(w, "check", p->snoozes[i].check);
+        write_interval(&p->snoozes[i].time, w);
+        to_json_end(w);
+    }
+    to_json_end(w);
+    to_json_key(w, "continued_once");
+    to_json_array(w);
+    for (size_t i = 0; i < p->pass_count; i++) {
+        const struct pass *pass = &p->passes[i];
+        to_json_object(w);
+        to_json_member_text(w, "id", pass->id);
+        to_json_member_text(w, "device", pass->device);
+        to_json_member_text(w, "app", pass->app);
+        to_json_member_text_if(w, "check", pass->check);
+        to_json_member_text(w, "reason", pass->reason);
+        write_interval(&pass->time, w);
+        to_json_member_bool(w, "open", pass->time.from_s <= r->now_s && r->now_s < pass->time.to_s);
+        to_json_end(w);
+    }
+    to_json_end(w);
+}
+
 void admin_show_person(struct http_request *r, struct http_response *res)
 {
     directory_enter(r->node->directory);
@@ -103,6 +168,7 @@ void admin_show_person(struct http_request *r, struct http_response *res)
         }
         to_json_end(&w);
         to_json_member_time_if(&w, "last_nudge_at", p->nudge_s);
+        write_valves(r, p, &w);
         to_json_end(&w);
     }
     directory_leave(r->node->directory);
@@ -181,15 +247,6 @@ void admin_person_link(struct http_request *r, struct http_response *res)
     to_json_end(&w);
 }
 
-static enum err_code read_time(const struct http_request *r, const struct from_json_value *root, const char *key, int64_t *out, struct err *err)
-{
-    struct span text = SPAN_NONE;
-    enum err_code code = admin_text(r, root, key, false, &text, err);
-    if (code == OK && !span_empty(text) && !clock_from_rfc3339(text, out))
-        code = err_set(err, ERR_INPUT, "%s must be a time such as 2026-12-24T08:00:00Z", key);
-    return code;
-}
-
 void admin_person_absence(struct http_request *r, struct http_response *res)
 {
     static const char *const known[] = { "from", "to", NULL };
@@ -202,9 +259,9 @@ void admin_person_absence(struct http_request *r, struct http_response *res)
     struct from_json_value root = from_json_root(doc);
     enum err_code code = admin_person_id(r, r->params[0], &id, &err);
     if (code == OK)
-        code = read_time(r, &root, "from", &time.from_s, &err);
+        code = admin_time(r, &root, "from", &time.from_s, &err);
     if (code == OK)
-        code = read_time(r, &root, "to", &time.to_s, &err);
+        code = admin_time(r, &root, "to", &time.to_s, &err);
     if (code == OK && time.to_s <= time.from_s)
         code = err_set(&err, ERR_INPUT, "to must be given and lie after from");
     if (code == OK)
@@ -218,5 +275,24 @@ void admin_person_absence(struct http_request *r, struct http_response *res)
     to_json_member_text(&w, "person", id);
     to_json_member_time_if(&w, "from", time.from_s);
     to_json_member_time_if(&w, "to", time.to_s);
+    to_json_end(&w);
+}
+
+void admin_person_back(struct http_request *r, struct http_response *res)
+{
+    struct span id;
+    struct err err;
+    bool changed = false;
+    enum err_code code = admin_person_id(r, r->params[0], &id, &err);
+    if (code == OK)
+        code = people_back(r->node, r->store, id, admin_cause(r), &changed, &err);
+    if (code != OK) {
+        admin_problem(r, res, &err);
+        return;
+    }
+    struct to_json w = response_json(res, 200);
+    to_json_object(&w);
+    to_json_member_text(&w, "person", id);
+    to_json_member_bool(&w, "changed", changed);
     to_json_end(&w);
 }

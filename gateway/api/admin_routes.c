@@ -26,15 +26,29 @@ struct from_json *admin_body(struct http_request *r, struct http_response *res, 
     return NULL;
 }
 
-enum err_code admin_text(const struct http_request *r, const struct from_json_value *root, const char *key, bool required, struct span *out, struct err *err)
+enum err_code admin_long_text(const struct http_request *r, const struct from_json_value *root, const char *key, size_t most_bytes, bool required, struct span *out, struct err *err)
 {
     struct from_json_value v = from_json_member(root, key);
     struct span text = SPAN_NONE;
-    enum err_code code = required ? from_json_text(&v, ADMIN_TEXT_BYTES, &text, err) : from_json_text_opt(&v, ADMIN_TEXT_BYTES, &text, err);
+    enum err_code code = required ? from_json_text(&v, most_bytes, &text, err) : from_json_text_opt(&v, most_bytes, &text, err);
     if (code == OK && required && span_empty(span_trim(text)))
         code = from_json_refuse(&v, err, "must not be empty");
     if (code == OK)
         *out = arena_copy(r->arena, span_trim(text));
+    return code;
+}
+
+enum err_code admin_text(const struct http_request *r, const struct from_json_value *root, const char *key, bool required, struct span *out, struct err *err)
+{
+    return admin_long_text(r, root, key, ADMIN_TEXT_BYTES, required, out, err);
+}
+
+enum err_code admin_time(const struct http_request *r, const struct from_json_value *root, const char *key, int64_t *out, struct err *err)
+{
+    struct span text = SPAN_NONE;
+    enum err_code code = admin_text(r, root, key, false, &text, err);
+    if (code == OK && !span_empty(text) && !clock_from_rfc3339(text, out))
+        code = err_set(err, ERR_INPUT, "%s must be a time such as 2026-12-24T08:00:00Z", key);
     return code;
 }
 
@@ -112,6 +126,20 @@ static const struct route rows[] = {
     ROW(HTTP_GET, "/admin/v1/persons/{id}", 0, admin_show_person, "admin.person"),
     ROW(HTTP_POST, "/admin/v1/persons/{id}/link", 4096, admin_person_link, "admin.person.link"),
     ROW(HTTP_POST, "/admin/v1/persons/{id}/absences", 4096, admin_person_absence, "admin.person.absence"),
+    ROW(HTTP_DELETE, "/admin/v1/persons/{id}/absences", 0, admin_person_back, "admin.person.back"),
+    ROW(HTTP_POST, "/admin/v1/persons/{id}/snooze", 4096, admin_person_snooze, "admin.person.snooze"),
+    ROW(HTTP_POST, "/admin/v1/absences", ADMIN_BODY_BYTES, admin_import_absences, "admin.absences.import"),
+    ROW(HTTP_GET, "/admin/v1/holidays", 0, admin_list_holidays, "admin.holidays"),
+    ROW(HTTP_PUT, "/admin/v1/holidays", ADMIN_BODY_BYTES, admin_set_holidays, "admin.holidays.set"),
+    ROW(HTTP_GET, "/admin/v1/exemptions", 0, admin_list_exemptions, "admin.exemptions"),
+    ROW(HTTP_POST, "/admin/v1/exemptions", 8192, admin_ask_exemption, "admin.exemption.ask"),
+    ROW(HTTP_POST, "/admin/v1/exemptions/{id}/approve", 8192, admin_approve_exemption, "admin.exemption.approve"),
+    ROW(HTTP_POST, "/admin/v1/exemptions/{id}/refuse", 8192, admin_refuse_exemption, "admin.exemption.refuse"),
+    ROW(HTTP_POST, "/admin/v1/exemptions/{id}/end", 8192, admin_end_exemption, "admin.exemption.end"),
+    ROW(HTTP_GET, "/admin/v1/disputes", 0, admin_list_disputes, "admin.disputes"),
+    ROW(HTTP_POST, "/admin/v1/disputes/{id}/answer", 8192, admin_answer_dispute, "admin.dispute.answer"),
+    ROW(HTTP_GET, "/admin/v1/asks", 0, admin_list_asks, "admin.asks"),
+    ROW(HTTP_POST, "/admin/v1/asks/{id}/answer", 8192, admin_answer_ask, "admin.ask.answer"),
     ROW(HTTP_GET, "/admin/v1/devices", 0, admin_list_devices, "admin.devices"),
     ROW(HTTP_GET, "/admin/v1/devices/{id}", 0, admin_show_device, "admin.device"),
     ROW(HTTP_PUT, "/admin/v1/devices/{id}/owner", 4096, admin_device_owner, "admin.device.owner"),

@@ -4,8 +4,28 @@
 #include <string.h>
 
 static const struct cli_command *const commands[] = {
-    &cli_serve,  &cli_check, &cli_test, &cli_plan, &cli_apply, &cli_simulate, &cli_explain,       &cli_person,   &cli_device,
-    &cli_key,    &cli_signing_key, &cli_enroll_secret, &cli_door, &cli_delivery, &cli_ring, &cli_incident, &cli_doctor, &cli_version,
+    &cli_serve,
+    &cli_check,
+    &cli_test,
+    &cli_plan,
+    &cli_apply,
+    &cli_simulate,
+    &cli_explain,
+    &cli_person,
+    &cli_device,
+    &cli_key,
+    &cli_signing_key,
+    &cli_enroll_secret,
+    &cli_door,
+    &cli_delivery,
+    &cli_ring,
+    &cli_exemption,
+    &cli_dispute,
+    &cli_ask,
+    &cli_holiday,
+    &cli_incident,
+    &cli_doctor,
+    &cli_version,
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

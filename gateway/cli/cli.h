@@ -12,8 +12,28 @@ struct cli_command {
     const char *summary;  /* one line */
     int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 };
-extern const struct cli_command cli_serve, cli_check, cli_test, cli_plan, cli_apply, cli_simulate, cli_explain, cli_person, cli_device, cli_key, cli_signing_key, cli_enroll_secret, cli_door, cli_delivery, cli_ring, cli_incident,
-    cli_doctor, cli_version;
+extern const struct cli_command cli_serve;
+extern const struct cli_command cli_check;
+extern const struct cli_command cli_test;
+extern const struct cli_command cli_plan;
+extern const struct cli_command cli_apply;
+extern const struct cli_command cli_simulate;
+extern const struct cli_command cli_explain;
+extern const struct cli_command cli_person;
+extern const struct cli_command cli_device;
+extern const struct cli_command cli_key;
+extern const struct cli_command cli_signing_key;
+extern const struct cli_command cli_enroll_secret;
+extern const struct cli_command cli_door;
+extern const struct cli_command cli_delivery;
+extern const struct cli_command cli_ring;
+extern const struct cli_command cli_exemption;
+extern const struct cli_command cli_dispute;
+extern const struct cli_command cli_ask;
+extern const struct cli_command cli_holiday;
+extern const struct cli_command cli_incident;
+extern const struct cli_command cli_doctor;
+extern const struct cli_command cli_version;
 int cli_main(int argc, char **argv);
 /* Prints the command's usage to stderr with `problem` in front (may be NULL) and returns CLI_USAGE. */
 int cli_usage(const struct cli_command *command, const char *problem);

@@ -1,15 +1,16 @@
-/* person: import, list, show, link, absence. */
+/* person: import, list, show, link, absence; the rest about time is in person_valves.c. */
 #include "gateway/cli/client.h"
+#include "gateway/cli/input.h"
 #include "gateway/cli/person_import.h"
+#include "gateway/cli/person_valves.h"
 #include "gateway/cli/print.h"
-#include "posture/base/file.h"
 #include "posture/base/to_json.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { LISTED_PAGE = 500, CELL_BYTES = 256, READ_BYTES = 64 * 1024, BAR_WIDTH = 30 };
+enum { LISTED_PAGE = 500, CELL_BYTES = 256, BAR_WIDTH = 30 };
 
 /* ---- import ---- */
 
@@ -22,26 +23,6 @@ struct importing {
     int64_t refused;
     bool bar;
 };
-
-static int read_input(const char *path, struct buf *text)
-{
-    char piece[READ_BYTES];
-    struct err err;
-    size_t bytes;
-    if (strcmp(path, "-") != 0) {
-        if (file_read(path, IMPORT_FILE_BYTES, text, &err) == OK)
-            return CLI_DONE;
-        print_line(stderr, "postern: %s", err.text);
-        return CLI_NO;
-    }
-    while ((bytes = fread(piece, 1, sizeof piece, stdin)) > 0)
-        if (!buf_append(text, span_make(piece, bytes)))
-            break;
-    if (buf_check(text, "standard input", &err) == OK)
-        return CLI_DONE;
-    print_line(stderr, "postern: %s", err.text);
-    return CLI_NO;
-}
 
 static void refuse(struct importing *im, size_t place, struct span why)
 {
@@ -201,12 +182,12 @@ static int import(const struct args *args)
     CLEANUP(import_done) struct import file = { .csv = false };
     struct err err;
     buf_init(&text, IMPORT_FILE_BYTES);
-    int code = read_input(args->words[0], &text);
+    int code = input_read(args->words[0], &text);
     if (code != CLI_DONE)
         return code;
     if (import_read(buf_span(&text), &file, &err) == OK)
         return import_people(args, &file);
-    print_line(stderr, "postern: %s: %s", strcmp(args->words[0], "-") == 0 ? "standard input" : args->words[0], err.text);
+    print_line(stderr, "postern: %s: %s", input_name(args->words[0]), err.text);
     return CLI_NO;
 }
 
@@ -336,10 +317,12 @@ static int absence(const struct args *args)
 
 static int run(int argc, char **argv)
 {
-    static const struct arg_option list_options[] = { { "--query", ARG_TEXT } }, absence_options[] = { { "--from", ARG_TEXT }, { "--to", ARG_TEXT } };
+    static const struct arg_option list_options[] = { { "--query", ARG_TEXT } }, absence_options[] = { { "--from", ARG_TEXT }, { "--to", ARG_TEXT } },
+                                   snooze_options[] = { { "--device", ARG_TEXT }, { "--check", ARG_TEXT } };
     static const struct cli_action actions[] = {
         { "import", "FILE", 1, 1, NULL, 0, import },     { "list", NULL, 0, 0, list_options, 1, list },           { "show", "PERSON", 1, 1, NULL, 0, show },
         { "link", "PERSON", 1, 1, NULL, 0, link_for },   { "absence", "PERSON", 1, 1, absence_options, 2, absence },
+        { "absences", "FILE", 1, 1, NULL, 0, person_valve_absences }, { "back", "PERSON", 1, 1, NULL, 0, person_valve_back }, { "snooze", "PERSON", 1, 1, snooze_options, 2, person_valve_snooze },
     };
     return args_run_action(&cli_person, actions, sizeof actions / sizeof actions[0], argc, argv);
 }
@@ -350,10 +333,15 @@ const struct cli_command cli_person = {
     "       postern person list [--query TEXT] [--json]\n"
     "       postern person show PERSON [--json]\n"
     "       postern person link PERSON [--json]\n"
-    "       postern person absence PERSON [--from TIME] --to TIME [--json]\n\n"
+    "       postern person absence PERSON [--from TIME] --to TIME [--json]\n"
+    "       postern person absences FILE [--json]\n"
+    "       postern person back PERSON [--json]\n"
+    "       postern person snooze PERSON --device DEVICE --check CHECK [--json]\n\n"
     "PERSON is an id, an e-mail address or an alias. FILE (- for standard input) is CSV with a header line, a JSON array, or\n"
-    "{\"persons\": [...]}. Columns: id, email, emails, name, slack, groups, zone, region, locale, aliases; several values in one\n"
-    "cell are separated by ;. An empty cell leaves what is known as it is. `link` prints the address of the person's own page.",
+    "{\"persons\": [...]}. Columns: id, email, emails, name, slack, groups, zone, region, locale, aliases, days, hours, write_at;\n"
+    "several values in one cell are separated by ;. An empty cell leaves what is known as it is. `link` prints the address of the\n"
+    "person's own page. The FILE of `absences` is CSV: person,from,to, with dates (both days included, where the person is) or times,\n"
+    "and never a reason. `back` ends absences that were announced for longer.",
     "people: import, list, show, their own page, absences",
     run,
 };

@@ -10,8 +10,8 @@
 
 enum { ITEM_BYTES = 512 * 1024, JSON_DEPTH = 8, ARENA_BYTES = 512 * 1024 * 1024 };
 enum column_kind { COLUMN_TEXT, COLUMN_LIST };
-static const char *const column_names[] = { "id", "email", "emails", "name", "slack", "groups", "zone", "region", "locale", "aliases", NULL };
-static const enum column_kind column_kinds[] = { COLUMN_TEXT, COLUMN_TEXT, COLUMN_LIST, COLUMN_TEXT, COLUMN_TEXT, COLUMN_LIST, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_LIST };
+static const char *const column_names[] = { "id", "email", "emails", "name", "slack", "groups", "zone", "region", "locale", "aliases", "days", "hours", "write_at", NULL };
+static const enum column_kind column_kinds[] = { COLUMN_TEXT, COLUMN_TEXT, COLUMN_LIST, COLUMN_TEXT, COLUMN_TEXT, COLUMN_LIST, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_LIST, COLUMN_LIST, COLUMN_TEXT, COLUMN_TEXT };
 enum { COLUMNS = sizeof column_kinds / sizeof column_kinds[0], COLUMN_EMAIL = 1, COLUMN_EMAILS = 2 };
 
 struct header { size_t column[CSV_MAX_FIELDS], count; };
@@ -48,7 +48,7 @@ static enum err_code find_column(struct span name, struct header *h, struct err 
         return OK;
     }
     const char *nearest = nearest_word(name, column_names);
-    return err_set(err, ERR_INPUT, "line 1: no column is named %.*s%s%s; the columns are id, email, emails, name, slack, groups, zone, region, locale, aliases",
+    return err_set(err, ERR_INPUT, "line 1: no column is named %.*s%s%s; the columns are id, email, emails, name, slack, groups, zone, region, locale, aliases, days, hours, write_at",
                    SPAN_ARGS(span_slice(name, 0, 64)), nearest != NULL ? ", perhaps " : "", nearest != NULL ? nearest : "");
 }
 

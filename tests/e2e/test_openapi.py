@@ -200,6 +200,37 @@ def ask(person, app, **more):
     return dict({"subject": {"type": "user", "id": person}, "action": {"name": "login"}, "resource": {"type": "app", "id": app}}, **more)
 
 
+def valves(page, mine, device, form):
+    """Pressure taken off: by the person on their page, and by those who help."""
+    about = ("device=%s&check=firewall&text=please" % device).encode()
+    for path in ("/wrong", "/exempt", "/ask", "/snooze"):
+        page.call("POST", "/me/{token}" + path, 303, at=mine + path, body=about, headers=form)
+    dispute = page.call("GET", "/admin/v1/disputes")["disputes"][0]
+    expect(dispute["text"] == "please" and dispute["evidence"]["query"], "the evidence is kept: %s" % dispute)
+    for status in (200, 409):
+        page.call("POST", "/admin/v1/disputes/{id}/answer", status, at="/admin/v1/disputes/%s/answer" % dispute["id"], body={"outcome": "explained", "answer": "It is off since Monday."})
+    page.call("GET", "/admin/v1/disputes", at="/admin/v1/disputes?all=true&limit=1")
+    question = page.call("GET", "/admin/v1/asks")["asks"][0]
+    page.call("POST", "/admin/v1/asks/{id}/answer", at="/admin/v1/asks/%s/answer" % question["id"], body={"answer": "Here is how."})
+    page.call("POST", "/admin/v1/asks/{id}/answer", 404, at="/admin/v1/asks/e_x/answer", body={"answer": "Here is how."})
+    wanted = page.call("GET", "/admin/v1/exemptions", at="/admin/v1/exemptions?state=asked")["exemptions"][0]["id"]
+    page.call("GET", "/admin/v1/exemptions", 400, at="/admin/v1/exemptions?state=x")
+    page.call("POST", "/admin/v1/exemptions/{id}/approve", at="/admin/v1/exemptions/%s/approve" % wanted, body={"answer": "Until Easter."})
+    page.call("POST", "/admin/v1/exemptions/{id}/refuse", 409, at="/admin/v1/exemptions/%s/refuse" % wanted, body={})
+    page.call("POST", "/admin/v1/exemptions/{id}/end", at="/admin/v1/exemptions/%s/end" % wanted, body={})
+    mine_to_ask = page.call("POST", "/admin/v1/exemptions", 201, body={"scope": "group", "subject": "staff", "check": "firewall", "reason": "the new firewall comes in May", "measure": "VPN only"})
+    page.call("POST", "/admin/v1/exemptions", 200, body={"scope": "group", "subject": "staff", "check": "firewall", "reason": "again"})
+    page.call("POST", "/admin/v1/exemptions/{id}/approve", 403, at="/admin/v1/exemptions/%s/approve" % mine_to_ask["id"], body={})
+    page.call("POST", "/admin/v1/exemptions/{id}/refuse", at="/admin/v1/exemptions/%s/refuse" % mine_to_ask["id"], body={"answer": "no"})
+    page.call("POST", "/admin/v1/exemptions", 400, body={"scope": "group", "subject": "staff", "check": "no-such", "reason": "x"})
+    page.call("POST", "/admin/v1/persons/{id}/snooze", 409, at="/admin/v1/persons/ana@acme.example/snooze", body={"device": device, "check": "firewall"})
+    page.call("PUT", "/admin/v1/holidays", body={"holidays": [{"region": "DE-BY", "date": "2026-01-06", "title": "Epiphany"}, {"region": "*", "date": "2027-01-01"}]})
+    page.call("PUT", "/admin/v1/holidays", 400, body={"holidays": [{"region": "DE", "date": "2026-02-30"}]})
+    page.call("GET", "/admin/v1/holidays")
+    page.call("POST", "/admin/v1/absences", body={"absences": [{"person": "ben@acme.example", "from": "2030-12-24", "to": "2030-12-26"}, {"person": "nobody", "from": "2030-12-24", "to": "2030-12-26"}]})
+    page.call("POST", "/admin/v1/absences", 400, body={"absences": "x"})
+
+
 def story_live_answers_have_the_shapes_of_the_page(world):
     gateway = world.gateway(policy=POLICY).start()
     page = Page(gateway)
@@ -266,7 +297,7 @@ def story_live_answers_have_the_shapes_of_the_page(world):
     for path in ("/key-add", "/key-remove"):
         page.call("POST", "/me/{token}" + path, 303, at=mine + path, body="device=%s&credential=x" % found["device"], headers=form)
     page.call("GET", "/login/{token}", 404, at="/login/x")
-    for path in ("/device", "/recheck", "/wrong", "/stop"):
+    for path in ("/device", "/recheck", "/wrong", "/stop", "/snooze", "/once", "/exempt", "/ask", "/not-mine"):
         page.call("POST", "/login/{token}" + path, 404, at="/login/x" + path, body="check=x", headers=form)
     page.call("GET", "/.well-known/openid-configuration")
     page.call("GET", "/oidc/authorize", 400)
@@ -277,6 +308,9 @@ def story_live_answers_have_the_shapes_of_the_page(world):
 
     page.call("POST", "/blocked/{token}/recheck", 303, at="/blocked/%s/recheck" % token, body=b"", headers=form)
     page.call("POST", "/blocked/{token}/wrong", 303, at="/blocked/%s/wrong" % token, body=b"check=firewall&reason=other", headers=form)
+    for path in ("/snooze", "/once", "/exempt", "/ask", "/not-mine"): # this page is about no device of hers: they change nothing
+        page.call("POST", "/blocked/{token}" + path, 303, at="/blocked/" + token + path, body=b"check=firewall&text=please", headers=form)
+    valves(page, mine, found["device"], form)
     page.call("POST", "/me/{token}/recheck", 303, at=mine + "/recheck", body=b"device=" + found["device"].encode(), headers=form)
     page.call("POST", "/me/{token}/claim", 303, at=mine + "/claim", body=b"serial=C02DOVER01", headers=form)
     page.call("POST", "/me/{token}/not-mine", 303, at=mine + "/not-mine", body=b"device=" + found["device"].encode(), headers=form)
@@ -287,6 +321,7 @@ def story_live_answers_have_the_shapes_of_the_page(world):
     page.call("GET", "/admin/v1/persons/{id}", at="/admin/v1/persons/" + imported["persons"][0]["id"])
     page.call("GET", "/admin/v1/persons/{id}", 404, at="/admin/v1/persons/nobody")
     page.call("POST", "/admin/v1/persons/{id}/absences", at="/admin/v1/persons/ben@acme.example/absences", body={"to": "2099-01-01T00:00:00Z"})
+    page.call("DELETE", "/admin/v1/persons/{id}/absences", at="/admin/v1/persons/ben@acme.example/absences")
     page.call("GET", "/admin/v1/devices")
     page.call("GET", "/admin/v1/devices/{id}", at="/admin/v1/devices/C02DOVER01")
     page.call("POST", "/admin/v1/devices/{id}/identifiers", at="/admin/v1/devices/C02DOVER01/identifiers", body={"certificate_sha256": "ab" * 32})

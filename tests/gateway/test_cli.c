@@ -346,7 +346,7 @@ static void people_are_read_from_csv_and_json(void **state)
         { "a header alone", "email\n", "", NULL },
         { "empty", "", "", "the file is empty; its first line must name the columns: id, email, name, ..." },
         { "an unknown column", "email,nmae\n", "",
-          "line 1: no column is named nmae, perhaps name; the columns are id, email, emails, name, slack, groups, zone, region, locale, aliases" },
+          "line 1: no column is named nmae, perhaps name; the columns are id, email, emails, name, slack, groups, zone, region, locale, aliases, days, hours, write_at" },
         { "two of one column", "email,Email\n", "", "line 1: two columns are named email" },
         { "no e-mail", "id,name\n", "", "line 1: there must be a column email (or emails): people are known by it" },
         { "semicolons", "email;name\na;b\n", "", "line 1: the columns are separated by ; where a comma must be; save the file with commas" },
