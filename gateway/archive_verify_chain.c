@@ -11,16 +11,12 @@
 
 enum { JWS_BYTES = 16 * 1024, PROGRESS_BYTES = 1024 * 1024, LOOK_AHEAD_LINES = 1000 * 1000, HEADER_BYTES = 64 * 1024 };
 
-/* One segment's first line, read beforehand: where the segment says that it begins, and so where the one before it ends. */
-struct header { bool read; uint64_t seq, number; char prev[ARCHIVE_HASH_BYTES + 1], day[ARCHIVE_DAY_BYTES + 1]; int64_t chains; };
-
 struct walk {
     struct archive_run *run;
     const char *chain;
     struct archive_checked *out;
     struct archive_chain at;
-    struct archive_segments *segments;
-    struct header *headers;
+    struct archive_order order;
     /* of the segment being read */
     const char *path;
     char path_before[ARCHIVE_PATH_BYTES];  /* of the segment before */
@@ -100,40 +96,6 @@ static struct span member_text(const struct from_json_value *root, const char *k
     return from_json_text(&v, JWS_BYTES, &text, &err) == OK ? text : SPAN_NONE;
 }
 
-static int64_t member_int(const struct from_json_value *root, const char *key)
-{
-    struct from_json_value v = from_json_member(root, key);
-    int64_t number = 0;
-    struct err err;
-    return from_json_int(&v, 0, INT64_MAX, &number, &err) == OK ? number : -1;
-}
-
-/* ---- headers ---- */
-
-static bool parse(struct span text, struct from_json **doc)
-{
-    struct err err;
-    return from_json_parse(text, (struct from_json_limits){ HEADER_BYTES, 8 }, "line", doc, &err) == OK;
-}
-
-static void read_header(const struct archive_segment *segment, const char *chain, struct header *h)
-{
-    CLEANUP(archive_lines_closep) struct archive_lines *lines = NULL;
-    CLEANUP(from_json_freep) struct from_json *doc = NULL;
-    struct archive_line line;
-    struct span text;
-    struct err err;
-    bool whole = false;
-    char path[ARCHIVE_PATH_BYTES];
-    if (!archive_segment_path(segment, chain, path) || archive_lines_open(path, &lines, &err) != OK || archive_lines_next(lines, &text, &whole, &err) != OK ||
-        archive_line_read(text, &line, &err) != OK || line.kind != ARCHIVE_OPEN || !parse(text, &doc))
-        return;
-    struct from_json_value root = from_json_root(doc);
-    *h = (struct header){ .read = true, .seq = line.seq, .number = (uint64_t)member_int(&root, "segment"), .chains = member_int(&root, "chains") };
-    memcpy(h->prev, line.prev.at, ARCHIVE_HASH_BYTES);
-    snprintf(h->day, sizeof h->day, "%.*s", SPAN_ARGS(span_slice(member_text(&root, "day"), 0, ARCHIVE_DAY_BYTES)));
-}
-
 /* ---- one segment ---- */
 
 static void progress(struct walk *w, uint64_t in_file)
@@ -194,7 +156,8 @@ static void check_signature(struct walk *w, struct span text, const struct archi
 {
     CLEANUP(from_json_freep) struct from_json *doc = NULL;
     char why[ARCHIVE_WHY_BYTES];
-    if (!parse(text, &doc)) {
+    struct err err;
+    if (from_json_parse(text, (struct from_json_limits){ HEADER_BYTES, 8 }, "line", &doc, &err) != OK) {
         broken(w, ARCHIVE_UNREADABLE, w->line, w->at.seq, SPAN_NONE, "the line cannot be read");
         return;
     }
@@ -232,8 +195,8 @@ static void take_line(struct walk *w, size_t i, const struct archive_line *line,
         return;
     }
     note_last(w, line);
-    uint64_t segment = w->segments->all[i].name.number;
-    if (line->kind == ARCHIVE_RECORD && is_of_a_later_day(text, w->segments->all[i].name.day))
+    uint64_t segment = w->order.segments.all[i].name.number;
+    if (line->kind == ARCHIVE_RECORD && is_of_a_later_day(text, w->order.segments.all[i].name.day))
         broken(w, ARCHIVE_UNSIGNED, w->line, line->seq, line->id, "this record is of a later day than its segment: the day was never closed and signed");
     else if ((line->kind == ARCHIVE_OPEN) != (w->line == 1))
         broken(w, ARCHIVE_CHANGED, w->line, line->seq, SPAN_NONE, "a segment begins with its open line, and has one");
@@ -280,57 +243,8 @@ static void read_segment(struct walk *w, size_t i, uint64_t cut, bool before_clo
 
 /* ---- the order of segments ---- */
 
-/* Of several files with one number (two nodes began it, one died before it was confirmed) the one that the next segment goes on from. */
-bool archive_segment_holds(const struct archive_segment *segment, const char *chain, uint64_t seq, const char *hash)
-{
-    CLEANUP(archive_lines_closep) struct archive_lines *lines = NULL;
-    struct archive_line line;
-    struct span text;
-    struct err err;
-    bool whole = false;
-    char path[ARCHIVE_PATH_BYTES];
-    if (!archive_segment_path(segment, chain, path) || archive_lines_open(path, &lines, &err) != OK)
-        return false;
-    while (archive_lines_next(lines, &text, &whole, &err) == OK)
-        if (archive_line_read(text, &line, &err) == OK && line.seq == seq)
-            return span_equal_text(line.hash, hash);
-    return false;
-}
-
-/* Drops the others of each number, from the end on; they are counted as left over. */
-static void choose(struct walk *w)
-{
-    struct archive_segments *s = w->segments;
-    const struct header *next = NULL;
-    struct header kept_next;
-    for (size_t end = s->count; end > 0;) {
-        size_t from = end - 1, best;
-        while (from > 0 && s->all[from - 1].name.number == s->all[end - 1].name.number)
-            from--;
-        best = from;
-        for (size_t i = from; end - from > 1 && i < end; i++) {
-            bool goes_on = next != NULL && next->read && archive_segment_holds(&s->all[i], w->chain, next->seq - 1, next->prev);
-            if (goes_on || (next == NULL && s->all[i].bytes > s->all[best].bytes))
-                best = i;
-        }
-        for (size_t i = from; i < end; i++)
-            if (i != best)
-                w->out->left_over++, s->all[i].name.number = 0;
-        kept_next = w->headers[best];
-        next = &kept_next;
-        end = from;
-    }
-    size_t kept = 0;
-    for (size_t i = 0; i < s->count; i++)
-        if (s->all[i].name.number != 0) {
-            w->headers[kept] = w->headers[i];
-            s->all[kept++] = s->all[i];
-        }
-    s->count = kept;
-}
-
 /* The newest anchor of the folders that says where this chain's first segment goes on from. */
-static bool find_anchor(struct walk *w, const struct header *first, uint64_t number)
+static bool find_anchor(struct walk *w, const struct archive_header *first, uint64_t number)
 {
     const struct archive_chain before = { .seq = first->seq - 1 };
     struct archive_chain at = before;
@@ -360,20 +274,20 @@ static bool find_anchor(struct walk *w, const struct header *first, uint64_t num
 
 static bool begin(struct walk *w)
 {
-    uint64_t number = w->segments->all[0].name.number;
-    if (!w->headers[0].read || number == 1)
+    uint64_t number = w->order.segments.all[0].name.number;
+    if (!w->order.headers[0].read || number == 1)
         return true; /* a first line that is wrong is found when it is read */
-    return find_anchor(w, &w->headers[0], number);
+    return find_anchor(w, &w->order.headers[0], number);
 }
 
 static bool follows(struct walk *w, size_t i)
 {
-    uint64_t number = w->segments->all[i].name.number, before = i > 0 ? w->segments->all[i - 1].name.number : number - 1;
-    const struct header *h = &w->headers[i];
+    uint64_t number = w->order.segments.all[i].name.number, before = i > 0 ? w->order.segments.all[i - 1].name.number : number - 1;
+    const struct archive_header *h = &w->order.headers[i];
     if (number != before + 1)
         broken(w, ARCHIVE_NO_SEGMENT, 0, w->at.seq + 1, SPAN_NONE, "segment %llu is not there: after %llu comes %llu", (unsigned long long)before + 1, (unsigned long long)before, (unsigned long long)number);
-    else if (h->read && (h->number != number || strcmp(h->day, w->segments->all[i].name.day) != 0))
-        broken(w, ARCHIVE_SWAPPED, 1, h->seq, SPAN_NONE, "the file is named as segment %llu of %s and holds segment %llu of %s", (unsigned long long)number, w->segments->all[i].name.day,
+    else if (h->read && (h->number != number || strcmp(h->day, w->order.segments.all[i].name.day) != 0))
+        broken(w, ARCHIVE_SWAPPED, 1, h->seq, SPAN_NONE, "the file is named as segment %llu of %s and holds segment %llu of %s", (unsigned long long)number, w->order.segments.all[i].name.day,
                (unsigned long long)h->number, h->day);
     return is_fine(w);
 }
@@ -384,21 +298,21 @@ static void walk_segments(struct walk *w)
 {
     char path[ARCHIVE_PATH_BYTES];
     bool closed = true;
-    for (size_t i = 0; i < w->segments->count && is_fine(w) && !w->stopped; i++) {
-        const struct header *next = i + 1 < w->segments->count && w->headers[i + 1].read && w->segments->all[i + 1].name.number == w->segments->all[i].name.number + 1 ? &w->headers[i + 1] : NULL;
+    for (size_t i = 0; i < w->order.segments.count && is_fine(w) && !w->stopped; i++) {
+        uint64_t cut = archive_order_cut(&w->order, i);
         bool before_closed = closed;
-        if (!archive_segment_path(&w->segments->all[i], w->chain, path))
+        if (!archive_segment_path(&w->order.segments.all[i], w->chain, path))
             continue;
         w->path = path;
         if (!follows(w, i))
             return;
-        read_segment(w, i, next != NULL && next->seq > 1 ? next->seq - 1 : 0, before_closed, &closed);
-        if (is_fine(w) && !w->stopped && next != NULL && w->at.seq < next->seq - 1)
-            broken(w, ARCHIVE_TRUNCATED, w->line + 1, w->at.seq + 1, SPAN_NONE, "the file ends before %llu, where the next segment begins", (unsigned long long)next->seq);
-        if (next != NULL && next->chains > w->run->chains)
-            w->run->chains = next->chains;
+        read_segment(w, i, cut, before_closed, &closed);
+        if (is_fine(w) && !w->stopped && w->at.seq < cut)
+            broken(w, ARCHIVE_TRUNCATED, w->line + 1, w->at.seq + 1, SPAN_NONE, "the file ends before %llu, where the next segment begins", (unsigned long long)cut + 1);
+        if (w->order.headers[i].chains > w->run->chains)
+            w->run->chains = w->order.headers[i].chains;
         snprintf(w->path_before, sizeof w->path_before, "%s", path);
-        w->run->done_bytes += w->segments->all[i].bytes;
+        w->run->done_bytes += w->order.segments.all[i].bytes;
         w->out->segments++;
     }
     w->path = NULL; /* what is said of the chain from here on is said of no file */
@@ -419,31 +333,23 @@ static void check_reach(struct walk *w)
 
 void archive_chain_check(struct archive_run *r, const char *chain, struct archive_checked *out)
 {
-    struct archive_segments segments = { .all = NULL };
-    struct walk w = { .run = r, .chain = chain, .out = out, .at = archive_chain_start(), .segments = &segments };
+    struct walk w = { .run = r, .chain = chain, .out = out, .at = archive_chain_start() };
     struct err err;
     snprintf(out->chain, sizeof out->chain, "%s", chain);
-    for (size_t i = 0; i < r->check->folder_count; i++)
-        if (archive_folder_list(r->check->folders[i], chain, &segments, &err) != OK)
-            broken(&w, ARCHIVE_UNREADABLE, 0, 0, SPAN_NONE, "%.200s", err.text);
-    w.headers = calloc(segments.count + 1, sizeof *w.headers);
-    for (size_t i = 0; w.headers != NULL && i < segments.count; i++)
-        read_header(&segments.all[i], chain, &w.headers[i]);
-    if (w.headers == NULL || segments.count == 0)
+    if (archive_order_read(r->check->folders, r->check->folder_count, chain, &w.order, &err) != OK) {
+        broken(&w, ARCHIVE_UNREADABLE, 0, 0, SPAN_NONE, "%.200s", err.text);
+    } else if (w.order.segments.count == 0) {
         broken(&w, ARCHIVE_NO_SEGMENT, 0, 1, SPAN_NONE, "chain %s has no segments", chain);
-    else if (is_fine(&w)) {
-        choose(&w);
-        snprintf(out->first_day, sizeof out->first_day, "%s", segments.all[0].name.day);
-        snprintf(out->last_day, sizeof out->last_day, "%s", segments.all[segments.count - 1].name.day);
-        if (w.headers[0].chains > r->chains)
-            r->chains = w.headers[0].chains;
+    } else {
+        const struct archive_segments *all = &w.order.segments;
+        snprintf(out->first_day, sizeof out->first_day, "%s", all->all[0].name.day);
+        snprintf(out->last_day, sizeof out->last_day, "%s", all->all[all->count - 1].name.day);
+        out->left_over = w.order.left_over;
         if (begin(&w))
             walk_segments(&w);
         if (is_fine(&w) && !w.stopped)
             check_reach(&w);
     }
     out->at = w.at;
-    free(w.headers);
-    archive_segments_done(&segments);
+    archive_order_done(&w.order);
 }
-

@@ -1,6 +1,7 @@
 /* archive_verify_parts: what the check of one chain (archive_verify_chain.c) and of all of them (archive_verify.c) share. */
 #ifndef GATEWAY_ARCHIVE_VERIFY_PARTS_H
 #define GATEWAY_ARCHIVE_VERIFY_PARTS_H
+#include "gateway/archive_order.h"
 #include "gateway/archive_verify.h"
 
 /* One check under way. */
@@ -15,8 +16,6 @@ struct archive_run {
 void archive_broken_say(struct archive_broken *b, enum archive_fault fault, uint64_t line, uint64_t seq, struct span id, const char *format, ...) __attribute__((format(printf, 6, 7)));
 /* The statement in a compact JWS that one of the keys signed. Spans borrow from *token, which the caller frees. */
 MUST_CHECK enum err_code archive_statement_verify(const struct archive_check *check, struct span jws, struct jose_token **token, struct archive_statement *out, struct err *err);
-/* Whether a segment has a line of that number with that hash. */
-bool archive_segment_holds(const struct archive_segment *segment, const char *chain, uint64_t seq, const char *hash);
 /* Walks one chain over all its segments. */
 void archive_chain_check(struct archive_run *r, const char *chain, struct archive_checked *out);
 #endif

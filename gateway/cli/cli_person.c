@@ -315,14 +315,36 @@ static int absence(const struct args *args)
     return call_about(args, &what);
 }
 
+static void print_erased(const struct from_json_value *answer)
+{
+    print_line(stdout, "erased: %.*s; %lld devices belong to nobody now, %lld e-mail addresses are free", SPAN_ARGS(json_text(answer, "person")), (long long)json_int(answer, "devices", 0),
+               (long long)json_int(answer, "identifiers", 0));
+}
+
+static int erase(const struct args *args)
+{
+    CLEANUP(buf_done) struct buf body;
+    struct to_json w;
+    buf_init(&body, 4096);
+    if (!args_has(args, "--for-ever"))
+        return cli_usage(args->command, "what is erased does not come back; if that is meant, add --for-ever");
+    to_json_init(&w, &body);
+    to_json_object(&w);
+    to_json_member_text(&w, "confirm", span_of(args->words[0]));
+    to_json_end(&w);
+    struct about what = { "POST", "/admin/v1/persons/%s/erase", buf_span(&body), print_erased };
+    return call_about(args, &what);
+}
+
 static int run(int argc, char **argv)
 {
     static const struct arg_option list_options[] = { { "--query", ARG_TEXT } }, absence_options[] = { { "--from", ARG_TEXT }, { "--to", ARG_TEXT } },
-                                   snooze_options[] = { { "--device", ARG_TEXT }, { "--check", ARG_TEXT } };
+                                   snooze_options[] = { { "--device", ARG_TEXT }, { "--check", ARG_TEXT } }, erase_options[] = { { "--for-ever", ARG_FLAG } };
     static const struct cli_action actions[] = {
         { "import", "FILE", 1, 1, NULL, 0, import },     { "list", NULL, 0, 0, list_options, 1, list },           { "show", "PERSON", 1, 1, NULL, 0, show },
         { "link", "PERSON", 1, 1, NULL, 0, link_for },   { "absence", "PERSON", 1, 1, absence_options, 2, absence },
         { "absences", "FILE", 1, 1, NULL, 0, person_valve_absences }, { "back", "PERSON", 1, 1, NULL, 0, person_valve_back }, { "snooze", "PERSON", 1, 1, snooze_options, 2, person_valve_snooze },
+        { "erase", "PERSON", 1, 1, erase_options, 1, erase },
     };
     return args_run_action(&cli_person, actions, sizeof actions / sizeof actions[0], argc, argv);
 }
@@ -336,12 +358,14 @@ const struct cli_command cli_person = {
     "       postern person absence PERSON [--from TIME] --to TIME [--json]\n"
     "       postern person absences FILE [--json]\n"
     "       postern person back PERSON [--json]\n"
-    "       postern person snooze PERSON --device DEVICE --check CHECK [--json]\n\n"
+    "       postern person snooze PERSON --device DEVICE --check CHECK [--json]\n"
+    "       postern person erase PERSON --for-ever [--json]\n\n"
     "PERSON is an id, an e-mail address or an alias. FILE (- for standard input) is CSV with a header line, a JSON array, or\n"
     "{\"persons\": [...]}. Columns: id, email, emails, name, slack, groups, zone, region, locale, aliases, days, hours, write_at;\n"
     "several values in one cell are separated by ;. An empty cell leaves what is known as it is. `link` prints the address of the\n"
     "person's own page. The FILE of `absences` is CSV: person,from,to, with dates (both days included, where the person is) or times,\n"
-    "and never a reason. `back` ends absences that were announced for longer.",
-    "people: import, list, show, their own page, absences",
+    "and never a reason. `back` ends absences that were announced for longer.\n"
+    "`erase` removes everything that tells who somebody was; the archive stays whole (docs/audit.md).",
+    "people: import, list, show, their own page, absences, erasure",
     run,
 };

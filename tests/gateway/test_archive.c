@@ -2,6 +2,7 @@
 #include "gateway/archive_keys.h"
 #include "gateway/archive_verify.h"
 #include "gateway/effects_archive.h"
+#include "gateway/erasure.h"
 #include "gateway/signing_ring.h"
 
 #include "posture/base/file.h"
@@ -196,6 +197,43 @@ static void nothing_in_it_tells_who_somebody_is(void **state)
         assert_int_equal(count_in(buf_span(&s.text), never[i]), 0);
     }
     assert_true(count_in(buf_span(&s.text), "\"person\":\"P-") >= 2);
+    buf_done(&s.text);
+    end(&w);
+}
+
+static void an_erased_person_cannot_be_found_in_it_and_it_stays_whole(void **state)
+{
+    struct world w;
+    struct seen s;
+    struct erasure done;
+    struct archive_key key;
+    struct err err;
+    CLEANUP(buf_done) struct buf plain, sealed;
+    (void)state;
+    buf_init(&plain, FILE_MOST);
+    buf_init(&sealed, FILE_MOST);
+    start_archive(&w, 0, false);
+    start_people(&w);
+    assert_int_equal(archive_keys_of(&w.story.node, w.story.store, SPAN_LITERAL(ANA), &key, &err), OK);
+    assert_int_equal(erasure_of_person(&w.story.node, w.story.store, SPAN_LITERAL(ANA), SPAN_LITERAL("admin:root"), &done, &err), OK);
+    assert_int_equal(done.devices, 1);
+    story_settle(&w.story);
+    assert_int_equal(archive_keys_of(&w.story.node, w.story.store, SPAN_LITERAL(ANA), &key, &err), ERR_NOT_FOUND);
+    struct person *ana = story_stored_person(&w.story, ANA);
+    assert_true(ana->removed && ana->email_count == 0 && span_empty(ana->name) && span_empty(ana->archive_salt));
+    person_free(ana);
+    struct device *dover = story_stored_device(&w.story, DOVER);
+    assert_true(span_empty(dover->owner) && span_empty(dover->name));
+    device_free(dover);
+    assert_whole(&w, &s);
+    assert_int_equal(count_in(buf_span(&s.text), "\"type\":\"person.erased\""), 1);
+    assert_int_equal(count_in(buf_span(&s.text), ANA), 0);
+    buf_done(&s.text);
+    assert_int_equal(erasure_of_person(&w.story.node, w.story.store, SPAN_LITERAL(ANA), SPAN_LITERAL("admin:root"), &done, &err), OK);
+    assert_true(done.already);
+    story_result(&w.story, DOVER, "firewall", VERDICT_FAIL); /* it goes on as nobody's */
+    next_day(&w);
+    assert_whole(&w, &s);
     buf_done(&s.text);
     end(&w);
 }
@@ -575,6 +613,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_happened_is_in_the_archive),
         cmocka_unit_test(nothing_in_it_tells_who_somebody_is),
+        cmocka_unit_test(an_erased_person_cannot_be_found_in_it_and_it_stays_whole),
         cmocka_unit_test(a_crash_loses_and_doubles_nothing),
         cmocka_unit_test(a_torn_line_is_cut_off_at_the_start),
         cmocka_unit_test(another_disk_goes_on_in_a_new_segment),

@@ -1,0 +1,116 @@
+#include "gateway/erasure.h"
+
+#include "gateway/change.h"
+
+#include <string.h>
+
+enum { DEVICES_MOST = 4096, ID_BYTES = 32 };
+
+struct erasing { const struct node *node; struct store *store; struct span person, cause; struct erasure *out; };
+
+/* ---- devices ---- */
+
+static bool drop_credentials(struct device *d, struct span person)
+{
+    struct credential *kept = arena_array(&d->arena, d->credential_count + 1, sizeof *kept);
+    size_t count = 0;
+    for (size_t i = 0; kept != NULL && i < d->credential_count; i++)
+        if (!span_equal(d->credentials[i].person, person))
+            kept[count++] = d->credentials[i];
+    d->credentials = kept;
+    d->credential_count = count;
+    return kept != NULL;
+}
+
+/* People name laptops after themselves: the name goes, too. */
+static enum change_say edit_device(void *context, struct device *d, struct change_events *events, struct err *err)
+{
+    const struct erasing *e = context;
+    if (!span_equal(d->owner, e->person))
+        return CHANGE_NOTHING;
+    struct span data = arena_format(events->arena, "{\"from\":\"%.*s\",\"to\":\"\",\"source\":\"erasure\"}", SPAN_ARGS(e->person));
+    d->owner = d->name = SPAN_NONE;
+    d->owner_source = SPAN_LITERAL("erasure");
+    d->owner_since_s = clock_wall_s(e->node->clock);
+    if (!drop_credentials(d, e->person) || data.at == NULL || !change_event(events, e->node, "device.owner", e->person, d->id, e->cause, data))
+        return (void)err_set(err, ERR_MEMORY, "erasing"), CHANGE_REFUSE;
+    return CHANGE_COMMIT;
+}
+
+struct owned { char (*ids)[ID_BYTES]; size_t count; struct span person; };
+
+static bool note_owned(void *context, const struct device *d)
+{
+    struct owned *o = context;
+    if (!span_equal(d->owner, o->person) || d->id.bytes >= ID_BYTES)
+        return true;
+    memcpy(o->ids[o->count], d->id.at, d->id.bytes);
+    o->ids[o->count++][d->id.bytes] = '\0';
+    return o->count < DEVICES_MOST;
+}
+
+static enum err_code free_devices(const struct erasing *e, struct err *err)
+{
+    struct arena arena;
+    enum err_code code = OK;
+    arena_init(&arena, 1024, 2 * DEVICES_MOST * ID_BYTES);
+    struct owned owned = { .ids = arena_array(&arena, DEVICES_MOST, ID_BYTES), .person = e->person };
+    if (owned.ids == NULL)
+        return err_set(err, ERR_MEMORY, "erasing");
+    directory_enter(e->node->directory);
+    directory_each_device(e->node->directory, note_owned, &owned); /* all of them: removed ones and second records too */
+    directory_leave(e->node->directory);
+    for (size_t i = 0; i < owned.count && code == OK; i++) {
+        code = change_device(e->node, e->store, span_of(owned.ids[i]), false, edit_device, (void *)(uintptr_t)e, err);
+        e->out->devices += code == OK;
+    }
+    arena_done(&arena);
+    return code;
+}
+
+/* ---- the record ---- */
+
+static enum err_code read_person(const struct erasing *e, struct person **out, struct err *err)
+{
+    CLEANUP(buf_wipe) struct buf body;
+    int64_t version = 0;
+    buf_init(&body, PERSON_BODY_BYTES);
+    enum err_code code = e->store->ops->get(e->store, RECORD_PERSON, e->person, &body, &version, err);
+    return code == OK ? person_from_json(buf_span(&body), version, out, err) : code;
+}
+
+static enum err_code free_identifiers(const struct erasing *e, const struct person *p, struct err *err)
+{
+    enum err_code code = OK;
+    for (size_t i = 0; i < p->email_count && code == OK; i++) {
+        code = e->store->ops->release(e->store, SPAN_LITERAL("email"), p->emails[i], e->person, err);
+        e->out->identifiers += code == OK;
+    }
+    return code;
+}
+
+/* Everything, salt included, in one commit. The event is nobody's: an id in it would be the last thing that is known of them. */
+static enum change_say edit_person(void *context, struct person *p, struct change_events *events, struct err *err)
+{
+    struct erasing *e = context;
+    e->out->already = p->removed;
+    if (p->removed)
+        return CHANGE_NOTHING;
+    *p = (struct person){ .arena = p->arena, .id = p->id, .version = p->version, .removed = true };
+    if (!change_event(events, e->node, "person.erased", SPAN_NONE, SPAN_NONE, e->cause, SPAN_NONE))
+        return (void)err_set(err, ERR_MEMORY, "erasing"), CHANGE_REFUSE;
+    return CHANGE_COMMIT;
+}
+
+enum err_code erasure_of_person(const struct node *node, struct store *store, struct span person, struct span cause, struct erasure *out, struct err *err)
+{
+    CLEANUP(person_freep) struct person *stored = NULL;
+    struct erasing e = { node, store, person, cause, out };
+    *out = (struct erasure){ .devices = 0 };
+    enum err_code code = read_person(&e, &stored, err);
+    if (code == OK)
+        code = free_devices(&e, err);
+    if (code == OK)
+        code = free_identifiers(&e, stored, err); /* first: a tombstone no longer knows them */
+    return code == OK ? change_person(node, store, person, false, edit_person, &e, err) : code;
+}
