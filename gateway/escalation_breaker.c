@@ -88,7 +88,8 @@ static enum change_say edit_clock(void *context, struct span before, struct buf 
         return CHANGE_REFUSE;
     if (frozen || (tripped_s > 0 && t->now_s - tripped_s < t->within_s))
         return CHANGE_NOTHING;
-    if (!incident_write_clock(&root, INCIDENT_TRIP, t->now_s, after) || !add_tripped_event(t, events))
+    struct incident_order trip = { INCIDENT_TRIP, SPAN_LITERAL("many devices of a platform began to fail at once"), SPAN_LITERAL("breaker") };
+    if (!incident_write_clock(&root, &trip, t->now_s, after) || !add_tripped_event(t, events))
         return (void)err_set(err, ERR_MEMORY, "the control record clock"), CHANGE_REFUSE;
     t->tripped = true;
     return CHANGE_COMMIT;

@@ -48,15 +48,22 @@ static bool write_pauses(const struct from_json_value *before, enum incident_mov
     return well;
 }
 
-bool incident_write_clock(const struct from_json_value *before, enum incident_move move, int64_t now_s, struct buf *after)
+bool incident_write_clock(const struct from_json_value *before, const struct incident_order *order, int64_t now_s, struct buf *after)
 {
-    static const char *const all[] = { "frozen", "pauses", "tripped_s", NULL }, *const kept[] = { "frozen", "pauses", NULL };
+    static const char *const all[] = { "frozen", "pauses", "declared", "why", "by", "tripped_s", NULL }, *const kept[] = { "frozen", "pauses", "declared", "why", "by", NULL };
+    enum incident_move move = order->move;
     struct to_json w;
     to_json_init(&w, after);
     to_json_object(&w);
     bool well = control_body_copy(before, move == INCIDENT_TRIP ? all : kept, &w);
     well = well && write_pauses(before, move, now_s, &w);
     to_json_member_bool(&w, "frozen", move != INCIDENT_STOP);
+    if (move == INCIDENT_START)
+        to_json_member_bool(&w, "declared", true);
+    if (move != INCIDENT_STOP) {
+        to_json_member_text_if(&w, "why", order->why);
+        to_json_member_text_if(&w, "by", order->cause);
+    }
     if (move == INCIDENT_TRIP)
         to_json_member_int(&w, "tripped_s", now_s);
     to_json_end(&w);
@@ -84,16 +91,17 @@ static enum change_say edit(void *context, struct span before, struct buf *after
 {
     CLEANUP(from_json_freep) struct from_json *doc = NULL;
     const struct ordering *o = context;
-    bool frozen = false;
+    bool frozen = false, declared = false;
     if (from_json_parse(span_empty(before) ? SPAN_LITERAL("{}") : before, (struct from_json_limits){ CLOCK_BYTES, CLOCK_DEPTH }, "clock", &doc, err) != OK)
         return CHANGE_REFUSE;
-    struct from_json_value root = from_json_root(doc), is_frozen = from_json_member(&root, "frozen");
-    if (from_json_bool_opt(&is_frozen, &frozen, err) != OK)
+    struct from_json_value root = from_json_root(doc), is_frozen = from_json_member(&root, "frozen"), is_declared = from_json_member(&root, "declared");
+    if (from_json_bool_opt(&is_frozen, &frozen, err) != OK || from_json_bool_opt(&is_declared, &declared, err) != OK)
         return CHANGE_REFUSE;
-    *o->changed = frozen != (o->order->move != INCIDENT_STOP);
+    /* What the breaker froze only stands still; a person who declares it an incident opens apps too. */
+    *o->changed = o->order->move == INCIDENT_STOP ? frozen : !frozen || !declared;
     if (!*o->changed)
         return CHANGE_NOTHING;
-    if (!incident_write_clock(&root, o->order->move, clock_wall_s(o->node->clock), after) || !add_event(o, events))
+    if (!incident_write_clock(&root, o->order, clock_wall_s(o->node->clock), after) || !add_event(o, events))
         return (void)err_set(err, ERR_MEMORY, "the control record clock"), CHANGE_REFUSE;
     return CHANGE_COMMIT;
 }

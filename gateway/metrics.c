@@ -190,6 +190,7 @@ static void write_gauges(const struct metrics_gauges *g, struct buf *out)
 {
     write_gauge(out, "postern_ready", "1 while /readyz says ready.", g->ready);
     write_gauge(out, "postern_frozen", "1 while the breaker or an incident holds every ladder.", g->frozen);
+    write_gauge(out, "postern_incident", "1 while an incident that a person declared opens apps.", g->incident);
     write_gauge(out, "postern_ring_percent", "Share of people that the policy in force is for.", g->ring_percent);
     write_gauge(out, "postern_ring_halted", "1 while the policy in force was taken back from its ring.", g->ring_halted);
     write_gauge(out, "postern_devices", "Devices in the directory.", g->devices);

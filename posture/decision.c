@@ -10,7 +10,7 @@ static const char *const rule_names[] = {
     [RULE_BREAK_GLASS] = "break_glass", [RULE_OUTAGE] = "outage", [RULE_UNKNOWN_PERSON] = "unknown_person", [RULE_UNKNOWN_APP] = "unknown_app",
     [RULE_UNKNOWN_ACTION] = "unknown_action", [RULE_UNIDENTIFIED] = "unidentified", [RULE_NO_DEVICE] = "no_device", [RULE_LADDER_CLOSED] = "ladder_closed",
     [RULE_LADDER_WARN] = "ladder_warn", [RULE_REPAIR_APP] = "repair_app", [RULE_UNOWNED] = "unowned", [RULE_DUPLICATE] = "duplicate",
-    [RULE_WEAK_PROOF] = "weak_proof", [RULE_CONTINUED_ONCE] = "continued_once", [RULE_GOOD] = "good",
+    [RULE_WEAK_PROOF] = "weak_proof", [RULE_INCIDENT] = "incident", [RULE_CONTINUED_ONCE] = "continued_once", [RULE_GOOD] = "good",
 };
 
 const char *outcome_name(enum outcome o) { return outcome_names[o <= OUTCOME_DENY ? o : OUTCOME_DENY]; }
@@ -317,6 +317,15 @@ static bool decide_early(struct deciding *d)
     return true;
 }
 
+/* Whoever is known is let in, whatever their devices seem to be. Who is only claimed could be anybody. */
+static bool is_opened(const struct deciding *d)
+{
+    const struct decision_input *in = d->in;
+    if (!in->incident || in->app == NULL || d->out->outcome == OUTCOME_ALLOW || (in->policy->incident_open >> in->app->sensitivity & 1U) == 0)
+        return false;
+    return in->device_subject ? in->device != NULL : is_known(in->person) && !in->person_claimed;
+}
+
 static void tell_question(struct deciding *d)
 {
     const struct decision_input *in = d->in;
@@ -335,6 +344,8 @@ static void tell_question(struct deciding *d)
         decision_step(d, "app: none known as \"%.*s\"", SPAN_ARGS(in->app_asked));
     if (in->frozen)
         decision_step(d, "consequences are frozen: nothing rises");
+    if (in->incident)
+        decision_step(d, "an incident was declared by a person");
 }
 
 void decision_make(const struct decision_input *in, struct arena *arena, decision_step_fn *step, void *context, struct decision *out)
@@ -342,8 +353,13 @@ void decision_make(const struct decision_input *in, struct arena *arena, decisio
     struct deciding d = { in, arena, step, context, out, false };
     *out = (struct decision){ .app = in->app, .stale = in->store_age_s > DECISION_STALE_S, .proof = in->proof };
     tell_question(&d);
-    if (!decide_early(&d))
+    if (!decide_early(&d)) {
         decide_by_door(&d);
+        if (is_opened(&d)) {
+            decision_step(&d, "an incident is on, and it opens this sensitivity");
+            decide_as(&d, OUTCOME_ALLOW, RULE_INCIDENT);
+        }
+    }
     sooner(&out->valid_until_s, in->now_s + HOUR_S, in->now_s);
     if (d.memory_short) {
         decide_as(&d, OUTCOME_DENY, RULE_OUTAGE);

@@ -8,7 +8,7 @@ const char *outcome_name(enum outcome o);
 
 /* Which rule decided; also in the log and in explain. */
 enum rule { RULE_BREAK_GLASS, RULE_OUTAGE, RULE_UNKNOWN_PERSON, RULE_UNKNOWN_APP, RULE_UNKNOWN_ACTION, RULE_UNIDENTIFIED, RULE_NO_DEVICE, RULE_LADDER_CLOSED,
-            RULE_LADDER_WARN, RULE_REPAIR_APP, RULE_UNOWNED, RULE_DUPLICATE, RULE_WEAK_PROOF, RULE_CONTINUED_ONCE, RULE_GOOD };
+            RULE_LADDER_WARN, RULE_REPAIR_APP, RULE_UNOWNED, RULE_DUPLICATE, RULE_WEAK_PROOF, RULE_INCIDENT, RULE_CONTINUED_ONCE, RULE_GOOD };
 const char *rule_name(enum rule r);   /* "break_glass", "ladder_closed", ... */
 
 enum door_device { DEVICE_NOT_ASKED,  /* the door cannot name one: person_verdict */
@@ -30,6 +30,7 @@ struct decision_input {
     struct span action;               /* empty: login */
     const struct pause *pauses; size_t pause_count;
     bool frozen;
+    bool incident;                    /* a person said that our own checks are ill: apps open as the policy's `incident` says */
     const struct ring *ring;          /* as in ladder_input */
     struct exemptions exemptions;
     struct holidays holidays;

@@ -200,6 +200,7 @@ static void add_asked(struct buf *out, const struct deciding *d)
     case RULE_UNIDENTIFIED: buf_append_text(out, o->device == NULL ? ": the door proved no device that is known" : ": another person's device, or nobody's"); break;
     case RULE_DUPLICATE: buf_format(out, ": duplicate identity, in conflict with %.*s", SPAN_ARGS(o->device->duplicate_of)); break;
     case RULE_WEAK_PROOF: add_weak_proof(out, d); break;
+    case RULE_INCIDENT: buf_append_text(out, ": an incident is on, and the policy opens this sensitivity meanwhile"); break;
     case RULE_UNOWNED: buf_append_text(out, ": the device has no owner"); break;
     case RULE_LADDER_CLOSED:
     case RULE_LADDER_WARN:
@@ -336,7 +337,8 @@ static void say_user(struct buf *out, const struct deciding *d)
 {
     struct span title = app_title(d);
     switch (d->out->rule) {
-    case RULE_OUTAGE: say_outage(out, d); break;
+    case RULE_OUTAGE:
+    case RULE_INCIDENT: say_outage(out, d); break;
     case RULE_UNKNOWN_PERSON: buf_append_text(out, "We do not know your account yet."), say_ask(out, d); break;
     case RULE_UNKNOWN_APP: buf_append_text(out, "This app is not set up here yet."), say_ask(out, d); break;
     case RULE_UNKNOWN_ACTION: buf_format(out, "This way to use %.*s is not set up here yet.", SPAN_ARGS(title)), say_ask(out, d); break;

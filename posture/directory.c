@@ -406,6 +406,7 @@ void directory_decision_input(const struct directory *d, const struct person *pe
     in->pauses = control->pauses;
     in->pause_count = control->pause_count;
     in->frozen = control->frozen;
+    in->incident = control->incident;
     in->ring = &control->ring;
     in->exemptions = control->exemptions;
     in->holidays = control->holidays;

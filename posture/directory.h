@@ -37,6 +37,7 @@ struct control {
     const struct enroll_secret *enroll_secrets; size_t enroll_secret_count;
     const struct pause *pauses; size_t pause_count;   /* control record "clock" */
     bool frozen;                     /* breaker or incident holds */
+    bool incident;                   /* a person declared it: apps open too (policy `incident`) */
     struct ring ring;                /* how far `policy` has come; its `before` is owned as `policy` is */
     struct exemptions exemptions;    /* control record "exemptions" */
     struct holidays holidays;        /* control record "holidays" */

@@ -212,9 +212,12 @@ static enum err_code read_clock(struct span body, struct control *c, struct err 
     b.code = from_json_parse(body, (struct from_json_limits){ POLICY_BODY_BYTES, CONTROL_DEPTH }, "record clock", &doc, err);
     if (b.code != OK)
         return b.code;
-    struct from_json_value root = from_json_root(doc), frozen = from_json_member(&root, "frozen");
-    c->frozen = false;
+    struct from_json_value root = from_json_root(doc), frozen = from_json_member(&root, "frozen"), declared = from_json_member(&root, "declared");
+    c->frozen = c->incident = false;
     b.code = from_json_bool_opt(&frozen, &c->frozen, err);
+    if (b.code == OK)
+        b.code = from_json_bool_opt(&declared, &c->incident, err);
+    c->incident = c->incident && c->frozen;
     if (b.code == OK)
         read_pauses(&b, &root, c);
     return b.code;
@@ -341,6 +344,7 @@ static void own_rest(struct record_body *b, const struct control *before, int in
         c->pauses = record_body_own_list(b, before->pauses, before->pause_count, sizeof *before->pauses, NULL, 0);
         c->pause_count = before->pause_count;
         c->frozen = before->frozen;
+        c->incident = before->incident;
     }
     if (index != CONTROL_EXEMPTIONS && b->code == OK)
         c->exemptions = exemptions_copy(before->exemptions, &c->arena, &b->code);

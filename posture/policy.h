@@ -87,6 +87,7 @@ struct policy {
         struct span zone;                    /* the organisation's zone, "UTC" by default */
     } nudges;
     struct outage_rule outage[POLICY_MAX_SENSITIVITIES];
+    unsigned incident_open;                                     /* sensitivities that a person's incident opens */
     enum unidentified unidentified[POLICY_MAX_SENSITIVITIES];
     enum proof proof[POLICY_MAX_SENSITIVITIES]; /* the least proof of device a login needs, else it is unidentified; PROOF_NONE: any that there is */
     const struct door *doors; size_t door_count;                /* ascending by id */

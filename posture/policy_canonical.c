@@ -355,6 +355,22 @@ static void write_outage(struct to_json *w, const struct policy *p)
     to_json_end(w);
 }
 
+/* Left out where it is the default, so that policies from before it was one keep their version. */
+static void write_incident(struct to_json *w, const struct policy *p)
+{
+    struct by_sensitivity sorted[POLICY_MAX_SENSITIVITIES];
+    if (p->incident_open == policy_incident_default(p))
+        return;
+    sort_sensitivities(p, sorted);
+    to_json_key(w, "incident");
+    to_json_object(w);
+    for (size_t i = 0; i < p->sensitivity_count; i++) {
+        to_json_key_span(w, sorted[i].name);
+        to_json_text(w, (p->incident_open >> sorted[i].index & 1U) != 0 ? SPAN_LITERAL("allow") : SPAN_LITERAL("keep"));
+    }
+    to_json_end(w);
+}
+
 static void write_proof(struct to_json *w, const struct policy *p)
 {
     struct by_sensitivity sorted[POLICY_MAX_SENSITIVITIES];
@@ -453,6 +469,7 @@ void policy_canonical_write(const struct policy *p, struct buf *out)
     write_exemptions(w, p);
     write_grace(w, p);
     write_help(w, p);
+    write_incident(w, p);
     write_ladders(w, p);
     policy_mdm_write(p, w);
     write_nudges(w, p);

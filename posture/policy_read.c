@@ -51,7 +51,7 @@ static void read_root(struct policy_reader *r, const struct yaml_node *root)
 {
     static const char *const known[] = { "policy", "sensitivities", "apps", "checks", "ladders", "visible_after", "grace", "nudges", "outage",
                                          "breaker", "rings", "unidentified_device", "person_verdict", "break_glass", "actions",
-                                         "policy_managed_by", "help", "doors", "proof", "exemptions", "mdm", NULL };
+                                         "policy_managed_by", "help", "doors", "proof", "exemptions", "mdm", "incident", NULL };
     if (!policy_reader_mapping(r, root, known))
         return;
     read_name(r, root);

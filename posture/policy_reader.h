@@ -44,6 +44,8 @@ bool policy_reader_sensitivity(struct policy_reader *r, const struct yaml_node *
 const char *const *policy_reader_sensitivity_words(struct policy_reader *r);
 /* Sorts by id and reports each that stands twice, naming both places. */
 void policy_reader_unique(struct policy_reader *r, struct policy_named *all, size_t count, const char *what);
+/* What an incident opens when nothing is said: all but the most sensitive class. */
+unsigned policy_incident_default(const struct policy *p);
 /* A mistake at character `column` of scalar `n`, as near as the way it is written allows. `text` is the file. */
 void policy_reader_inside(struct policy_reader *r, const struct yaml_node *n, struct span text, unsigned column, const char *words);
 

@@ -201,6 +201,22 @@ static void read_outage(struct policy_reader *r, const struct yaml_node *n)
             read_outage_rule(r, yaml_get(n, words[i]), &r->policy->outage[i]);
 }
 
+unsigned policy_incident_default(const struct policy *p) { return p->sensitivity_count < 2 ? 0 : (1U << (p->sensitivity_count - 1)) - 1; }
+
+static void read_incident(struct policy_reader *r, const struct yaml_node *n)
+{
+    static const char *const answers[] = { "keep", "allow", NULL };
+    const char *const *words = policy_reader_sensitivity_words(r);
+    r->policy->incident_open = policy_incident_default(r->policy);
+    if (words == NULL || words[0] == NULL || !policy_reader_mapping(r, n, words))
+        return;
+    for (size_t i = 0; words[i] != NULL; i++) {
+        unsigned answer;
+        if (yaml_word(yaml_get(n, words[i]), answers, &answer, r->mistakes))
+            r->policy->incident_open = (r->policy->incident_open & ~(1U << i)) | answer << i;
+    }
+}
+
 static void read_unidentified(struct policy_reader *r, const struct yaml_node *n)
 {
     static const char *const answers[] = { "allow", "warn", "deny", NULL };
@@ -401,6 +417,7 @@ void policy_rules_read(struct policy_reader *r, const struct yaml_node *root)
     read_grace(r, yaml_get(root, "grace"));
     read_nudges(r, yaml_get(root, "nudges"));
     read_outage(r, yaml_get(root, "outage"));
+    read_incident(r, yaml_get(root, "incident"));
     read_unidentified(r, yaml_get(root, "unidentified_device"));
     read_proof(r, yaml_get(root, "proof"));
     read_breaker(r, yaml_get(root, "breaker"));

@@ -103,7 +103,8 @@ static void write_warnings(struct http_request *r, struct to_json *w)
     if (control->policy != NULL && control->ring.halted)
         to_json_text(w, arena_format(r->arena, "the ring is halted (%.*s): everybody has the ladders before, until `postern ring resume`", SPAN_ARGS(control->ring.why)));
     if (control->frozen)
-        to_json_text(w, SPAN_LITERAL("consequences are frozen (breaker or incident): nothing rises until `postern incident stop`"));
+        to_json_text(w, control->incident ? SPAN_LITERAL("an incident is on: nothing rises, and apps open as the policy's `incident` says, until `postern incident stop`")
+                                          : SPAN_LITERAL("the breaker holds: nothing rises until `postern incident stop`; `postern incident start` opens apps too"));
     if (control->enroll_secret_count == 0)
         to_json_text(w, SPAN_LITERAL("there is no enrol secret: no agent can enrol (postern enroll-secret create)"));
     struct okta_failures failed = okta_watch_failures(r->node->okta);

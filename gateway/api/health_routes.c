@@ -83,6 +83,7 @@ static void add_rollout(const struct node *node, struct metrics_gauges *gauges)
     directory_enter(node->directory);
     const struct control *control = directory_control(node->directory);
     gauges->frozen = control->frozen;
+    gauges->incident = control->incident;
     gauges->ring_percent = control->policy == NULL || control->ring.halted ? 0 : control->ring.percent;
     gauges->ring_halted = control->ring.halted;
     directory_leave(node->directory);

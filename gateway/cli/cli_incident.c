@@ -3,7 +3,26 @@
 #include "gateway/cli/print.h"
 #include "posture/base/to_json.h"
 
-enum { BODY_BYTES = 4096 };
+enum { BODY_BYTES = 4096, TEXTS_BYTES = 512 };
+
+static void print_incident(const struct from_json_value *root)
+{
+    struct span since = json_text(root, "since"), why = json_text(root, "why"), by = json_text(root, "by");
+    char opens[TEXTS_BYTES], keeps[TEXTS_BYTES];
+    if (!json_true(root, "frozen")) {
+        print_line(stdout, "no incident: ladders run");
+        return;
+    }
+    print_line(stdout, "consequences are frozen%s%.*s: nothing rises, nobody is written to; `postern incident stop` releases", span_empty(since) ? "" : " since ", SPAN_ARGS(since));
+    if (!span_empty(by))
+        print_line(stdout, "  by %.*s%s%.*s", SPAN_ARGS(by), span_empty(why) ? "" : ": ", SPAN_ARGS(why));
+    if (!json_true(root, "declared")) {
+        print_line(stdout, "  what was closed stays closed; `postern incident start` opens apps as the policy's `incident` says");
+        return;
+    }
+    struct span open = json_texts(root, "opens", opens, sizeof opens), keep = json_texts(root, "keeps", keeps, sizeof keeps);
+    print_line(stdout, "  open to whoever is known: %.*s; as they were: %.*s", SPAN_ARGS(span_empty(open) ? SPAN_LITERAL("nothing") : open), SPAN_ARGS(span_empty(keep) ? SPAN_LITERAL("nothing") : keep));
+}
 
 static int call(const struct args *args, const char *method, struct span body)
 {
@@ -14,14 +33,7 @@ static int call(const struct args *args, const char *method, struct span body)
         code = client_call(c, method, "/admin/v1/incident", body, &a);
     if (code != CLI_DONE || args->json)
         return code == CLI_DONE ? client_print_json(&a) : code;
-    struct span since = json_text(&a.root, "since");
-    struct from_json_value member = from_json_member(&a.root, "frozen");
-    struct err ignored;
-    bool frozen = false;
-    if (from_json_bool_opt(&member, &frozen, &ignored) == OK && frozen)
-        print_line(stdout, "consequences are frozen%s%.*s: nothing rises, nobody is written to; `postern incident stop` releases", span_empty(since) ? "" : " since ", SPAN_ARGS(since));
-    else
-        print_line(stdout, "no incident: ladders run");
+    print_incident(&a.root);
     return CLI_DONE;
 }
 
@@ -57,8 +69,9 @@ const struct cli_command cli_incident = {
     "postern incident start [--why TEXT] [--json]\n"
     "       postern incident stop [--json]\n"
     "       postern incident show [--json]\n\n"
-    "Freezes every ladder: no rung rises and nobody is written to until it is stopped, and no clock counts the time. The breaker\n"
-    "starts one by itself when many devices of a platform begin to fail at once; `stop` releases that too.",
-    "freezes every ladder while something is ill, and releases it",
+    "For when the checks themselves are ill. Freezes every ladder: no rung rises and nobody is written to until it is stopped, and no\n"
+    "clock counts the time; and opens apps by sensitivity, as the policy's `incident` says. The breaker freezes by itself when many\n"
+    "devices of a platform begin to fail at once, without opening anything: `start` then opens too, `stop` releases both.",
+    "freezes every ladder and opens apps while the checks are ill, and releases them",
     run,
 };

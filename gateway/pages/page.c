@@ -108,6 +108,8 @@ void page_begin(struct page *p, int status, const struct page_head *head)
     if (!span_empty(head->go_on))
         HTML(p->out, " data-go=\"{}\"", head->go_on);
     html_raw(p->out, ">\n");
+    if (p->control->frozen)
+        html_raw(p->out, "<p class=\"deadline\">Our checks are not working as they should right now. Until they do, nothing new will close, and no deadline comes nearer.</p>\n");
 }
 
 /* Help stands in the same place on every page (WCAG 2.2, 3.2.6). */

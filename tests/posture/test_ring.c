@@ -155,6 +155,38 @@ static void a_decision_tells_what_would_have_been(void **state)
     }
 }
 
+static void an_incident_opens_by_sensitivity(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *rest, *app;
+        bool incident, claimed, nobody;
+        enum outcome outcome;
+        enum rule rule;
+    } rows[] = {
+        { "no incident", "", "notes", false, false, false, OUTCOME_DENY, RULE_LADDER_CLOSED },
+        { "opens all but the most sensitive", "", "notes", true, false, false, OUTCOME_ALLOW, RULE_INCIDENT },
+        { "and keeps that", "", "pay", true, false, false, OUTCOME_DENY, RULE_LADDER_CLOSED },
+        { "the policy opens it too", "incident: { critical: allow }\n", "pay", true, false, false, OUTCOME_ALLOW, RULE_INCIDENT },
+        { "the policy keeps all", "incident: { everyday: keep, critical: keep }\n", "notes", true, false, false, OUTCOME_DENY, RULE_LADDER_CLOSED },
+        { "somebody who is only claimed", "", "notes", true, true, false, OUTCOME_DENY, RULE_LADDER_CLOSED },
+        { "nobody whom we know", "", "notes", true, false, true, OUTCOME_DENY, RULE_UNKNOWN_PERSON },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct scene s;
+        struct decision d;
+        scene_open(&s, read_policy("[everyday, critical]", "", "", rows[i].rest), T0 + 20 * DAY_S, 2);
+        struct decision_input in = { .policy = s.policy, .calendar = s.calendar, .person = rows[i].nobody ? NULL : s.person, .person_asked = SPAN_LITERAL("ana"), .person_claimed = rows[i].claimed,
+                                     .door = DEVICE_NAMED, .device = &s.device, .app = policy_app(s.policy, span_of(rows[i].app)), .now_s = s.in.now_s, .ladder_now_s = s.in.now_s,
+                                     .incident = rows[i].incident };
+        decision_make(&in, &s.arena, NULL, NULL, &d);
+        if (d.outcome != rows[i].outcome || d.rule != rows[i].rule)
+            fail_msg("%s: %s by %s", rows[i].name, outcome_name(d.outcome), rule_name(d.rule));
+        assert_false(span_empty(d.reason_user));
+        scene_close(&s);
+    }
+}
+
 static void people_outside_of_the_ring_keep_the_ladders_before(void **state)
 {
     (void)state;
@@ -219,6 +251,7 @@ static void the_canonical_form_keeps_ring_and_stage(void **state)
         { "", "", "rings: { percent: 25, halt: off }\n", "\"rings\":{\"halt\":false,\"percent\":25}" },
         { "", ", stage: report", "", "\"stage\":\"report\"" },
         { ", stage: nudge", "", "", "\"stage\":\"nudge\"" },
+        { "", "", "incident: { critical: allow }\n", "\"incident\":{\"critical\":\"allow\",\"everyday\":\"allow\"}" },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct policy *p = read_policy("[everyday, critical]", rows[i].check, rows[i].ladder, rows[i].rings);
@@ -238,6 +271,7 @@ int main(void)
         cmocka_unit_test(a_stage_holds_back_what_the_ladder_says),
         cmocka_unit_test(in_report_notices_are_taken_to_be_delivered),
         cmocka_unit_test(a_decision_tells_what_would_have_been),
+        cmocka_unit_test(an_incident_opens_by_sensitivity),
         cmocka_unit_test(people_outside_of_the_ring_keep_the_ladders_before),
         cmocka_unit_test(a_share_grows_around_those_who_are_in),
         cmocka_unit_test(the_canonical_form_keeps_ring_and_stage),
