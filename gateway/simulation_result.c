@@ -123,7 +123,7 @@ static void write_assumptions(const struct simulation_run *run, struct to_json *
                                          "checks under checks_without_results are new or were changed: their results are the old ones, or none" };
     static const char *const back[] = { "people, groups, absences, holidays and exemptions are as they are known now",
                                         "a device is as its record said at that time; before its first record in the log it is as that record says",
-                                        "every message that would have been sent is taken to be delivered at that moment; nobody was told anything before the beginning",
+                                        "what people were told before the beginning counts; from then on every message that would have been sent is taken to be delivered at that moment",
                                         "people did what they did: what they would have mended sooner because of a message is not known",
                                         "checks under checks_without_results are new or were changed: their results are the old ones, or none" };
     to_json_key(w, "assumptions");

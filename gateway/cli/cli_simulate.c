@@ -74,7 +74,7 @@ static void cell_or(struct table *table, const struct from_json_value *v, const 
 
 static void print_names(const struct from_json_value *r)
 {
-    static const char *const headings[] = { "WHEN", "PERSON", "DEVICE", "RUNG", "CLOSES", "BECAUSE OF", "" };
+    static const char *const headings[] = { "WHEN", "PERSON", "DEVICE", "RUNG", "CLOSES", "BECAUSE OF", "IN FORCE" };
     CLEANUP(table_done) struct table table = { 0 };
     struct from_json_value names = from_json_member(r, "names");
     char texts[TEXTS_BYTES];
@@ -87,7 +87,7 @@ static void print_names(const struct from_json_value *r)
         table_cell(&table, json_text(&n, "rung"));
         table_cell(&table, json_texts(&n, "closes", texts, sizeof texts));
         table_cell(&table, json_text(&n, "check"));
-        table_cell(&table, json_true(&n, "would") ? SPAN_LITERAL("would") : SPAN_NONE);
+        table_cell(&table, json_true(&n, "would") ? SPAN_LITERAL("no, it would") : SPAN_LITERAL("yes"));
     }
     table_print(&table, "nothing closes");
     if (json_int(r, "names_all", 0) > SHOWN)
@@ -96,12 +96,13 @@ static void print_names(const struct from_json_value *r)
 
 static void print_logins(const struct from_json_value *r)
 {
-    static const char *const headings[] = { "WHEN", "PERSON", "APP", "DEVICE", "BECAUSE OF", "DECISION", "" };
+    static const char *const headings[] = { "WHEN", "PERSON", "APP", "DEVICE", "BECAUSE OF", "DECISION", "IN FORCE" };
     CLEANUP(table_done) struct table table = { 0 };
     struct from_json_value logins = from_json_member(r, "logins"), names = from_json_member(&logins, "names");
     if (!from_json_present(&logins))
         return;
-    print_line(stdout, "\nlogins in the log: %lld; let in then, stopped by this policy: %lld; would be, were it enforced: %lld; stopped then, let in by this policy: %lld",
+    print_line(stdout, "%s", "");
+    print_line(stdout, "logins in the log: %lld; let in then, stopped by this policy: %lld; would be, were it enforced: %lld; stopped then, let in by this policy: %lld",
                (long long)json_int(&logins, "asked", 0), (long long)json_int(&logins, "stopped", 0), (long long)json_int(&logins, "would", 0), (long long)json_int(&logins, "opened", 0));
     table_init(&table, headings, 7);
     for (size_t i = 0; i < from_json_count(&names) && i < SHOWN; i++) {
@@ -112,7 +113,7 @@ static void print_logins(const struct from_json_value *r)
         table_cell(&table, json_text(&n, "device"));
         table_cell(&table, json_text(&n, "check"));
         table_cell(&table, json_text(&n, "decision"));
-        table_cell(&table, json_true(&n, "would") ? SPAN_LITERAL("would") : SPAN_NONE);
+        table_cell(&table, json_true(&n, "would") ? SPAN_LITERAL("no, it would") : SPAN_LITERAL("yes"));
     }
     table_print(&table, "nobody would have been stopped");
 }
@@ -122,7 +123,8 @@ static void print_notes(const struct from_json_value *r)
     struct from_json_value lines = from_json_member(r, "assumptions"), checks = from_json_member(r, "checks_without_results");
     char texts[TEXTS_BYTES * 4];
     struct span begins = json_text(r, "log_begins");
-    print_line(stdout, "\nWhat this takes for granted:");
+    print_line(stdout, "%s", "");
+    print_line(stdout, "What this takes for granted:");
     for (size_t i = 0; i < from_json_count(&lines); i++) {
         struct from_json_value line = from_json_item(&lines, i);
         struct span text = SPAN_NONE;
@@ -150,6 +152,7 @@ static void print_result(const struct from_json_value *r)
     print_days(r);
     print_line(stdout, "%s", "");
     print_counts(r, "apps", "id", "sensitivity", "closings", app_headings);
+    print_line(stdout, "%s", "");
     print_counts(r, "rungs", "ladder", "rung", "devices", rung_headings);
     print_line(stdout, "%s", "");
     print_names(r);
