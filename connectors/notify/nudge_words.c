@@ -2,7 +2,7 @@
 
 #include "connectors/notify/block_kit.h"
 
-enum { STEPS_SHOWN = 3, APPS_SHOWN = 5, SAW_MOST = 200, WORDS_MOST = 400, STEP_MOST = 200, MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400 };
+enum { STEPS_SHOWN = 3, STEPS_ALL = 12 /* as many as a block has room for */, APPS_SHOWN = 5, SAW_MOST = 200, WORDS_MOST = 400, STEP_MOST = 200, MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400 };
 
 /* ---- values and marks ---- */
 
@@ -71,7 +71,7 @@ static void say_value(const struct nudge_words *w, struct span value, size_t mos
 void nudge_words_say(const struct nudge_words *w, const char *words) { say(w, words); }
 void nudge_words_value(const struct nudge_words *w, struct span value, size_t most) { say_value(w, value, most); }
 
-static void say_bold(const struct nudge_words *w, const char *words)
+void nudge_words_bold(const struct nudge_words *w, const char *words)
 {
     static const struct { const char *before, *after; } marks[] = { [NUDGE_PLAIN] = { "", "" }, [NUDGE_SLACK] = { "*", "*" }, [NUDGE_HTML] = { "<strong>", "</strong>" } };
     say(w, marks[w->dress].before);
@@ -128,7 +128,7 @@ static void say_ago(const struct nudge_words *w, int64_t seconds)
 }
 
 /* In Slack the reader's own client writes the time in the reader's zone; what it cannot write names the zone. */
-static void say_time(const struct nudge_words *w, int64_t at_s)
+void nudge_words_time(const struct nudge_words *w, int64_t at_s)
 {
     char text[CALENDAR_TEXT_BYTES];
     const struct nudge_text_input *in = w->in;
@@ -170,18 +170,18 @@ void nudge_words_what(const struct nudge_words *w)
 {
     const struct nudge_text_item *item = &w->in->items[0];
     bool saw = item->result != NULL && !span_empty(item->result->saw);
-    say_bold(w, "To fix:");
+    nudge_words_bold(w, "To fix:");
     say(w, " ");
     say_value(w, item->check->title, NUDGE_WORDS_TITLE);
     say(w, "\n");
-    say_bold(w, "What we saw:");
+    nudge_words_bold(w, "What we saw:");
     say(w, " ");
     say_value(w, saw ? item->result->saw : item->check->what, saw ? SAW_MOST : WORDS_MOST);
 }
 
 void nudge_words_why(const struct nudge_words *w)
 {
-    say_bold(w, "Why it matters:");
+    nudge_words_bold(w, "Why it matters:");
     say(w, " ");
     say_value(w, w->in->items[0].check->why, WORDS_MOST);
 }
@@ -201,20 +201,21 @@ void nudge_words_steps(const struct nudge_words *w)
 {
     const struct nudge_text_item *item = &w->in->items[0];
     const struct check_platform *on = &item->check->on[item->device->platform];
-    say_bold(w, "What to do");
+    size_t shown = w->in->all_steps ? STEPS_ALL : STEPS_SHOWN;
+    nudge_words_bold(w, "What to do");
     say_effort(w, item->check);
-    say_bold(w, ":");
+    nudge_words_bold(w, ":");
     if (on->fix_count > 0)
         begin_list(w, true);
-    for (size_t i = 0; i < on->fix_count && i < STEPS_SHOWN; i++) {
+    for (size_t i = 0; i < on->fix_count && i < shown; i++) {
         begin_item(w, i + 1);
         say_value(w, on->fix[i], STEP_MOST);
         end_item(w);
     }
     if (on->fix_count > 0)
         end_list(w, true);
-    if (on->fix_count > STEPS_SHOWN)
-        buf_format(w->out, "%sThen %zu more on your page.", new_line(w), on->fix_count - STEPS_SHOWN);
+    if (on->fix_count > shown)
+        buf_format(w->out, "%sThen %zu more on your page.", new_line(w), on->fix_count - shown);
     if (on->fix_count == 0)
         say(w, "\nYour page says how.");
 }
@@ -227,7 +228,7 @@ static size_t count_apps(const struct policy *policy, unsigned closes)
     return count;
 }
 
-static void say_apps(const struct nudge_words *w, unsigned closes)
+void nudge_words_apps(const struct nudge_words *w, unsigned closes)
 {
     const struct policy *policy = w->in->policy;
     size_t count = count_apps(policy, closes), shown = count > APPS_SHOWN ? APPS_SHOWN : count, said = 0;
@@ -251,10 +252,10 @@ void nudge_words_deadline(const struct nudge_words *w)
         return;
     }
     say(w, "Please do this by ");
-    say_time(w, item->deadline_s);
+    nudge_words_time(w, item->deadline_s);
     say(w, ". After that ");
     if (count_apps(w->in->policy, item->closes) > 0)
-        say_apps(w, item->closes);
+        nudge_words_apps(w, item->closes);
     else
         say(w, "some apps");
     say(w, " will not open on this device. Everything else keeps working.");
@@ -264,7 +265,7 @@ void nudge_words_others_short(const struct nudge_words *w, size_t most)
 {
     const struct nudge_text_input *in = w->in;
     size_t count = in->item_count - 1, shown = count > most ? most : count;
-    say_bold(w, "Also to fix:");
+    nudge_words_bold(w, "Also to fix:");
     if (shown > 0)
         begin_list(w, false);
     for (size_t i = 1; i <= shown; i++) {
@@ -274,7 +275,7 @@ void nudge_words_others_short(const struct nudge_words *w, size_t most)
         say_value(w, nudge_words_device(in->items[i].device), NUDGE_WORDS_NAME);
         if (in->items[i].deadline_s > 0) {
             say(w, ", by ");
-            say_time(w, in->items[i].deadline_s);
+            nudge_words_time(w, in->items[i].deadline_s);
         }
         end_item(w);
     }

@@ -41,14 +41,14 @@ struct slack_result slack_post(struct slack *s, const struct slack_message *m, s
     struct buf body;
     buf_init(&body, SLACK_MESSAGE_BYTES);
     write_post(m, &body);
-    struct slack_result r = body.failed ? slack_say(SLACK_REFUSED, "message_too_long")
+    struct slack_result r = body.failed ? slack_end(SLACK_REFUSED, "message_too_long")
                                         : slack_call(s, &(struct slack_call){ .method = "chat.postMessage", .body = buf_span(&body), .writes = true }, &doc);
     buf_done(&body);
     if (r.outcome != SLACK_DONE)
         return r;
     struct from_json_value root = from_json_root(doc);
     if (!slack_copy_id(slack_text_at(&root, "channel"), posted->conversation) || !slack_copy_id(slack_text_at(&root, "ts"), posted->message))
-        return slack_say(SLACK_AMBIGUOUS, "unreadable_answer");
+        return slack_end(SLACK_AMBIGUOUS, "unreadable_answer");
     return r;
 }
 
@@ -68,7 +68,7 @@ static struct slack_result open_conversation(struct slack *s, struct span to, ch
     if (r.outcome != SLACK_DONE)
         return r;
     struct from_json_value root = from_json_root(doc), channel = from_json_member(&root, "channel");
-    return slack_copy_id(slack_text_at(&channel, "id"), conversation) ? r : slack_say(SLACK_LATER, "unreadable_answer");
+    return slack_copy_id(slack_text_at(&channel, "id"), conversation) ? r : slack_end(SLACK_LATER, "unreadable_answer");
 }
 
 static bool find_notice(const struct from_json_value *root, struct span notice, char message[SLACK_ID_BYTES])
@@ -100,7 +100,7 @@ static struct slack_result read_history(struct slack *s, struct span notice, int
     struct err ignored;
     *found = find_notice(&root, notice, posted->message);
     bool clean = from_json_kind(&list) == FROM_JSON_ARRAY && from_json_bool_opt(&more, &has_more, &ignored) == OK && !has_more;
-    return *found || clean ? r : slack_say(SLACK_LATER, "unreadable_answer");
+    return *found || clean ? r : slack_end(SLACK_LATER, "unreadable_answer");
 }
 
 struct slack_result slack_find(struct slack *s, struct span to, struct span notice, int64_t since_s, bool *found, struct slack_posted *posted)
@@ -126,7 +126,7 @@ struct slack_result slack_lookup(struct slack *s, struct span email, char user[S
     buf_append_text(&query, "?email=");
     if (!http_client_encode(email, &query)) {
         buf_done(&query);
-        return slack_say(SLACK_REFUSED, "users_not_found");
+        return slack_end(SLACK_REFUSED, "users_not_found");
     }
     struct slack_result r = slack_call(s, &(struct slack_call){ .method = "users.lookupByEmail", .query = buf_span(&query) }, &doc);
     buf_done(&query);
@@ -135,8 +135,8 @@ struct slack_result slack_lookup(struct slack *s, struct span email, char user[S
     struct from_json_value root = from_json_root(doc), found = from_json_member(&root, "user");
     /* People of other organisations are never written to. */
     if (flag_at(&found, "deleted") || flag_at(&found, "is_bot") || flag_at(&found, "is_stranger"))
-        return slack_say(SLACK_REFUSED, "user_disabled");
-    return slack_copy_id(slack_text_at(&found, "id"), user) ? r : slack_say(SLACK_LATER, "unreadable_answer");
+        return slack_end(SLACK_REFUSED, "user_disabled");
+    return slack_copy_id(slack_text_at(&found, "id"), user) ? r : slack_end(SLACK_LATER, "unreadable_answer");
 }
 
 static void keep_word(struct span from, char *to, size_t room)
@@ -157,7 +157,7 @@ struct slack_result slack_auth_test(struct slack *s, struct slack_identity *out)
         return r;
     struct from_json_value root = from_json_root(doc);
     if (!slack_copy_id(slack_text_at(&root, "team_id"), out->team) || !slack_copy_id(slack_text_at(&root, "user_id"), out->user))
-        return slack_say(SLACK_LATER, "unreadable_answer");
+        return slack_end(SLACK_LATER, "unreadable_answer");
     keep_word(slack_text_at(&root, "enterprise_id"), out->enterprise, sizeof out->enterprise);
     keep_word(buf_span(&scopes), out->scopes, sizeof out->scopes);
     return r;

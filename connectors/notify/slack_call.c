@@ -64,7 +64,7 @@ static void copy_word(struct slack_result *r, struct span word)
     r->error[used] = '\0';
 }
 
-struct slack_result slack_say(enum slack_outcome outcome, const char *word)
+struct slack_result slack_end(enum slack_outcome outcome, const char *word)
 {
     struct slack_result r = { .outcome = outcome, .retry_after_s = -1 };
     copy_word(&r, span_of(word));
@@ -138,10 +138,10 @@ struct span slack_text_at(const struct from_json_value *object, const char *key)
 static struct slack_result judge_transport(enum err_code code, bool writes)
 {
     if (code == ERR_AMBIGUOUS || code == ERR_LIMIT)
-        return slack_say(writes ? SLACK_AMBIGUOUS : SLACK_LATER, code == ERR_LIMIT ? "answer_too_long" : "no_answer");
+        return slack_end(writes ? SLACK_AMBIGUOUS : SLACK_LATER, code == ERR_LIMIT ? "answer_too_long" : "no_answer");
     if (code == ERR_DENIED)
-        return slack_say(SLACK_STOPPED, "address_not_allowed");
-    return slack_say(SLACK_LATER, code == ERR_MEMORY ? "memory_short" : "out_of_reach");
+        return slack_end(SLACK_STOPPED, "address_not_allowed");
+    return slack_end(SLACK_LATER, code == ERR_MEMORY ? "memory_short" : "out_of_reach");
 }
 
 static struct slack_result judge_body(const struct from_json_value *root, bool writes)
@@ -151,9 +151,9 @@ static struct slack_result judge_body(const struct from_json_value *root, bool w
     bool well = false;
     struct err ignored;
     if (from_json_bool(&ok, &well, &ignored) != OK)
-        return slack_say(writes ? SLACK_AMBIGUOUS : SLACK_LATER, "unreadable_answer");
+        return slack_end(writes ? SLACK_AMBIGUOUS : SLACK_LATER, "unreadable_answer");
     if (well)
-        return slack_say(SLACK_DONE, "");
+        return slack_end(SLACK_DONE, "");
     struct slack_result r = { .outcome = slack_judge(word), .retry_after_s = -1 };
     if (writes && is_unclear(word))
         r.outcome = SLACK_AMBIGUOUS;
@@ -165,14 +165,14 @@ static struct slack_result judge_reply(const struct http_reply *reply, bool writ
 {
     struct err ignored;
     if (reply->status == 429) {
-        struct slack_result r = slack_say(SLACK_LATER, "ratelimited");
+        struct slack_result r = slack_end(SLACK_LATER, "ratelimited");
         r.retry_after_s = reply->retry_after_s;
         return r;
     }
     if (reply->status >= 500)
-        return slack_say(writes ? SLACK_AMBIGUOUS : SLACK_LATER, "server_error");
+        return slack_end(writes ? SLACK_AMBIGUOUS : SLACK_LATER, "server_error");
     if (from_json_parse(buf_span(&reply->body), (struct from_json_limits){ SLACK_ANSWER_BYTES, ANSWER_DEPTH }, "Slack's answer", doc, &ignored) != OK)
-        return slack_say(writes ? SLACK_AMBIGUOUS : SLACK_LATER, "unreadable_answer");
+        return slack_end(writes ? SLACK_AMBIGUOUS : SLACK_LATER, "unreadable_answer");
     struct from_json_value root = from_json_root(*doc);
     struct slack_result r = judge_body(&root, writes);
     if (r.outcome == SLACK_LATER)
@@ -203,7 +203,7 @@ struct slack_result slack_call(struct slack *s, const struct slack_call *c, stru
     const struct http_field fields[] = { { "Authorization", form ? c->basic : span_of(s->token) },
                                          { "Content-Type", form ? SPAN_LITERAL("application/x-www-form-urlencoded") : SPAN_LITERAL("application/json; charset=utf-8") } };
     if (!form && s->token[0] == '\0')
-        return slack_say(SLACK_EXPIRED, "no_token_yet");
+        return slack_end(SLACK_EXPIRED, "no_token_yet");
     buf_init(&url, HTTP_CLIENT_URL_BYTES);
     buf_append_text(&url, s->base);
     buf_append_byte(&url, '/');
@@ -225,7 +225,7 @@ struct slack_result slack_call_url(struct slack *s, struct span url, struct span
     enum err_code code = http_client_call(s->http, &call, &reply, &err);
     if (code != OK)
         return judge_transport(code, true);
-    struct slack_result r = reply.status == 200 ? slack_say(SLACK_DONE, "") : slack_say(reply.status == 429 ? SLACK_LATER : SLACK_REFUSED, reply.status == 429 ? "ratelimited" : "answer_address_used_up");
+    struct slack_result r = reply.status == 200 ? slack_end(SLACK_DONE, "") : slack_end(reply.status == 429 ? SLACK_LATER : SLACK_REFUSED, reply.status == 429 ? "ratelimited" : "answer_address_used_up");
     r.retry_after_s = reply.retry_after_s;
     http_reply_done(&reply);
     return r;

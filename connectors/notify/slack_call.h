@@ -21,7 +21,7 @@ struct slack_result slack_call(struct slack *s, const struct slack_call *c, stru
 /* The same to another address, whose answer is judged by its status alone: a response_url. */
 struct slack_result slack_call_url(struct slack *s, struct span url, struct span body);
 /* An end that is known without a call. */
-struct slack_result slack_say(enum slack_outcome outcome, const char *word);
+struct slack_result slack_end(enum slack_outcome outcome, const char *word);
 /* A text of the answer; empty when it is not one. */
 struct span slack_text_at(const struct from_json_value *object, const char *key);
 /* False for an id that is empty or does not fit. */

@@ -219,6 +219,7 @@ static enum err_code read_click(const struct from_json_value *root, struct arena
     h->channel = text_at(&container, "channel_id", NULL, arena, WORD_ROOM);
     h->message = text_at(&container, "message_ts", NULL, arena, WORD_ROOM);
     h->view = text_at(root, "view", "id", arena, WORD_ROOM);
+    h->ephemeral = true_at(&container, "is_ephemeral");
     make_key(h, arena, "click", h->action, text_at(&first, "action_ts", NULL, arena, WORD_ROOM));
     return OK;
 }

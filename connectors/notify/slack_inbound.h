@@ -29,6 +29,7 @@ struct slack_heard {
     struct span user, user_team;                /* user_team: the person's own, empty when not said */
     struct span text, action, value;
     struct span channel, message, view;         /* where the answer goes: a message, a view */
+    bool ephemeral;                             /* nobody else sees that message; it changes by response_url alone */
     struct span trigger, response_url;          /* good for 3 seconds; for 30 minutes and 5 answers */
 };
 /* ERR_INPUT or ERR_LIMIT says what is wrong with the body; nothing of it is to be done then. */

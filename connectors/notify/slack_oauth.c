@@ -44,12 +44,12 @@ struct slack_result slack_refresh(struct slack *s, const struct slack_client *cl
     buf_init(&basic, 2 * CREDENTIALS_BYTES);
     buf_append_text(&body, "grant_type=refresh_token&refresh_token=");
     if (!http_client_encode(refresh, &body) || !write_basic(client, &basic))
-        return slack_say(SLACK_STOPPED, "client_not_usable");
+        return slack_end(SLACK_STOPPED, "client_not_usable");
     struct slack_result r = slack_call(s, &(struct slack_call){ .method = "oauth.v2.access", .body = buf_span(&body), .basic = buf_span(&basic), .writes = true }, &doc);
     secret_wipe(body.at, body.bytes);
     secret_wipe(basic.at, basic.bytes);
     if (r.outcome != SLACK_DONE)
         return r;
     struct from_json_value root = from_json_root(doc);
-    return read_tokens(&root, out) ? r : slack_say(SLACK_AMBIGUOUS, "unreadable_answer");
+    return read_tokens(&root, out) ? r : slack_end(SLACK_AMBIGUOUS, "unreadable_answer");
 }

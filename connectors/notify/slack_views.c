@@ -23,7 +23,7 @@ struct slack_result slack_update(struct slack *s, const struct slack_posted *pla
     CLEANUP(buf_done) struct buf body;
     buf_init(&body, SLACK_MESSAGE_BYTES);
     write_update(place, m, &body);
-    return body.failed ? slack_say(SLACK_REFUSED, "message_too_long") : slack_call(s, &(struct slack_call){ .method = "chat.update", .body = buf_span(&body) }, &doc);
+    return body.failed ? slack_end(SLACK_REFUSED, "message_too_long") : slack_call(s, &(struct slack_call){ .method = "chat.update", .body = buf_span(&body) }, &doc);
 }
 
 /* ---- views ---- */
@@ -40,7 +40,7 @@ static struct slack_result send_view(struct slack *s, const char *method, const 
     to_json_key(&w, "view");
     to_json_raw(&w, view);
     to_json_end(&w);
-    return body.failed ? slack_say(SLACK_REFUSED, "view_too_large") : slack_call(s, &(struct slack_call){ .method = method, .body = buf_span(&body) }, &doc);
+    return body.failed ? slack_end(SLACK_REFUSED, "view_too_large") : slack_call(s, &(struct slack_call){ .method = method, .body = buf_span(&body) }, &doc);
 }
 
 /* Without a hash: the newest state of ours always wins, so there is nothing to conflict with. */
@@ -62,7 +62,7 @@ static bool is_slacks(const struct slack *s, struct span url)
 
 struct slack_result slack_respond(struct slack *s, struct span response_url, struct span message)
 {
-    return is_slacks(s, response_url) ? slack_call_url(s, response_url, message) : slack_say(SLACK_REFUSED, "address_not_slacks");
+    return is_slacks(s, response_url) ? slack_call_url(s, response_url, message) : slack_end(SLACK_REFUSED, "address_not_slacks");
 }
 
 /* ---- people ---- */
@@ -82,14 +82,14 @@ struct slack_result slack_user_email(struct slack *s, struct span user, char ema
     buf_init(&query, 512);
     buf_append_text(&query, "?user=");
     if (!http_client_encode(user, &query))
-        return slack_say(SLACK_REFUSED, "user_not_found");
+        return slack_end(SLACK_REFUSED, "user_not_found");
     struct slack_result r = slack_call(s, &(struct slack_call){ .method = "users.info", .query = buf_span(&query) }, &doc);
     if (r.outcome != SLACK_DONE)
         return r;
     struct from_json_value root = from_json_root(doc), found = from_json_member(&root, "user"), profile = from_json_member(&found, "profile");
     struct span text = slack_text_at(&profile, "email");
     if (true_at(&found, "deleted") || true_at(&found, "is_bot") || true_at(&found, "is_stranger"))
-        return slack_say(SLACK_REFUSED, "user_disabled");
+        return slack_end(SLACK_REFUSED, "user_disabled");
     size_t bytes = text.bytes < SLACK_EMAIL_BYTES ? text.bytes : 0;
     for (size_t i = 0; i < bytes; i++)
         email[i] = text.at[i];
