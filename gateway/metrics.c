@@ -53,6 +53,8 @@ static const struct { enum counter which; const char *name, *label, *help; } row
     { COUNT_WEBHOOKS_FAILED, "postern_webhooks_total", "{result=\"failed\"}", NULL },
     { COUNT_SET_ASIDE, "postern_deliveries_set_aside_total", "", "Deliveries given up until an admin sends them again." },
     { COUNT_OKTA_HOOK_FAILED, "postern_okta_hook_failed_total", "", "Inline hooks that failed by Okta's own report: the token went out unchanged." },
+    { COUNT_SLACK_REFUSED, "postern_slack_refused_total", "", "Requests to /slack/ that were not proved to come from Slack." },
+    { COUNT_SLACK_ANSWERED, "postern_slack_answered_total", "", "Clicks, words and commands from Slack that were carried out." },
 };
 _Static_assert(sizeof rows / sizeof rows[0] == COUNTERS, "one row a counter");
 

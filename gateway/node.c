@@ -151,6 +151,8 @@ static enum err_code make_parts(struct running *run, struct err *err)
         code = key_fetcher_new(node, &node->keys, err);
     if (code == OK)
         code = callers_new(&run->options->callers, node->keys, &run->log, &node->callers, err);
+    if (code == OK && slack_app_is_on(&run->options->slack) && (node->slack = slack_app_new(&run->options->slack)) == NULL)
+        code = err_set(err, ERR_MEMORY, "the Slack app");
     return code;
 }
 
@@ -164,8 +166,8 @@ static enum err_code make_effects(struct running *run, struct err *err)
     for (size_t i = 0; i < o->webhooks.count; i++)
         webhooks[i] = (struct webhook_options){ .id = configured[i].id, .url = configured[i].url, .events = configured[i].events.all, .event_count = configured[i].events.count,
                                                 .secrets = { configured[i].secret, configured[i].old_secret }, .allow_private = configured[i].allow_private };
-    struct slack_options slack = { .token = o->slack_token, .base_url = o->slack_api_url, .allow_loopback_http = span_starts(o->slack_api_url, SPAN_LITERAL("http://")) };
-    struct effects_options options = { .slack = span_empty(o->slack_token) ? NULL : &slack, .webhooks = webhooks, .webhook_count = o->webhooks.count };
+    struct slack_options slack = slack_app_client(&o->slack);
+    struct effects_options options = { .slack = slack_app_is_on(&o->slack) ? &slack : NULL, .webhooks = webhooks, .webhook_count = o->webhooks.count };
     struct archive_options archive = { .folder = o->archive_folder, .retention_s = o->archive_retention_s, .pack = o->archive_pack };
     options.archive = o->archive ? &archive : NULL;
     enum err_code code = effects_new(&run->node, &options, &run->node.effects, err);
@@ -371,6 +373,7 @@ static void undo(struct running *run)
     signing_ring_free(node->signing);
     key_fetcher_free(node->keys);
     callers_free(node->callers);
+    slack_app_free(node->slack);
     directory_free(node->directory);
     calendar_free(node->calendar);
     metrics_free(node->metrics);
@@ -441,7 +444,7 @@ enum err_code node_run(const struct postern_options *options, bool configured, c
     run->options = options;
     run->log = (struct log){ STDERR_FILENO, level_from(options->log_level), clock_system() };
     run->node = (struct node){ .clock = clock_system(), .log = &run->log };
-    run->node.options = (struct node_options){ options->public_url, options->state, options->trusted_proxies.all, options->trusted_proxies.count, !span_empty(options->slack_token), false, SPAN_NONE, options->device_certificates.public_url, (unsigned)options->policy_block_most };
+    run->node.options = (struct node_options){ options->public_url, options->state, options->trusted_proxies.all, options->trusted_proxies.count, slack_app_is_on(&options->slack), false, SPAN_NONE, options->device_certificates.public_url, (unsigned)options->policy_block_most };
     buf_init(&run->certificate, 64 * 1024);
     buf_init(&run->key, 64 * 1024);
     directory_register_thread();

@@ -7,7 +7,7 @@
 #include "posture/base/secret.h"
 #include "posture/directory.h"
 
-struct router; struct login_door; struct feed; struct slow_lane; struct effects; struct decision_log; struct refresher; struct event_hub; struct allowance; struct once_memory; struct signing_ring; struct key_fetcher; struct device_certificates; struct okta_watch; struct callers; struct simulations;
+struct router; struct login_door; struct feed; struct slow_lane; struct effects; struct decision_log; struct refresher; struct event_hub; struct allowance; struct once_memory; struct signing_ring; struct key_fetcher; struct device_certificates; struct okta_watch; struct callers; struct simulations; struct slack_app;
 struct node_options {
     struct span public_url;         /* no trailing slash */
     struct span state;              /* folder */
@@ -42,6 +42,7 @@ struct node {
     struct key_fetcher *keys;       /* public keys of others; NULL in tests that need none */
     struct simulations *simulations; /* what a policy would do (gateway/simulations.h) */
     struct device_certificates *device_certificates; /* client certificates: CA, lists, headers (gateway/doors/device_certificates.h); NULL: defaults */
+    struct slack_app *slack;        /* the Slack app (gateway/slack/slack_app.h); NULL: none is configured */
     struct store_factory stores;
 };
 

@@ -52,11 +52,6 @@ static const struct option archive_rows[] = {
     { .name = "archive.retention", .kind = OPTION_DURATION, .offset = AT(archive_retention_s), .least = 7 * 86400, .most = INT64_C(36600) * 86400, .fallback = "395d", .help = "How long segments are kept: whole days go from the old end, behind a signed anchor." },
     { .name = "archive.pack", .kind = OPTION_BOOL, .offset = AT(archive_pack), .fallback = "true", .help = "Closed segments are packed (gzip)." },
 };
-static const struct option slack_rows[] = {
-    { .name = "slack.token", .kind = OPTION_SECRET, .offset = AT(slack_token), .example = "env:SLACK_BOT_TOKEN", .help = "Bot token (xoxb-). Absent: no message is sent, a notice counts only when it was shown." },
-    { .name = "slack.signing_secret", .kind = OPTION_SECRET, .offset = AT(slack_signing_secret), .example = "env:SLACK_SIGNING_SECRET", .help = "Proves that requests come from Slack." },
-    { .name = "slack.api_url", .kind = OPTION_TEXT, .offset = AT(slack_api_url), .fallback = "https://slack.com/api", .help = "Another base URL, for the government cloud or a test; plain http only on loopback." },
-};
 #define HOOK(field) offsetof(struct webhook_config, field)
 static const struct option webhook_item_rows[] = {
     { .name = "id", .kind = OPTION_TEXT, .offset = HOOK(id), .required = true, .help = "Its name in lists and events." },
@@ -76,7 +71,7 @@ size_t options_groups(struct postern_options *o, struct option_group groups[OPTI
     groups[0] = (struct option_group){ "Server", server_rows, sizeof server_rows / sizeof server_rows[0], o };
     groups[1] = (struct option_group){ "Proof of device", device_certificate_rows, device_certificate_row_count, &o->device_certificates };
     groups[2] = (struct option_group){ "Store", store_rows, sizeof store_rows / sizeof store_rows[0], o };
-    groups[3] = (struct option_group){ "Slack", slack_rows, sizeof slack_rows / sizeof slack_rows[0], o };
+    groups[3] = (struct option_group){ "Slack", slack_app_rows, slack_app_row_count, &o->slack };
     groups[4] = (struct option_group){ "Webhooks", webhook_rows, sizeof webhook_rows / sizeof webhook_rows[0], o };
     groups[5] = (struct option_group){ "Callers", caller_rows, caller_row_count, &o->callers };
     groups[6] = (struct option_group){ "Archive", archive_rows, sizeof archive_rows / sizeof archive_rows[0], o };
@@ -189,6 +184,7 @@ bool options_read_text(struct postern_options *o, struct span text, struct span 
     default_device_url(o);
     good = check_client_ca(o, file, mistakes) && good;
     good = caller_options_check(&o->callers, file, mistakes) && good;
+    good = slack_app_options_check(&o->slack, read_secrets, file, mistakes) && good;
     return check_device_rules(o, file, mistakes) && good;
 }
 

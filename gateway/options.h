@@ -5,6 +5,7 @@
 #include "gateway/callers.h"
 #include "gateway/doors/device_certificates.h"
 #include "gateway/node.h"
+#include "gateway/slack/slack_app.h"
 
 struct tls_files { struct span certificate, key; };           /* PEM */
 struct listener_options { struct span address; struct tls_files tls; struct span client_ca; /* PEM; of callers, not of devices */ };
@@ -17,7 +18,7 @@ struct postern_options {
     struct caller_options callers;                            /* gateway/callers.c has their rows */
     struct option_list trusted_proxies;
     struct span redis_url, redis_user, redis_password, durability, redis_server;
-    struct span slack_token, slack_signing_secret, slack_api_url;
+    struct slack_app_options slack;                           /* gateway/slack/slack_app.c has its rows */
     struct option_items webhooks;                             /* struct webhook_config */
     bool archive; bool archive_pack;
     struct span archive_folder;                               /* default: below the state folder */

@@ -1,0 +1,165 @@
+#include "gateway/slack/slack_app.h"
+
+#include "posture/base/yaml_read.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { TEXTS_BYTES = 64 * 1024, COMMAND_MOST = 32 };
+#define AT(field) offsetof(struct slack_app_options, field)
+
+const struct option slack_app_rows[] = {
+    { .name = "slack.token", .kind = OPTION_SECRET, .offset = AT(token), .example = "env:SLACK_BOT_TOKEN", .help = "Bot token (xoxb-). Absent: no message is sent, a notice counts only when it was shown." },
+    { .name = "slack.signing_secret", .kind = OPTION_SECRET, .offset = AT(signing_secret), .example = "env:SLACK_SIGNING_SECRET", .help = "Proves that requests come from Slack. Absent: buttons lead to the person's page, and nothing is taken from Slack." },
+    { .name = "slack.old_signing_secret", .kind = OPTION_SECRET, .offset = AT(old_signing_secret), .example = "env:SLACK_OLD_SIGNING_SECRET", .help = "Counts too, while the signing secret is being replaced." },
+    { .name = "slack.command", .kind = OPTION_TEXT, .offset = AT(command), .fallback = "/device", .help = "Name of the slash command. Another app may own the word already." },
+    { .name = "slack.teams", .kind = OPTION_LIST, .offset = AT(teams), .example = "[T024BE7LD]", .help = "Workspaces (T...) and organisations (E...) whose people are answered. Absent: the token's own." },
+    { .name = "slack.client_id", .kind = OPTION_TEXT, .offset = AT(client_id), .example = "\"123.456\"", .help = "With token rotation: the app's client id." },
+    { .name = "slack.client_secret", .kind = OPTION_SECRET, .offset = AT(client_secret), .example = "env:SLACK_CLIENT_SECRET", .help = "With token rotation: the app's client secret." },
+    { .name = "slack.refresh_token", .kind = OPTION_SECRET, .offset = AT(refresh_token), .example = "env:SLACK_REFRESH_TOKEN", .help = "With token rotation: the first refresh token (xoxe-). Later ones are kept sealed in the store; another one here begins anew." },
+    { .name = "slack.api_url", .kind = OPTION_TEXT, .offset = AT(api_url), .fallback = "https://slack.com/api", .help = "Another base URL, for the government cloud or a test; plain http only on loopback." },
+};
+const size_t slack_app_row_count = sizeof slack_app_rows / sizeof slack_app_rows[0];
+
+bool slack_app_rotates(const struct slack_app_options *o) { return !span_empty(o->refresh_token); }
+bool slack_app_is_on(const struct slack_app_options *o) { return !span_empty(o->token) || slack_app_rotates(o); }
+
+/* Manifest schema: 2 to 32 characters, and what a person can type. */
+static bool is_command(struct span s)
+{
+    for (size_t i = 1; i < s.bytes; i++)
+        if (!((s.at[i] >= 'a' && s.at[i] <= 'z') || (s.at[i] >= '0' && s.at[i] <= '9') || s.at[i] == '-' || s.at[i] == '_'))
+            return false;
+    return s.bytes >= 2 && s.bytes <= COMMAND_MOST && s.at[0] == '/';
+}
+
+bool slack_app_options_check(const struct slack_app_options *o, bool secrets_read, struct span file, struct mistakes *mistakes)
+{
+    const struct yaml_node place = { .file = file };
+    bool client = !span_empty(o->client_id), secret = !span_empty(o->client_secret), refresh = !span_empty(o->refresh_token), good = true;
+    if (!is_command(o->command)) {
+        yaml_mistake(mistakes, &place, "slack.command must be \"/\" and 1 to 31 of a-z, 0-9, - and _");
+        good = false;
+    }
+    if (secrets_read && (client != secret || secret != refresh)) {
+        yaml_mistake(mistakes, &place, "slack.client_id, slack.client_secret and slack.refresh_token go together");
+        good = false;
+    }
+    if (secrets_read && !span_empty(o->old_signing_secret) && span_empty(o->signing_secret)) {
+        yaml_mistake(mistakes, &place, "slack.old_signing_secret needs slack.signing_secret");
+        good = false;
+    }
+    return good;
+}
+
+struct slack_options slack_app_client(const struct slack_app_options *o)
+{
+    return (struct slack_options){ .token = slack_app_rotates(o) ? SPAN_NONE : o->token, .token_later = slack_app_rotates(o), .base_url = o->api_url,
+                                   .allow_loopback_http = span_starts(o->api_url, SPAN_LITERAL("http://")) };
+}
+
+/* ---- the app ---- */
+
+struct slack_app {
+    struct slack_app_options options;
+    struct arena texts;
+    struct slack_identity identity;     /* written once, before `known` is set */
+    atomic_bool claimed, known;
+};
+
+static bool copy_options(struct slack_app *app, const struct slack_app_options *from)
+{
+    const struct span *const texts[] = { &from->token, &from->signing_secret, &from->old_signing_secret, &from->api_url, &from->command, &from->client_id, &from->client_secret, &from->refresh_token };
+    struct slack_app_options *o = &app->options;
+    struct span *const copies[] = { &o->token, &o->signing_secret, &o->old_signing_secret, &o->api_url, &o->command, &o->client_id, &o->client_secret, &o->refresh_token };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        *copies[i] = arena_copy(&app->texts, *texts[i]);
+        if (copies[i]->bytes != texts[i]->bytes)
+            return false;
+    }
+    struct span *all = arena_array(&app->texts, from->teams.count + 1, sizeof *all);
+    for (size_t i = 0; all != NULL && i < from->teams.count; i++)
+        all[i] = arena_copy(&app->texts, from->teams.all[i]);
+    o->teams = (struct option_list){ all, from->teams.count };
+    return all != NULL;
+}
+
+struct slack_app *slack_app_new(const struct slack_app_options *options)
+{
+    struct slack_app *app = calloc(1, sizeof *app);
+    if (app == NULL)
+        return NULL;
+    arena_init(&app->texts, 4096, TEXTS_BYTES);
+    if (copy_options(app, options))
+        return app;
+    slack_app_free(app);
+    return NULL;
+}
+
+static void wipe(struct span text) /* our own copy */
+{
+    if (text.bytes > 0)
+        secret_wipe((void *)(uintptr_t)text.at, text.bytes);
+}
+
+void slack_app_free(struct slack_app *app)
+{
+    if (app == NULL)
+        return;
+    const struct slack_app_options *o = &app->options;
+    const struct span secrets[] = { o->token, o->signing_secret, o->old_signing_secret, o->client_secret, o->refresh_token };
+    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
+        wipe(secrets[i]);
+    arena_done(&app->texts);
+    free(app);
+}
+
+const struct slack_app_options *slack_app_options(const struct slack_app *app) { return &app->options; }
+bool slack_app_hears(const struct slack_app *app) { return app != NULL && !span_empty(app->options.signing_secret); }
+
+enum slack_proof slack_app_prove(const struct slack_app *app, const struct slack_signed *what, int64_t now_s)
+{
+    const struct span secrets[SLACK_SECRETS] = { app->options.signing_secret, app->options.old_signing_secret };
+    return slack_prove(what, secrets, now_s);
+}
+
+static bool is_listed(const struct slack_app *app, struct span id)
+{
+    for (size_t i = 0; i < app->options.teams.count; i++)
+        if (!span_empty(id) && span_equal(app->options.teams.all[i], id))
+            return true;
+    return false;
+}
+
+static bool is_the_tokens(const struct slack_app *app, struct span team, struct span enterprise)
+{
+    if (!atomic_load_explicit(&app->known, memory_order_acquire))
+        return true;
+    const struct slack_identity *i = &app->identity;
+    return (!span_empty(team) && span_equal_text(team, i->team)) || (!span_empty(enterprise) && span_equal_text(enterprise, i->enterprise));
+}
+
+/* In a channel shared with another organisation its people can type our command too. */
+bool slack_app_is_ours(const struct slack_app *app, const struct slack_heard *h)
+{
+    bool listed = app->options.teams.count > 0, foreign_user = !span_empty(h->user_team) && !span_empty(h->team) && !span_equal(h->user_team, h->team);
+    if (foreign_user)
+        return listed && is_listed(app, h->user_team);
+    return listed ? is_listed(app, h->team) || is_listed(app, h->enterprise) : is_the_tokens(app, h->team, h->enterprise);
+}
+
+void slack_app_learn(struct slack_app *app, const struct slack_identity *identity)
+{
+    if (atomic_exchange(&app->claimed, true))
+        return;
+    app->identity = *identity;
+    atomic_store_explicit(&app->known, true, memory_order_release);
+}
+
+bool slack_app_identity(const struct slack_app *app, struct slack_identity *out)
+{
+    bool known = atomic_load_explicit(&app->known, memory_order_acquire);
+    if (known)
+        *out = app->identity;
+    return known;
+}

@@ -1,0 +1,41 @@
+/* slack_app: the Slack app as this node knows it: what proves that a request is Slack's, whose workspace it is, what its command is called.
+ * Any thread; nothing in it changes after the start but what Slack itself said about the token's workspace, which is learned once. */
+#ifndef GATEWAY_SLACK_APP_H
+#define GATEWAY_SLACK_APP_H
+#include "config/option.h"
+#include "connectors/notify/slack.h"
+#include "connectors/notify/slack_inbound.h"
+#include "connectors/notify/slack_signature.h"
+#include "gateway/node.h"
+
+struct slack_app_options {
+    struct span token, signing_secret, old_signing_secret, api_url, command;
+    struct span client_id, client_secret, refresh_token;  /* all or none: the token changes every few hours (slack_token.h) */
+    struct option_list teams;                             /* T... or E...; empty: the token's own */
+};
+extern const struct option slack_app_rows[];
+extern const size_t slack_app_row_count;
+/* What is wrong together, told with the other mistakes of the file. Without secrets read, what hangs on them is not judged. */
+bool slack_app_options_check(const struct slack_app_options *o, bool secrets_read, struct span file, struct mistakes *mistakes);
+/* Slack is configured: there is a token, or a way to one. */
+bool slack_app_is_on(const struct slack_app_options *o);
+bool slack_app_rotates(const struct slack_app_options *o);
+/* What the client of the Web API wants to know. Borrows. */
+struct slack_options slack_app_client(const struct slack_app_options *o);
+
+struct slack_app;
+/* Copies the options. Owned; NULL when memory is short. */
+struct slack_app *slack_app_new(const struct slack_app_options *options);
+void slack_app_free(struct slack_app *app); /* NULL is fine */
+const struct slack_app_options *slack_app_options(const struct slack_app *app);
+/* People can press buttons and write to us: there is a secret that proves Slack's requests. A NULL app hears nothing. */
+bool slack_app_hears(const struct slack_app *app);
+enum slack_proof slack_app_prove(const struct slack_app *app, const struct slack_signed *what, int64_t now_s);
+/* The workspace is ours, and the person is of it. Before the workspace is known (no list, and Slack was not reached yet) a person of their own workspace is. */
+bool slack_app_is_ours(const struct slack_app *app, const struct slack_heard *heard);
+/* What auth.test said; the first time counts. */
+void slack_app_learn(struct slack_app *app, const struct slack_identity *identity);
+/* False until it is known. The copy's texts are whole. */
+bool slack_app_identity(const struct slack_app *app, struct slack_identity *out);
+
+#endif

@@ -1,0 +1,106 @@
+/* The Home tab and the modals. */
+#include "gateway/slack/slack_say_parts.h"
+
+#include "connectors/notify/block_kit.h"
+#include "connectors/notify/block_write.h"
+
+enum { NOTE_MOST = 500 /* characters, as on the page */ };
+
+typedef void part_fn(const struct say *s);
+
+static void add(const struct slack_scene *scene, struct to_json *w, void (*block)(struct to_json *, struct span), part_fn *part)
+{
+    CLEANUP(buf_done) struct buf words;
+    buf_init(&words, SLACK_SAY_BYTES);
+    part(&(struct say){ scene, &words, true });
+    w->out->failed = w->out->failed || words.failed;
+    block(w, buf_span(&words));
+}
+
+static void add_card(const struct slack_scene *scene, struct to_json *w, const struct slack_card *c)
+{
+    CLEANUP(buf_done) struct buf words;
+    buf_init(&words, SLACK_SAY_BYTES);
+    say_card(&(struct say){ scene, &words, true }, c);
+    w->out->failed = w->out->failed || words.failed;
+    block_divider(w);
+    block_section(w, buf_span(&words));
+    say_card_buttons(w, c, true);
+}
+
+static void say_stranger(const struct say *s) { say_words(s, "We do not know you here yet. Your IT team can add you: tell them that Postern does not know your address."); }
+static void say_more_devices(const struct say *s) { say_page(s, "The rest of your devices"); }
+
+/* What eases the pressure now: so that nobody has to remember what they agreed to. */
+static void say_valves(const struct say *s)
+{
+    const struct person *p = s->scene->person;
+    size_t open = 0;
+    for (size_t i = 0; i < p->dispute_count; i++)
+        open += p->disputes[i].time.to_s == 0 || p->disputes[i].time.to_s > s->scene->now_s;
+    if (open == 0)
+        say_words(s, "You told us of nothing that looks wrong.");
+    else
+        buf_format(s->out, "You told us of %zu thing%s that look%s wrong. A person looks at it, and the clock stands still.", open, open == 1 ? "" : "s", open == 1 ? "s" : "");
+}
+
+static void write_home(const struct slack_scene *scene, struct to_json *w)
+{
+    block_header(w, SPAN_LITERAL("Your devices"));
+    if (scene->person == NULL) {
+        add(scene, w, block_section, say_stranger);
+        return;
+    }
+    add(scene, w, block_section, say_state);
+    for (size_t i = 0; i < scene->count; i++)
+        add_card(scene, w, &scene->cards[i]);
+    if (scene->devices > scene->count)
+        add(scene, w, block_section, say_more_devices);
+    block_divider(w);
+    add(scene, w, block_section, say_valves);
+    block_header(w, SPAN_LITERAL("What is collected, and why"));
+    add(scene, w, block_section, say_collected);
+    add(scene, w, block_section, say_seen_by);
+    add(scene, w, block_context, say_contact);
+}
+
+static enum err_code finish(struct buf *out, struct err *err)
+{
+    enum err_code code = buf_check(out, "a view", err);
+    return code == OK ? block_kit_check_view(buf_span(out), err) : code;
+}
+
+enum err_code slack_say_home(const struct slack_scene *scene, struct buf *out, struct err *err)
+{
+    struct to_json w;
+    to_json_init(&w, out);
+    to_json_object(&w);
+    to_json_member_text(&w, "type", SPAN_LITERAL("home"));
+    to_json_key(&w, "blocks");
+    to_json_array(&w);
+    write_home(scene, &w);
+    to_json_end(&w);
+    to_json_end(&w);
+    return finish(out, err);
+}
+
+enum err_code slack_say_modal(enum slack_ask ask, struct span metadata, struct buf *out, struct err *err)
+{
+    bool wrong = ask == SLACK_ASK_WRONG;
+    const struct block_input input = { wrong ? "What looks wrong?" : "What can a person help you with?", wrong ? "You may leave this empty. The clock stands still while we look." : NULL, NOTE_MOST, wrong };
+    struct to_json w;
+    to_json_init(&w, out);
+    to_json_object(&w);
+    to_json_member_text(&w, "type", SPAN_LITERAL("modal"));
+    to_json_member_text(&w, "callback_id", wrong ? SPAN_LITERAL("pst.wrong") : SPAN_LITERAL("pst.ask"));
+    to_json_member_text(&w, "private_metadata", metadata);
+    block_plain(&w, "title", wrong ? SPAN_LITERAL("This looks wrong") : SPAN_LITERAL("Ask a person"));
+    block_plain(&w, "submit", SPAN_LITERAL("Send"));
+    block_plain(&w, "close", SPAN_LITERAL("Cancel"));
+    to_json_key(&w, "blocks");
+    to_json_array(&w);
+    block_input(&w, &input);
+    to_json_end(&w);
+    to_json_end(&w);
+    return finish(out, err);
+}

@@ -1,0 +1,23 @@
+/* slack_say_parts: the words that slack_say*.c share, in two dresses: plain text, or Slack's marks. Private to them. */
+#ifndef GATEWAY_SLACK_SLACK_SAY_PARTS_H
+#define GATEWAY_SLACK_SLACK_SAY_PARTS_H
+#include "connectors/notify/nudge_words.h"
+#include "gateway/slack/slack_say.h"
+#include "posture/base/to_json.h"
+
+enum { SAY_LONG = 400, SAY_STEP = 200 /* characters */ };
+struct say { const struct slack_scene *scene; struct buf *out; bool slack; };
+void say_words(const struct say *s, const char *words);
+void say_value(const struct say *s, struct span value, size_t most); /* escaped where Slack reads marks */
+void say_strong(const struct say *s, struct span value, size_t most);
+void say_time(const struct say *s, int64_t at_s);
+void say_ago(const struct say *s, int64_t at_s);
+void say_page(const struct say *s, const char *words); /* a link to the person's page */
+/* "2 devices, 1 thing to fix, the first by Tue 14:00." */
+void say_state(const struct say *s);
+void say_card(const struct say *s, const struct slack_card *c);
+void say_collected(const struct say *s);
+void say_seen_by(const struct say *s);
+void say_contact(const struct say *s);
+void say_card_buttons(struct to_json *w, const struct slack_card *c, bool at_home);
+#endif
