@@ -4,12 +4,14 @@
 #include "gateway/effects_reader.h"
 #include "gateway/escalation.h"
 #include "gateway/feed.h"
+#include "gateway/slack/slack_app.h"
+#include "gateway/slack/slack_replies.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { READERS_MOST = EFFECTS_MAX_WEBHOOKS + 3, LADDER_WAIT_MS = 250, SENDER_WAIT_MS = 500, LIST_MOST = 2 * EFFECTS_WAITING_MOST };
+enum { READERS_MOST = EFFECTS_MAX_WEBHOOKS + 4, LADDER_WAIT_MS = 250, SENDER_WAIT_MS = 500, REPLIES_WAIT_MS = 250 /* a person waits */, LIST_MOST = 2 * EFFECTS_WAITING_MOST };
 
 struct effects {
     const struct node *node;
@@ -53,6 +55,14 @@ static enum err_code add_slack(struct effects *e, const struct slack_options *op
     return code == OK ? add_reader(e, "slack", ops, self, SENDER_WAIT_MS, err) : code;
 }
 
+static enum err_code add_slack_replies(struct effects *e, struct err *err)
+{
+    const struct reader_ops *ops = NULL;
+    void *self = NULL;
+    enum err_code code = slack_replies_new(e->node, &ops, &self, err);
+    return code == OK ? add_reader(e, SLACK_REPLIES, ops, self, REPLIES_WAIT_MS, err) : code;
+}
+
 static enum err_code add_archive(struct effects *e, const struct archive_options *options, struct err *err)
 {
     const struct reader_ops *ops = NULL;
@@ -87,6 +97,8 @@ static enum err_code add_readers(struct effects *e, const struct effects_options
         code = add_archive(e, options->archive, err);
     if (code == OK && options->slack != NULL)
         code = add_slack(e, options->slack, err);
+    if (code == OK && options->slack != NULL && slack_app_hears(e->node->slack))
+        code = add_slack_replies(e, err);
     for (size_t i = 0; code == OK && i < options->webhook_count; i++)
         code = add_webhook(e, &options->webhooks[i], err);
     return code;

@@ -3,6 +3,9 @@
 #include "gateway/effects_message.h"
 
 #include "gateway/change.h"
+#include "gateway/slack/slack_app.h"
+#include "gateway/slack/slack_notice.h"
+#include "gateway/slack/slack_token.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +18,8 @@ struct slack_reader {
     struct slack_options options; /* texts in `texts` */
     struct arena texts;
     struct slack *slack;          /* made on the reader's thread */
+    struct slack_token token;
+    bool token_is_old;            /* the last call said so */
 };
 
 /* One try. */
@@ -54,7 +59,7 @@ static struct item_result judge_post(struct post *p, const struct slack_result *
     case SLACK_DONE:
         reader_note_success(p->t.r);
         return deliver(p, posted);
-    case SLACK_EXPIRED: /* a new one is fetched by whoever looks after tokens */
+    case SLACK_EXPIRED: p->s->token_is_old = true; return try_later(p, result);
     case SLACK_LATER: return try_later(p, result);
     case SLACK_BLOCKS: /* refused without blocks as well */
     case SLACK_REFUSED: return message_undeliverable(&p->t, result->error);
@@ -77,13 +82,27 @@ static struct item_result judge_post(struct post *p, const struct slack_result *
 
 /* ---- the message ---- */
 
+/* With a way back to us the buttons are pressed in Slack; without one they lead to the page. */
+static void offer_buttons(struct post *p, struct nudge_text_input *in)
+{
+    struct slack_scene scene;
+    if (!slack_app_hears(p->s->node->slack))
+        return;
+    slack_scene_make(p->s->node, in->person->id, &p->t.arena, &scene);
+    in->notice = p->t.item->id;
+    in->may_dispute = true;
+    in->snoozes_left = slack_notice_snoozes(&scene, in->items[0].device->id, in->items[0].check->id);
+}
+
 static enum err_code write_post(void *context, const struct nudge_text_input *in, struct err *err)
 {
     struct post *p = context;
     CLEANUP(buf_done) struct buf text, blocks;
     buf_init(&text, TEXT_BYTES);
     buf_init(&blocks, TEXT_BYTES);
-    enum err_code code = nudge_text(in, &text, &blocks, err);
+    struct nudge_text_input with_buttons = *in;
+    offer_buttons(p, &with_buttons);
+    enum err_code code = nudge_text(&with_buttons, &text, &blocks, err);
     if (code != OK)
         return code;
     p->text = arena_copy(&p->t.arena, buf_span(&text));
@@ -176,12 +195,24 @@ static struct item_result read_back(struct post *p)
 
 /* ---- the reader ---- */
 
+/* A token that is not there yet comes soon: whoever has the control partition fetches it. */
+static bool take_token(struct slack_reader *s, struct post *p, struct reader *r, struct item_result *result)
+{
+    struct err err = { 0 };
+    if (slack_token_use(s->node, r->store, s->slack, s->token_is_old, &s->token, &err) == OK) {
+        s->token_is_old = false;
+        return true;
+    }
+    *result = message_store_waits(&p->t, &err);
+    return false;
+}
+
 static struct item_result send_item(void *self, struct reader *r, unsigned partition, struct effects_item *item)
 {
     struct slack_reader *s = self;
     struct post p = { .s = s };
     struct item_result result;
-    if (message_load(&p.t, s->node, r, partition, item, &result)) {
+    if (message_load(&p.t, s->node, r, partition, item, &result) && take_token(s, &p, r, &result)) {
         enum notice_step step = message_step(&p.t, &result);
         if (step == NOTICE_STEP_SEND)
             result = send_message(&p);
@@ -243,7 +274,7 @@ enum err_code effects_slack_new(const struct node *node, const struct slack_opti
     s->node = node;
     arena_init(&s->texts, 4096, 64 * 1024);
     s->options = (struct slack_options){ .token = arena_copy(&s->texts, options->token), .base_url = arena_copy(&s->texts, options->base_url),
-                                         .allow_loopback_http = options->allow_loopback_http, .ca_file = arena_copy(&s->texts, options->ca_file) };
+                                         .token_later = options->token_later, .allow_loopback_http = options->allow_loopback_http, .ca_file = arena_copy(&s->texts, options->ca_file) };
     *ops = &slack_ops;
     *self = s;
     return OK;

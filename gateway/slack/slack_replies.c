@@ -1,0 +1,404 @@
+#include "gateway/slack/slack_replies_parts.h"
+
+#include "gateway/change.h"
+#include "gateway/feed.h"
+#include "posture/base/from_json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOW_DOWN_S = 30, PAUSE_MOST_S = 3600, WORKSPACE_PAUSE_MS = 3600 * 1000, STORE_WAITS_MS = 1000, MESSAGE_AFTER_MS = 500, HOME_AFTER_MS = 2000, INTRODUCE_EVERY_MS = 60 * 1000,
+       HOME_SLICE_S = 15 * 86400, HISTORY_BACK_S = 600, READ_BACK_MS = 3000 };
+static const char item_message[] = "slack.message", item_home[] = "slack.home", item_closed[] = "slack.closed";
+
+/* ---- ends ---- */
+
+struct item_result reply_done(void) { return (struct item_result){ ITEM_DONE, -1, true }; }
+struct item_result reply_later(int64_t after_ms, bool counts) { return (struct item_result){ ITEM_LATER, after_ms, counts }; }
+
+struct item_result reply_store_waits(struct reply *p, const struct err *err)
+{
+    log_event(p->s->node->log, LOG_WARN, "slack.store_waits", LOG_SPAN("item", p->item->id), LOG_ERR(err));
+    return reply_later(STORE_WAITS_MS, false);
+}
+
+static struct item_result try_later(struct reply *p, const struct slack_result *result)
+{
+    int64_t after_s = result->retry_after_s;
+    if (strcmp(result->error, "ratelimited") == 0 && after_s < 0)
+        after_s = SLOW_DOWN_S;
+    if (after_s > PAUSE_MOST_S)
+        after_s = PAUSE_MOST_S;
+    if (after_s >= 0)
+        reader_pause(p->r, after_s * 1000);
+    else
+        reader_note_failure(p->r, result->error);
+    return reply_later(after_s >= 0 ? after_s * 1000 : -1, true);
+}
+
+struct item_result reply_judge(struct reply *p, const struct slack_result *result, bool *refused)
+{
+    if (refused != NULL)
+        *refused = result->outcome == SLACK_REFUSED || result->outcome == SLACK_BLOCKS;
+    if (result->outcome != SLACK_DONE)
+        p->item->error = arena_copy_text(&p->r->item_arena, result->error);
+    switch (result->outcome) {
+    case SLACK_DONE: reader_note_success(p->r); return reply_done();
+    case SLACK_REFUSED:
+    case SLACK_BLOCKS:
+        log_event(p->s->node->log, LOG_WARN, "slack.reply_refused", LOG_SPAN("item", p->item->id), LOG_SPAN("person", p->item->person), LOG_STR("error", result->error));
+        return reply_done();
+    case SLACK_STOPPED: reader_stop_sending(p->r, result->error); return reply_later(-1, false);
+    case SLACK_PAUSED: reader_pause(p->r, WORKSPACE_PAUSE_MS); return reply_later(WORKSPACE_PAUSE_MS, false);
+    case SLACK_EXPIRED: p->s->token_is_old = true; return reply_later(STORE_WAITS_MS, true);
+    case SLACK_AMBIGUOUS:
+    case SLACK_LATER: break;
+    }
+    return try_later(p, result);
+}
+
+/* ---- the newest message ---- */
+
+struct slack_result reply_update_notice(struct reply *p, struct span person, bool all_steps, bool *waits)
+{
+    struct slack_posted place = { { 0 }, { 0 } };
+    struct slack_said said;
+    struct slack_scene scene;
+    struct err err = { 0 };
+    bool told = false;
+    slack_said_init(&said);
+    directory_enter(p->s->node->directory);
+    slack_scene_make(p->s->node, person, &p->arena, &scene);
+    bool there = scene.person != NULL && scene.policy != NULL && slack_notice_place(scene.person, &place);
+    enum err_code code = there ? slack_notice_write(&scene, all_steps, &said, &told, &err) : OK;
+    *waits = there && slack_notice_waits(&scene);
+    directory_leave(p->s->node->directory);
+    struct slack_result r = { .outcome = SLACK_DONE, .retry_after_s = -1 };
+    const struct slack_message message = { .text = buf_span(&said.text), .blocks = buf_span(&said.blocks) };
+    if (code != OK)
+        log_event(p->s->node->log, LOG_ERROR, "slack.no_message", LOG_SPAN("person", person), LOG_ERR(&err));
+    else if (told)
+        r = slack_update(p->s->client, &place, &message);
+    slack_said_done(&said);
+    return r;
+}
+
+static struct item_result send_message(struct reply *p)
+{
+    bool waits = false;
+    struct slack_result r = reply_update_notice(p, p->item->person, false, &waits);
+    return reply_judge(p, &r, NULL); /* message_not_found and its kin: it is gone, and the next one comes as usual */
+}
+
+/* ---- the Home tab ---- */
+
+/* Who opened it lately is remembered by halves of a month, for two of them. */
+static struct span home_key(struct reply *p, struct span user, int64_t slice) { return arena_format(&p->arena, "home:%.*s:%lld", SPAN_ARGS(user), (long long)slice); }
+
+static void note_home(struct reply *p, struct span user)
+{
+    struct err ignored;
+    int64_t slice = clock_wall_s(p->s->node->clock) / HOME_SLICE_S;
+    (void)!p->r->store->ops->once(p->r->store, SLACK_ONCE_KIND, home_key(p, user, slice), 2 * HOME_SLICE_S, &ignored); /* marked already: good */
+}
+
+static enum err_code opened_lately(struct reply *p, struct span user, bool *opened, struct err *err)
+{
+    int64_t slice = clock_wall_s(p->s->node->clock) / HOME_SLICE_S;
+    enum err_code code = p->r->store->ops->used(p->r->store, SLACK_ONCE_KIND, home_key(p, user, slice), opened, err);
+    return code == OK && !*opened ? p->r->store->ops->used(p->r->store, SLACK_ONCE_KIND, home_key(p, user, slice - 1), opened, err) : code;
+}
+
+struct slack_result reply_publish_home(struct reply *p, struct span person, struct span user)
+{
+    CLEANUP(buf_done) struct buf view;
+    struct slack_scene scene;
+    struct err err = { 0 };
+    buf_init(&view, 2 * SLACK_SAY_BYTES);
+    directory_enter(p->s->node->directory);
+    slack_scene_make(p->s->node, person, &p->arena, &scene);
+    enum err_code code = slack_say_home(&scene, &view, &err);
+    directory_leave(p->s->node->directory);
+    note_home(p, user);
+    if (code == OK)
+        return slack_publish_home(p->s->client, user, buf_span(&view));
+    log_event(p->s->node->log, LOG_ERROR, "slack.no_home", LOG_SPAN("person", person), LOG_ERR(&err));
+    return (struct slack_result){ .outcome = SLACK_DONE, .retry_after_s = -1 };
+}
+
+static struct span slack_id_of(struct reply *p)
+{
+    const struct directory *d = p->s->node->directory;
+    directory_enter(d);
+    const struct person *person = directory_person(d, p->item->person);
+    struct span user = person != NULL && !person->removed ? arena_copy(&p->arena, person->slack) : SPAN_NONE;
+    directory_leave(d);
+    return user;
+}
+
+static struct item_result send_home(struct reply *p)
+{
+    struct err err;
+    bool opened = false;
+    struct span user = slack_id_of(p);
+    if (span_empty(user))
+        return reply_done();
+    if (opened_lately(p, user, &opened, &err) != OK)
+        return reply_store_waits(p, &err);
+    if (!opened)
+        return reply_done();
+    struct slack_result r = reply_publish_home(p, p->item->person, user);
+    return reply_judge(p, &r, NULL);
+}
+
+/* ---- apps closed on a device ---- */
+
+/* "<device>|<rung before>|<rung now>" */
+struct rise { struct span device, from, to; };
+static struct rise read_rise(struct span payload)
+{
+    struct rise rise = { SPAN_NONE, SPAN_NONE, SPAN_NONE };
+    span_cut(&payload, '|', &rise.device);
+    span_cut(&payload, '|', &rise.from);
+    rise.to = payload;
+    return rise;
+}
+
+static unsigned closed_by(const struct ladder *l, struct span rung)
+{
+    for (size_t i = 0; i < l->rung_count; i++)
+        if (span_equal(l->rungs[i].id, rung))
+            return l->rungs[i].close;
+    return 0;
+}
+
+/* A step down, or one that closes nothing more, is no news of this kind. */
+static bool closes_more(const struct policy *policy, const struct rise *rise)
+{
+    for (size_t i = 0; i < policy->ladder_count; i++)
+        if ((closed_by(&policy->ladders[i], rise->to) & ~closed_by(&policy->ladders[i], rise->from)) != 0)
+            return true;
+    return false;
+}
+
+/* False: nothing more is closed there now, or it is not theirs any more. */
+static bool write_closed(struct reply *p, struct slack_said *said, struct err *err, enum err_code *code)
+{
+    const struct rise rise = read_rise(p->item->payload);
+    struct slack_scene scene;
+    directory_enter(p->s->node->directory);
+    slack_scene_make(p->s->node, p->item->person, &p->arena, &scene);
+    const struct slack_card *card = scene.person != NULL && scene.policy != NULL ? slack_scene_card(&scene, rise.device) : NULL;
+    bool closed = card != NULL && card->closed != 0 && closes_more(scene.policy, &rise);
+    if (closed)
+        *code = slack_say_closed(&scene, card, said, err);
+    directory_leave(p->s->node->directory);
+    return closed;
+}
+
+static struct item_result post_closed(struct reply *p, struct span user, const struct slack_said *said)
+{
+    struct slack_posted posted = { { 0 }, { 0 } };
+    struct err err;
+    p->item->unclear = true;
+    if (reader_store_item(p->r, p->partition, p->item, &err) != OK)
+        return reply_store_waits(p, &err);
+    const struct slack_message m = { user, buf_span(&said->text), buf_span(&said->blocks), p->item->id };
+    struct slack_result r = slack_post(p->s->client, &m, &posted);
+    if (r.outcome == SLACK_AMBIGUOUS)
+        return reply_later(READ_BACK_MS, true);
+    p->item->unclear = false;
+    return reply_judge(p, &r, NULL);
+}
+
+/* At most once: an end that is not known is settled by reading the conversation back; where that says nothing, it is left. */
+static struct item_result read_back_closed(struct reply *p, struct span user, bool *again)
+{
+    struct slack_posted posted = { { 0 }, { 0 } };
+    bool found = false;
+    struct slack_result r = slack_find(p->s->client, user, p->item->id, p->item->first_ms / 1000 - HISTORY_BACK_S, &found, &posted);
+    *again = r.outcome == SLACK_DONE && !found;
+    p->item->unclear = !*again;
+    return r.outcome == SLACK_LATER && p->item->tries < EFFECTS_TRIES ? reply_judge(p, &r, NULL) : reply_done();
+}
+
+static struct item_result send_closed(struct reply *p)
+{
+    struct slack_said said;
+    struct err err = { 0 };
+    enum err_code code = OK;
+    bool again = true;
+    struct span user = slack_id_of(p);
+    if (span_empty(user))
+        return reply_done();
+    struct item_result result = p->item->unclear ? read_back_closed(p, user, &again) : reply_done();
+    if (!again)
+        return result;
+    slack_said_init(&said);
+    bool closed = write_closed(p, &said, &err, &code);
+    if (code != OK)
+        log_event(p->s->node->log, LOG_ERROR, "slack.no_message", LOG_SPAN("person", p->item->person), LOG_ERR(&err));
+    result = closed && code == OK ? post_closed(p, user, &said) : reply_done();
+    slack_said_done(&said);
+    return result;
+}
+
+/* ---- items ---- */
+
+/* Who we are, once: whose workspace it is decides who is answered. */
+static void introduce(struct reply *p)
+{
+    struct slack_identity who = { { 0 }, { 0 }, { 0 }, { 0 } }, known;
+    int64_t now_ms = clock_mono_ms(p->s->node->clock);
+    if (now_ms < p->s->introduced_ms || slack_app_identity(p->s->node->slack, &known))
+        return;
+    p->s->introduced_ms = now_ms + INTRODUCE_EVERY_MS;
+    if (slack_auth_test(p->s->client, &who).outcome == SLACK_DONE)
+        slack_app_learn(p->s->node->slack, &who);
+}
+
+static struct item_result send_by_type(struct reply *p)
+{
+    static const struct { const char *type; struct item_result (*send)(struct reply *); } rows[] = {
+        { SLACK_ASKED, carry_out }, { item_message, send_message }, { item_home, send_home }, { item_closed, send_closed },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (span_equal_text(p->item->type, rows[i].type))
+            return rows[i].send(p);
+    return reply_done();
+}
+
+static struct item_result send_item(void *self, struct reader *r, unsigned partition, struct effects_item *item)
+{
+    struct reply p = { .s = self, .r = r, .partition = partition, .item = item };
+    struct err err = { 0 };
+    arena_init(&p.arena, 32 * 1024, REPLIES_ARENA_BYTES);
+    enum err_code code = slack_token_use(p.s->node, r->store, p.s->client, p.s->token_is_old, &p.s->token, &err);
+    p.s->token_is_old = false;
+    if (code == OK)
+        introduce(&p);
+    struct item_result result = code == OK ? send_by_type(&p) : reply_store_waits(&p, &err);
+    arena_done(&p.arena);
+    return result;
+}
+
+/* ---- entries ---- */
+
+static enum err_code queue(struct reader *r, const struct reader_entry *e, const char *type, char prefix, struct span payload, int64_t after_ms, struct err *err)
+{
+    char id[64];
+    snprintf(id, sizeof id, "%c_%.*s", prefix, SPAN_ARGS(span_slice(prefix == 'c' ? e->event.id : e->event.person, 0, 48)));
+    int64_t now_ms = clock_wall_ms(r->node->clock);
+    const struct effects_item item = { .id = span_of(id), .type = span_of(type), .person = e->event.person, .payload = payload, .first_ms = now_ms, .due_ms = now_ms + after_ms };
+    return reader_queue(r, &item, err);
+}
+
+static enum err_code queue_order(struct reader *r, const struct reader_entry *e, struct err *err)
+{
+    const struct effects_item item = { .id = e->event.id, .type = e->event.type, .person = e->event.person, .payload = e->event.data, .first_ms = e->event.at_ms, .due_ms = e->event.at_ms };
+    return reader_queue(r, &item, err);
+}
+
+static enum err_code queue_closed(struct reader *r, const struct reader_entry *e, struct err *err)
+{
+    CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    struct rise rise = { e->event.device, SPAN_NONE, SPAN_NONE };
+    enum err_code code = from_json_parse(e->event.data, (struct from_json_limits){ EVENT_DATA_BYTES, 8 }, "rung.changed", &doc, err);
+    if (code != OK)
+        return code;
+    struct from_json_value root = from_json_root(doc), from = from_json_member(&root, "from"), to = from_json_member(&root, "to");
+    code = from_json_text_opt(&from, 256, &rise.from, err);
+    if (code == OK)
+        code = from_json_text_opt(&to, 256, &rise.to, err);
+    if (code != OK || span_empty(rise.to))
+        return code;
+    struct span payload = arena_format(&r->arena, "%.*s|%.*s|%.*s", SPAN_ARGS(rise.device), SPAN_ARGS(rise.from), SPAN_ARGS(rise.to));
+    return payload.at == NULL ? err_set(err, ERR_MEMORY, "rung.changed") : queue(r, e, item_closed, 'c', payload, 0, err);
+}
+
+/* What changes how the newest message looks. A click of the same person changes it at once; this is for what happened elsewhere. */
+static bool changes_the_message(struct span type)
+{
+    static const char *const types[] = { "person.healed", "person.disputed", "person.snoozed", "person.asked", "person.dispute_answered", "person.ask_answered" };
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (span_equal_text(type, types[i]))
+            return true;
+    return false;
+}
+
+static enum err_code await(const struct reader *r, const struct reader_entry *e)
+{
+    if (e->has_record && r->node->feed != NULL)
+        feed_await(r->node->feed, e->kind, e->record, e->version);
+    return OK;
+}
+
+static enum err_code take_entry(void *self, struct reader *r, const struct reader_entry *e, struct err *err)
+{
+    struct span type = e->event.type;
+    enum err_code code = OK;
+    (void)self;
+    if (span_equal_text(type, SLACK_ASKED))
+        return queue_order(r, e, err);
+    if (span_empty(e->event.person) || !e->has_record)
+        return OK;
+    bool rung = span_equal_text(type, "rung.changed"), message = changes_the_message(type);
+    if (rung || message)
+        code = await(r, e);
+    if (code == OK && message)
+        code = queue(r, e, item_message, 'm', SPAN_NONE, MESSAGE_AFTER_MS, err);
+    if (code == OK && (message || rung || span_equal_text(type, "device.owner")))
+        code = queue(r, e, item_home, 'h', SPAN_NONE, HOME_AFTER_MS, err);
+    if (code == OK && rung)
+        code = queue_closed(r, e, err);
+    return code;
+}
+
+/* ---- the reader ---- */
+
+static enum err_code tick(void *self, struct reader *r, unsigned partition, struct err *err)
+{
+    struct replies *s = self;
+    if (partition + 1 != r->partition_count)
+        return OK;
+    enum err_code code = slack_token_keep(s->node, r->store, s->client, &s->keeper, err);
+    if (code == ERR_DENIED && !reader_is_stopped(r))
+        reader_stop_sending(r, "invalid_refresh_token");
+    return code;
+}
+
+/* A call is never broken off, not even to stop: its end would not be known. */
+static bool keep_lease(void *reader)
+{
+    reader_keep(reader);
+    return true;
+}
+
+static enum err_code open_replies(void *self, struct reader *r, struct err *err)
+{
+    struct replies *s = self;
+    struct slack_options options = slack_app_client(slack_app_options(s->node->slack));
+    options.tick = keep_lease;
+    options.tick_context = r;
+    return s->client != NULL ? OK : slack_new(&options, &s->client, err);
+}
+
+static void free_replies(void *self)
+{
+    struct replies *s = self;
+    slack_free(s->client);
+    secret_free(s, sizeof *s);
+}
+
+enum err_code slack_replies_new(const struct node *node, const struct reader_ops **ops, void **self, struct err *err)
+{
+    static const struct reader_ops replies_ops = { .open = open_replies, .entry = take_entry, .tick = tick, .send = send_item, .free = free_replies };
+    struct replies *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return err_set(err, ERR_MEMORY, "slack-replies");
+    s->node = node;
+    *ops = &replies_ops;
+    *self = s;
+    return OK;
+}

@@ -1,0 +1,38 @@
+/* slack_replies_parts: what slack_replies.c and slack_carry_out.c share. Private to them. */
+#ifndef GATEWAY_SLACK_SLACK_REPLIES_PARTS_H
+#define GATEWAY_SLACK_SLACK_REPLIES_PARTS_H
+#include "gateway/slack/slack_notice.h"
+#include "gateway/slack/slack_order.h"
+#include "gateway/slack/slack_replies.h"
+#include "gateway/slack/slack_token.h"
+
+enum { REPLIES_ARENA_BYTES = 16 * 1024 * 1024 };
+struct replies {
+    const struct node *node;
+    struct slack *client;           /* made on the reader's thread */
+    struct slack_token token;
+    struct slack_token_keeper keeper;
+    bool token_is_old;              /* the last call said so */
+    int64_t introduced_ms;          /* when auth.test is asked again; monotonic */
+};
+/* One try of one item. Texts live in `arena`. */
+struct reply {
+    struct replies *s;
+    struct reader *r;
+    unsigned partition;
+    struct effects_item *item;
+    struct arena arena;
+};
+
+struct item_result reply_done(void);
+struct item_result reply_later(int64_t after_ms, bool counts);
+struct item_result reply_store_waits(struct reply *p, const struct err *err);
+/* What an answer of Slack's means for the item. DONE and REFUSED end it; `gone` (may be NULL) tells that it was refused. */
+struct item_result reply_judge(struct reply *p, const struct slack_result *result, bool *refused);
+/* The person's newest message as it has to look now. Done when there is none. */
+struct slack_result reply_update_notice(struct reply *p, struct span person, bool all_steps, bool *waits);
+/* The Home tab. */
+struct slack_result reply_publish_home(struct reply *p, struct span person, struct span user);
+/* An order: the whole of slack_carry_out.c. */
+struct item_result carry_out(struct reply *p);
+#endif
