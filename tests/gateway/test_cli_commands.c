@@ -161,6 +161,8 @@ static int run_command(struct gateway *g, const char *const *words, char *out, c
 
 #define PLAN(closes) "{\"in_force\":\"1111111111111111\",\"version\":\"2222222222222222\",\"changes\":[\"app x: added\"],\"affected\":[{\"device\":\"d_1\",\"name\":\"dover\"," \
                      "\"email\":\"a@x.example\",\"from\":\"\",\"to\":\"all\"}],\"affected_devices\":1,\"closes_more\":" closes ",\"opens\":0,\"mistakes\":[]}"
+#define MANY "{\"in_force\":\"1111111111111111\",\"version\":\"2222222222222222\",\"changes\":[],\"affected\":[],\"affected_devices\":41,\"closes_more\":41,\"opens\":0," \
+             "\"persons\":100,\"blocked_persons\":40,\"needs_number\":true,\"mistakes\":[]}"
 #define APPLIED "{\"version\":\"2222222222222222\",\"in_force\":true}"
 #define SECRET "{\"id\":\"s1\",\"secret\":\"hush\",\"osquery_flags\":\"--tls_hostname=h\\n--tls_server_certs=/etc/osquery/postern-ca.pem\\n\",\"certificate_pem\":\"PEM\"}"
 
@@ -214,7 +216,10 @@ static void commands_ask_print_and_exit(void **state)
           { { 422, "{\"title\":\"The policy has mistakes\",\"mistakes\":[{\"file\":\"f\",\"line\":2,\"column\":3,\"message\":\"bad\"}]}" } }, 1, NULL, "", "f:2:3: bad\n" },
         { "what closes nothing is applied", { "apply", "{policy}" }, { { 200, PLAN("0") }, { 200, APPLIED } }, 0, NULL, "in force: 2222222222222222\n", "" },
         { "what closes more needs a yes", { "apply", "{policy}" }, { { 200, PLAN("1") } }, 1, NULL, "app x: added", "say --yes" },
-        { "with a yes it is applied at once", { "apply", "{policy}", "--yes" }, { { 200, APPLIED } }, 0, NULL, "in force: 2222222222222222\n", "" },
+        { "with a yes it is applied at once", { "apply", "{policy}", "--yes" }, { { 200, PLAN("1") }, { 200, APPLIED } }, 0, NULL, "in force: 2222222222222222\n", "" },
+        { "many people need their number", { "apply", "{policy}", "--yes" }, { { 200, MANY } }, 1, NULL, "", "say --yes-block 40 " },
+        { "another number is not theirs", { "apply", "{policy}", "--yes-block", "39" }, { { 200, MANY } }, 1, NULL, "", "say --yes-block 40 " },
+        { "with their number it is applied", { "apply", "{policy}", "--yes-block", "40" }, { { 200, MANY }, { 200, APPLIED } }, 0, NULL, "in force: 2222222222222222\n", "" },
         { "going back", { "apply", "--version", "12345678" }, { { 200, APPLIED } }, 0, "POST /admin/v1/policy/apply {\"version\":\"12345678\"}\n", "in force: 2222222222222222\n", "" },
         { "people are sent, refusals named by line", { "person", "import", "{input}" },
           { { 200, "{\"persons\":[{\"result\":\"created\"},{\"result\":\"refused\",\"error\":\"persons[1].zone: unknown\"}],\"created\":1,\"changed\":0,\"same\":0,\"refused\":1}" } }, 1,
