@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READERS_MOST = EFFECTS_MAX_WEBHOOKS + 4, LADDER_WAIT_MS = 250, SENDER_WAIT_MS = 500, REPLIES_WAIT_MS = 250 /* a person waits */, LIST_MOST = 2 * EFFECTS_WAITING_MOST };
+enum { READERS_MOST = EFFECTS_MAX_WEBHOOKS + 8, LADDER_WAIT_MS = 250, SENDER_WAIT_MS = 500, REPLIES_WAIT_MS = 250 /* a person waits */, LIST_MOST = 2 * EFFECTS_WAITING_MOST };
 
 struct effects {
     const struct node *node;
@@ -71,6 +71,14 @@ static enum err_code add_archive(struct effects *e, const struct archive_options
     return code == OK ? add_reader(e, ARCHIVE_READER, ops, self, SENDER_WAIT_MS, err) : code;
 }
 
+static enum err_code add_email(struct effects *e, const struct email_options *options, struct err *err)
+{
+    const struct reader_ops *ops = NULL;
+    void *self = NULL;
+    enum err_code code = effects_email_new(e->node, options, &ops, &self, err);
+    return code == OK ? add_reader(e, "email", ops, self, SENDER_WAIT_MS, err) : code;
+}
+
 static enum err_code add_webhook(struct effects *e, const struct webhook_options *options, struct err *err)
 {
     const struct reader_ops *ops = NULL;
@@ -99,6 +107,8 @@ static enum err_code add_readers(struct effects *e, const struct effects_options
         code = add_slack(e, options->slack, err);
     if (code == OK && options->slack != NULL && slack_app_hears(e->node->slack))
         code = add_slack_replies(e, err);
+    if (code == OK && options->email != NULL)
+        code = add_email(e, options->email, err);
     for (size_t i = 0; code == OK && i < options->webhook_count; i++)
         code = add_webhook(e, &options->webhooks[i], err);
     return code;

@@ -6,6 +6,7 @@
  * Recorded exactly once; webhooks at least once with a stable id; people at most once. */
 #ifndef GATEWAY_EFFECTS_H
 #define GATEWAY_EFFECTS_H
+#include "connectors/notify/email.h"
 #include "connectors/notify/slack.h"
 #include "connectors/notify/webhook.h"
 #include "gateway/archive_folder.h"
@@ -18,6 +19,7 @@ enum { EFFECTS_MAX_WEBHOOKS = 32, EFFECTS_TRIES = 20, EFFECTS_AGE_MS = 24 * 3600
 
 struct effects_options {
     const struct slack_options *slack;           /* NULL: no Slack */
+    const struct email_options *email;           /* NULL: no e-mail */
     const struct archive_options *archive;       /* NULL: the log is not archived */
     const struct webhook_options *webhooks; size_t webhook_count; /* ids must differ */
 };
@@ -31,7 +33,7 @@ void effects_round(struct effects *e);
 
 /* What waits or was set aside. Spans are valid during the call. */
 struct delivery {
-    struct span destination;                     /* "slack", "webhook:<id>" */
+    struct span destination;                     /* "slack", "email", "webhook:<id>" */
     struct span id, type, person;                /* of the event that is to be told; type may be empty */
     bool set_aside;
     struct span error;                           /* of the last try; empty: not tried yet */

@@ -167,7 +167,9 @@ static enum err_code make_effects(struct running *run, struct err *err)
         webhooks[i] = (struct webhook_options){ .id = configured[i].id, .url = configured[i].url, .events = configured[i].events.all, .event_count = configured[i].events.count,
                                                 .secrets = { configured[i].secret, configured[i].old_secret }, .allow_private = configured[i].allow_private };
     struct slack_options slack = slack_app_client(&o->slack);
-    struct effects_options options = { .slack = slack_app_is_on(&o->slack) ? &slack : NULL, .webhooks = webhooks, .webhook_count = o->webhooks.count };
+    struct email_options email = { .server = o->email_server, .from = o->email_from, .name = o->email_name, .user = o->email_user, .password = o->email_password,
+                                   .reply_to = o->email_reply_to, .ca_pem = o->email_ca, .plain = o->email_plain };
+    struct effects_options options = { .slack = slack_app_is_on(&o->slack) ? &slack : NULL, .email = span_empty(o->email_server) ? NULL : &email, .webhooks = webhooks, .webhook_count = o->webhooks.count };
     struct archive_options archive = { .folder = o->archive_folder, .retention_s = o->archive_retention_s, .pack = o->archive_pack };
     options.archive = o->archive ? &archive : NULL;
     enum err_code code = effects_new(&run->node, &options, &run->node.effects, err);
@@ -223,7 +225,7 @@ static enum err_code publish_first(struct running *run, struct err *err)
         snprintf(path, sizeof path, "%.*s", SPAN_ARGS(run->options->holidays));
         code = holidays_publish_file(&run->node, store, path, err);
     }
-    if (code == OK && !run->node.options.slack)
+    if (code == OK && !run->node.options.slack && !run->node.options.email)
         log_event(&run->log, LOG_WARN, "notices.only_when_shown", LOG_STR("why", "no channel is configured: a notice counts only when it was shown on a page"));
     mistakes_done(&mistakes);
     if (store != NULL)
@@ -444,7 +446,7 @@ enum err_code node_run(const struct postern_options *options, bool configured, c
     run->options = options;
     run->log = (struct log){ STDERR_FILENO, level_from(options->log_level), clock_system() };
     run->node = (struct node){ .clock = clock_system(), .log = &run->log };
-    run->node.options = (struct node_options){ options->public_url, options->state, options->trusted_proxies.all, options->trusted_proxies.count, slack_app_is_on(&options->slack), false, SPAN_NONE, options->device_certificates.public_url, (unsigned)options->policy_block_most };
+    run->node.options = (struct node_options){ options->public_url, options->state, options->trusted_proxies.all, options->trusted_proxies.count, slack_app_is_on(&options->slack), !span_empty(options->email_server), SPAN_NONE, options->device_certificates.public_url, (unsigned)options->policy_block_most };
     buf_init(&run->certificate, 64 * 1024);
     buf_init(&run->key, 64 * 1024);
     directory_register_thread();

@@ -52,6 +52,16 @@ static const struct option archive_rows[] = {
     { .name = "archive.retention", .kind = OPTION_DURATION, .offset = AT(archive_retention_s), .least = 7 * 86400, .most = INT64_C(36600) * 86400, .fallback = "395d", .help = "How long segments are kept: whole days go from the old end, behind a signed anchor." },
     { .name = "archive.pack", .kind = OPTION_BOOL, .offset = AT(archive_pack), .fallback = "true", .help = "Closed segments are packed (gzip)." },
 };
+static const struct option email_rows[] = {
+    { .name = "email.server", .kind = OPTION_TEXT, .offset = AT(email_server), .example = "\"smtp://mail.acme.example:587\"", .help = "Mail server that messages to people go through: smtp:// (STARTTLS is required) or smtps://. Absent: no e-mail (docs/email.md)." },
+    { .name = "email.from", .kind = OPTION_TEXT, .offset = AT(email_from), .example = "postern@acme.example", .help = "Address of the sender; required with a server." },
+    { .name = "email.name", .kind = OPTION_TEXT, .offset = AT(email_name), .fallback = "Postern", .help = "Name of the sender." },
+    { .name = "email.user", .kind = OPTION_TEXT, .offset = AT(email_user), .example = "postern", .help = "Who logs in to the mail server. Absent: nobody does." },
+    { .name = "email.password", .kind = OPTION_SECRET, .offset = AT(email_password), .example = "env:SMTP_PASSWORD", .help = "The password of email.user." },
+    { .name = "email.reply_to", .kind = OPTION_TEXT, .offset = AT(email_reply_to), .example = "help@acme.example", .help = "Address that a person reads. Absent: the mails say that nobody reads replies." },
+    { .name = "email.ca", .kind = OPTION_FILE, .offset = AT(email_ca), .example = "file:/etc/postern/mail-ca.crt", .help = "Certificates to trust for the mail server instead of the system's, PEM." },
+    { .name = "email.plain", .kind = OPTION_BOOL, .offset = AT(email_plain), .fallback = "false", .help = "Without TLS; only for a mail server on this machine (127.0.0.1, ::1, localhost)." },
+};
 #define HOOK(field) offsetof(struct webhook_config, field)
 static const struct option webhook_item_rows[] = {
     { .name = "id", .kind = OPTION_TEXT, .offset = HOOK(id), .required = true, .help = "Its name in lists and events." },
@@ -75,6 +85,7 @@ size_t options_groups(struct postern_options *o, struct option_group groups[OPTI
     groups[4] = (struct option_group){ "Webhooks", webhook_rows, sizeof webhook_rows / sizeof webhook_rows[0], o };
     groups[5] = (struct option_group){ "Callers", caller_rows, caller_row_count, &o->callers };
     groups[6] = (struct option_group){ "Archive", archive_rows, sizeof archive_rows / sizeof archive_rows[0], o };
+    groups[7] = (struct option_group){ "E-mail", email_rows, sizeof email_rows / sizeof email_rows[0], o };
     return OPTION_GROUPS;
 }
 

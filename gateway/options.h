@@ -19,6 +19,8 @@ struct postern_options {
     struct option_list trusted_proxies;
     struct span redis_url, redis_user, redis_password, durability, redis_server;
     struct slack_app_options slack;                           /* gateway/slack/slack_app.c has its rows */
+    struct span email_server, email_from, email_name, email_user, email_password, email_reply_to, email_ca;
+    bool email_plain;
     struct option_items webhooks;                             /* struct webhook_config */
     bool archive; bool archive_pack;
     struct span archive_folder;                               /* default: below the state folder */
@@ -27,7 +29,7 @@ struct postern_options {
     struct span log_level;
 };
 /* The rows as groups over `o`, for loading and describing; `groups` has room for OPTION_GROUPS. */
-enum { OPTION_GROUPS = 7 };
+enum { OPTION_GROUPS = 8 };
 size_t options_groups(struct postern_options *o, struct option_group groups[OPTION_GROUPS]);
 /* Reads `path` (NULL: defaults). False when something is wrong; mistakes say everything. options_done() frees either way. */
 bool options_read(struct postern_options *o, const char *path, bool read_secrets, struct mistakes *mistakes);

@@ -60,7 +60,7 @@ static void write_destination(const struct effects_destination *e, struct to_jso
     to_json_end(w);
 }
 
-/* Slack is a channel to people; all other destinations but the ladder are webhooks. */
+/* Slack and e-mail are channels to people; all other destinations but the ladder are webhooks. */
 static void write_destinations(struct http_request *r, struct to_json *w)
 {
     struct effects_destination all[DESTINATIONS];
@@ -70,8 +70,8 @@ static void write_destinations(struct http_request *r, struct to_json *w)
         to_json_key(w, channels ? "channels" : "webhooks");
         to_json_array(w);
         for (size_t i = 0; i < count; i++) {
-            bool slack = span_equal_text(span_of(all[i].name), "slack"), hook = span_starts(span_of(all[i].name), SPAN_LITERAL("webhook:"));
-            if (channels ? slack : hook)
+            bool channel = span_equal_text(span_of(all[i].name), "slack") || span_equal_text(span_of(all[i].name), "email"), hook = span_starts(span_of(all[i].name), SPAN_LITERAL("webhook:"));
+            if (channels ? channel : hook)
                 write_destination(&all[i], w);
         }
         to_json_end(w);
@@ -98,7 +98,7 @@ static void write_warnings(struct http_request *r, struct to_json *w)
     to_json_array(w);
     if (control->policy == NULL)
         to_json_text(w, SPAN_LITERAL("no policy is in force"));
-    if (control->policy != NULL && closes_something(control->policy) && !r->node->options.slack)
+    if (control->policy != NULL && closes_something(control->policy) && !r->node->options.slack && !r->node->options.email)
         to_json_text(w, SPAN_LITERAL("the policy closes apps, but no channel is configured: a notice counts only when it was shown on a login page"));
     if (control->policy != NULL && control->ring.halted)
         to_json_text(w, arena_format(r->arena, "the ring is halted (%.*s): everybody has the ladders before, until `postern ring resume`", SPAN_ARGS(control->ring.why)));
