@@ -54,10 +54,10 @@ void me_key_write_line(const struct page *p, const struct device *d)
 static void write_what(const struct page *p, struct span name)
 {
     HTML(p->out, "<h1>Show <bdi>{}</bdi> by fingerprint or PIN</h1>\n", name);
-    HTML(p->out, "<p class=\"lead\">Some apps open on known devices only. With this, <bdi>{}</bdi> can show that it is the one: you touch the sensor, look at the camera, or type the PIN "
+    HTML(p->out, "<p class=\"lead\">Some apps open on known devices only. With this, <bdi>{}</bdi> can show that it is the one. You touch the sensor, look at the camera, or type the PIN "
                  "that opens it.</p>\n<ul>\n", name);
     html_raw(p->out, "<li>Your fingerprint, face and PIN never leave this device. We only get its answer, and nobody can use that twice.</li>\n"
-                     "<li>It works in the browsers of this device. If your password manager copies it to your other devices, it counts for less, and some apps may ask for more.</li>\n"
+                     "<li>It works in the browsers of this device. Your password manager may copy it to your other devices. Then it counts for less, and some apps may ask for more.</li>\n"
                      "<li>You can take it away here at any time. Apps then ask for another way to know this device.</li>\n</ul>\n");
 }
 

@@ -345,7 +345,7 @@ static enum err_code say_it(struct doing *d, struct slack_said *said, struct err
     struct slack_scene scene;
     const struct slack_order *o = &d->order;
     if (o->ask == SLACK_ASK_FOREIGN)
-        return slack_say_line("Postern looks after the devices of another organisation. It has nothing of yours.", said, err);
+        return slack_say_line("Postern works for another company. It has nothing of yours.", said, err);
     if (!span_empty(d->progress.line))
         return slack_say_line(d->progress.line.at, said, err);
     enum slack_ask ask = slack_ask_only_reads(o->ask) ? o->ask : SLACK_ASK_STATUS;

@@ -244,9 +244,9 @@ static enum route_result command(struct http_request *r, struct http_response *r
         return ROUTE_DONE;
     enum slack_ask ask = slack_words_read(h.text, &words);
     if (!slack_app_is_ours(r->node->slack, &h))
-        answer_line(r, res, "Postern looks after the devices of another organisation. It has nothing of yours.");
+        answer_line(r, res, "Postern works for another company. It has nothing of yours.");
     else if (!directory_counts(r->node->directory).complete)
-        answer_line(r, res, "Postern is just starting. Please try again in a minute.");
+        answer_line(r, res, "Postern is starting. Please try again in a minute.");
     else if (slack_ask_only_reads(ask))
         answer_ask(r, res, &h, ask, words);
     else
