@@ -347,6 +347,8 @@ static void sooner(int64_t *due_s, int64_t at_s)
         *due_s = at_s;
 }
 
+size_t ladder_rungs_in_force(const struct standing *s) { return s->ladder == NULL ? 0 : rungs_in_force(s->ladder, s->stage); }
+
 size_t ladder_shown(struct standing *standings, size_t count)
 {
     size_t shown = 0;

@@ -52,6 +52,8 @@ struct standing {                     /* of one failing, visible check */
 /* Standings of all failing visible checks of the device, worst first (by rung, then severity, then shortest fix). Lives in `arena`.
  * Returns how many; *standings is NULL when none. */
 size_t ladder_standings(const struct ladder_input *in, struct arena *arena, struct standing **standings);
+/* How many rungs of its ladder are in force in its stage; the others are only worked out. */
+size_t ladder_rungs_in_force(const struct standing *s);
 /* Moves those in stage report to the end, where nobody but an admin looks, and returns how many are left in front. */
 size_t ladder_shown(struct standing *standings, size_t count);
 /* When an app of that sensitivity closes because of this standing (of the same input), as next_s is meant: 0 when it is closed already, never or unknown. */

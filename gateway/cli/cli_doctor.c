@@ -66,6 +66,9 @@ static void examine_policy(struct examination *e, const struct from_json_value *
     else
         doctor_say(e, DOCTOR_OK, "policy", NULL, "%.*s %.12s, %lld checks, %lld apps", SPAN_ARGS(json_text(&policy, "name")), version.at, (long long)json_int(&policy, "checks", 0),
             (long long)json_int(&policy, "apps", 0));
+    struct from_json_value ring = from_json_member(&policy, "ring");
+    if (span_equal_text(json_text(&ring, "state"), "under_way"))
+        doctor_say(e, DOCTOR_OK, "ring", NULL, "the policy is for %lld %% of people so far (postern ring show)", (long long)json_int(&ring, "percent", 0));
 }
 
 static void examine_directory(struct examination *e, const struct from_json_value *status)

@@ -195,7 +195,10 @@ void item_write_ladder(const struct page *p, const struct standing *s)
     if (s->ladder == NULL)
         return;
     html_raw(p->out, "<section class=\"next\">\n<h2>What happens next</h2>\n<ol class=\"ladder\">\n");
-    for (int i = 0; i < (int)s->ladder->rung_count; i++) {
+    int in_force = (int)ladder_rungs_in_force(s);
+    if (in_force == 0)
+        html_raw(p->out, "<li class=\"now\" aria-current=\"step\">We tell you what to fix and why. Everything works.</li>\n");
+    for (int i = 0; i < in_force; i++) {
         html_raw(p->out, i == s->rung ? "<li class=\"now\" aria-current=\"step\">" : i < s->rung ? "<li class=\"done\">" : "<li>");
         write_rung_when(p, s, i);
         write_rung_words(p, s->ladder, (size_t)i);
