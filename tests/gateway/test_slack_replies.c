@@ -596,7 +596,7 @@ static void people_of_elsewhere_are_told_so(void **state)
     (void)state;
     start(&w, "U0ANA");
     order(&w, (struct slack_order){ .ask = SLACK_ASK_FOREIGN, .user = SPAN_LITERAL("U0FAR"), .response_url = fresh(&w, "/control/response", "response_url", address) });
-    assert_true(answered(&w, "another organisation"));
+    assert_true(answered(&w, "another company"));
     end(&w);
 }
 
