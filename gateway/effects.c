@@ -18,6 +18,7 @@ struct effects {
     struct reader *readers[READERS_MOST]; /* the first is the ladder */
     size_t count;
     void *ladder;
+    char archive_folder[ARCHIVE_PATH_BYTES];
     char holder[SECRET_ID_BYTES + 1];     /* this process: a restarted one waits until its leases have run out */
 };
 
@@ -68,6 +69,8 @@ static enum err_code add_archive(struct effects *e, const struct archive_options
     const struct reader_ops *ops = NULL;
     void *self = NULL;
     enum err_code code = effects_archive_new(e->node, options, &ops, &self, err);
+    if (code == OK)
+        snprintf(e->archive_folder, sizeof e->archive_folder, "%.*s", SPAN_ARGS(options->folder));
     return code == OK ? add_reader(e, ARCHIVE_READER, ops, self, SENDER_WAIT_MS, err) : code;
 }
 
@@ -78,6 +81,8 @@ static enum err_code add_email(struct effects *e, const struct email_options *op
     enum err_code code = effects_email_new(e->node, options, &ops, &self, err);
     return code == OK ? add_reader(e, "email", ops, self, SENDER_WAIT_MS, err) : code;
 }
+
+const char *effects_archive_folder(const struct effects *e) { return e != NULL && e->archive_folder[0] != '\0' ? e->archive_folder : NULL; }
 
 static enum err_code add_webhook(struct effects *e, const struct webhook_options *options, struct err *err)
 {

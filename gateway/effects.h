@@ -45,6 +45,9 @@ MUST_CHECK enum err_code effects_deliveries(const struct effects *e, struct stor
 /* Asks whoever holds the lease to send it now: one event admin.resend in the log. `by`: "admin:root". ERR_NOT_FOUND. */
 MUST_CHECK enum err_code effects_resend(const struct effects *e, struct store *store, struct span id, struct span by, struct err *err);
 
+/* Where this node writes the archive; NULL: nowhere. Borrowed until effects_free(). Any thread; `e` may be NULL. */
+const char *effects_archive_folder(const struct effects *e);
+
 /* For metrics and doctor; any thread. */
 struct effects_destination {
     char name[WEBHOOK_ID_BYTES + 16];

@@ -1,6 +1,7 @@
 #include "gateway/erasure.h"
 
 #include "gateway/change.h"
+#include "posture/exemption.h"
 
 #include <string.h>
 
@@ -68,6 +69,30 @@ static enum err_code free_devices(const struct erasing *e, struct err *err)
     return code;
 }
 
+/* ---- exemptions ---- */
+
+/* Those about the person go, with their reasons; in others their name as requester is an id that means nothing from now on. */
+static enum change_say edit_exemptions(void *context, struct span before, struct buf *after, struct change_events *events, struct err *err)
+{
+    const struct erasing *e = context;
+    struct exemptions all = { .count = 0 };
+    struct to_json w;
+    size_t kept = 0;
+    if (exemptions_from_json(before, events->arena, &all, err) != OK)
+        return CHANGE_REFUSE;
+    struct exemption *rest = arena_array(events->arena, all.count + 1, sizeof *rest);
+    for (size_t i = 0; rest != NULL && i < all.count; i++)
+        if (all.all[i].scope != EXEMPT_PERSON || !span_equal(all.all[i].subject, e->person))
+            rest[kept++] = all.all[i];
+    if (rest != NULL && kept == all.count)
+        return CHANGE_NOTHING;
+    if (rest == NULL || !change_event(events, e->node, "exemption.erased", SPAN_NONE, SPAN_NONE, e->cause, SPAN_NONE))
+        return (void)err_set(err, ERR_MEMORY, "erasing"), CHANGE_REFUSE;
+    to_json_init(&w, after);
+    exemptions_to_json((struct exemptions){ rest, kept }, &w);
+    return CHANGE_COMMIT;
+}
+
 /* ---- the record ---- */
 
 static enum err_code read_person(const struct erasing *e, struct person **out, struct err *err)
@@ -110,6 +135,8 @@ enum err_code erasure_of_person(const struct node *node, struct store *store, st
     enum err_code code = read_person(&e, &stored, err);
     if (code == OK)
         code = free_devices(&e, err);
+    if (code == OK)
+        code = change_control(node, store, SPAN_LITERAL("exemptions"), edit_exemptions, &e, err);
     if (code == OK)
         code = free_identifiers(&e, stored, err); /* first: a tombstone no longer knows them */
     return code == OK ? change_person(node, store, person, false, edit_person, &e, err) : code;

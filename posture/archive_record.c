@@ -45,8 +45,8 @@ bool archive_record_wanted(const struct archive_source *s)
 static const char *const clear_keys[] = {
     "outcome", "rule", "app", "door", "proof", "rung", "failing", "deadline", "stale", "changes", "check", "checks", "from", "to", "visible", "channel", "items", "device",
     "notice", "error", "until", "platform", "source", "replacement", "clock_reset", "kind", "count", "state", "stage", "ring", "sensitivity", "sensitivities", "ladder", "severity",
-    "times", "left", "ends", "starts", "length", "upheld", "answer", "id", "exemption", "scope", "version", "before", "used", "seconds", "connector", "mode", "percent", "step",
-    "dispute", "snooze", "verdict", "what", "vendor", "action", "result", "paused", "closes", NULL,
+    "times", "left", "ends", "starts", "length", "start", "end", "id", "exemption", "scope", "version", "before", "used", "seconds", "connector", "mode", "percent", "step",
+    "dispute", "snooze", "verdict", "vendor", "action", "result", "paused", "closes", NULL,
 };
 
 static bool is_id(struct span text, char letter) { return secret_is_id(text, letter); }
@@ -135,17 +135,22 @@ static void write_clear(const struct writing *x, const struct from_json_value *v
 
 /* ---- parts of a record ---- */
 
-/* Nobody is meant: a policy, an incident, a key, an administrator's act on none of them. */
+/* Nobody is meant: a policy, an incident, a key, an administrator's act on none of them. Everything else is taken to be about somebody. */
 static bool is_about_nobody(const struct event *e)
 {
-    return span_empty(e->person) && span_empty(e->device) && !span_starts(e->type, SPAN_LITERAL("decision.")) && !span_starts(e->type, SPAN_LITERAL("person.")) &&
-           !span_starts(e->type, SPAN_LITERAL("device."));
+    static const char *const families[] = { "policy.", "key.", "admin.", "incident.", "breaker.", "store.", "ring.", "holidays.", NULL };
+    bool nobody = false;
+    for (size_t i = 0; families[i] != NULL; i++)
+        nobody = nobody || span_starts(e->type, span_of(families[i]));
+    return nobody && span_empty(e->person) && span_empty(e->device);
 }
 
+/* Administrators act in their office; a person's own act names them. */
 static void write_cause(const struct archive_source *s, struct to_json *w)
 {
     struct span cause = s->event->cause;
-    if (is_about_nobody(s->event) || (is_word(cause) && !span_starts(cause, SPAN_LITERAL("person:"))))
+    bool own = span_starts(cause, SPAN_LITERAL("person:")) || span_starts(cause, SPAN_LITERAL("slack:"));
+    if (is_about_nobody(s->event) || (is_word(cause) && !own))
         to_json_member_text_if(w, "cause", cause);
 }
 

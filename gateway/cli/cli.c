@@ -25,6 +25,7 @@ static const struct cli_command *const commands[] = {
     &cli_holiday,
     &cli_incident,
     &cli_audit,
+    &cli_report,
     &cli_doctor,
     &cli_version,
 };

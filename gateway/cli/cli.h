@@ -33,6 +33,7 @@ extern const struct cli_command cli_ask;
 extern const struct cli_command cli_holiday;
 extern const struct cli_command cli_incident;
 extern const struct cli_command cli_audit;
+extern const struct cli_command cli_report;
 extern const struct cli_command cli_doctor;
 extern const struct cli_command cli_version;
 int cli_main(int argc, char **argv);
