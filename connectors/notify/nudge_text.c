@@ -141,8 +141,10 @@ static void write_open(const struct nudge_text_input *in, struct buf *out, unsig
         nudge_words_say(&w, "\n");
         nudge_words_steps(&w);
     }
-    nudge_words_say(&w, "\n");
-    nudge_words_deadline(&w);
+    if (news_of(in, 0).hold == NUDGE_RUNNING) {
+        nudge_words_say(&w, "\n");
+        nudge_words_deadline(&w);
+    }
     if (in->item_count > 1) {
         nudge_words_say(&w, "\n");
         nudge_words_others_short(&w, detail > 1 ? NUDGE_WORDS_OTHERS : 0);

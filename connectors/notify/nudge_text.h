@@ -25,6 +25,7 @@ struct nudge_text_item {
     const struct result *result;   /* may be NULL: found and seen are left out */
     int64_t deadline_s;            /* next closing; 0: nothing closes */
     unsigned closes;               /* sensitivities that are closed from then on, one bit each */
+    unsigned closed;               /* that are closed now because of it */
 };
 struct nudge_text_news { enum nudge_phase phase; int64_t since_s; enum nudge_hold hold; int64_t hold_s; };
 struct nudge_text_input {

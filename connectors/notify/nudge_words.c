@@ -247,11 +247,16 @@ void nudge_words_apps(const struct nudge_words *w, unsigned closes)
 void nudge_words_deadline(const struct nudge_words *w)
 {
     const struct nudge_text_item *item = &w->in->items[0];
+    bool closed = count_apps(w->in->policy, item->closed) > 0;
+    if (closed) {
+        nudge_words_apps(w, item->closed);
+        say(w, " will not open on this device until it is fixed. Then all opens again at once.");
+    }
     if (item->deadline_s == 0) {
-        say(w, "Please do this soon. Nothing closes because of it now.");
+        say(w, closed ? " Everything else keeps working." : "Please do this soon. Nothing closes because of it now.");
         return;
     }
-    say(w, "Please do this by ");
+    say(w, closed ? "\nPlease do this by " : "Please do this by ");
     nudge_words_time(w, item->deadline_s);
     say(w, ". After that ");
     if (count_apps(w->in->policy, item->closes) > 0)

@@ -202,7 +202,8 @@ static enum err_code do_ask(struct doing *d, struct err *err)
     if (span_empty(use.text))
         use.text = SPAN_LITERAL("(asked in Slack)");
     enum err_code code = valve_ask_person(d->p->s->node, d->p->r->store, &use, &r, err);
-    d->progress.line = span_of(code != OK ? NULL : r.said == VALVE_DONE ? "A person will answer you." : valve_words(&r, "A person will answer you."));
+    if (code == OK && (r.said != VALVE_DONE || span_empty(d->order.notice))) /* else the message says so */
+        d->progress.line = span_of(r.said == VALVE_DONE ? "A person will answer you." : valve_words(&r, "A person will answer you."));
     return code;
 }
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { SLOW_DOWN_S = 30, PAUSE_MOST_S = 3600, WORKSPACE_PAUSE_MS = 3600 * 1000, STORE_WAITS_MS = 1000, MESSAGE_AFTER_MS = 500, HOME_AFTER_MS = 2000, INTRODUCE_EVERY_MS = 60 * 1000,
-       HOME_SLICE_S = 15 * 86400, HISTORY_BACK_S = 600, READ_BACK_MS = 3000 };
+       HOME_SLICE_S = 15 * 86400, HISTORY_BACK_S = 600, READ_BACK_MS = 3000, CLOSED_APART_S = 3600 };
 static const char item_message[] = "slack.message", item_home[] = "slack.home", item_closed[] = "slack.closed";
 
 /* ---- ends ---- */
@@ -182,7 +182,14 @@ static bool closes_more(const struct policy *policy, const struct rise *rise)
     return false;
 }
 
-/* False: nothing more is closed there now, or it is not theirs any more. */
+/* Who read the day's message within the hour finds it there, as it changes in place: nobody is written to twice within that time. */
+static bool was_just_told(const struct slack_scene *scene)
+{
+    const struct notice *n = &scene->person->notice;
+    return n->state == NOTICE_DELIVERED && scene->now_s - n->settled_s < CLOSED_APART_S;
+}
+
+/* False: nothing more is closed there now, it is not theirs any more, or they were told a moment ago. */
 static bool write_closed(struct reply *p, struct slack_said *said, struct err *err, enum err_code *code)
 {
     const struct rise rise = read_rise(p->item->payload);
@@ -190,7 +197,7 @@ static bool write_closed(struct reply *p, struct slack_said *said, struct err *e
     directory_enter(p->s->node->directory);
     slack_scene_make(p->s->node, p->item->person, &p->arena, &scene);
     const struct slack_card *card = scene.person != NULL && scene.policy != NULL ? slack_scene_card(&scene, rise.device) : NULL;
-    bool closed = card != NULL && card->closed != 0 && closes_more(scene.policy, &rise);
+    bool closed = card != NULL && card->closed != 0 && closes_more(scene.policy, &rise) && !was_just_told(&scene);
     if (closed)
         *code = slack_say_closed(&scene, card, said, err);
     directory_leave(p->s->node->directory);
@@ -246,18 +253,6 @@ static struct item_result send_closed(struct reply *p)
 
 /* ---- items ---- */
 
-/* Who we are, once: whose workspace it is decides who is answered. */
-static void introduce(struct reply *p)
-{
-    struct slack_identity who = { { 0 }, { 0 }, { 0 }, { 0 } }, known;
-    int64_t now_ms = clock_mono_ms(p->s->node->clock);
-    if (now_ms < p->s->introduced_ms || slack_app_identity(p->s->node->slack, &known))
-        return;
-    p->s->introduced_ms = now_ms + INTRODUCE_EVERY_MS;
-    if (slack_auth_test(p->s->client, &who).outcome == SLACK_DONE)
-        slack_app_learn(p->s->node->slack, &who);
-}
-
 static struct item_result send_by_type(struct reply *p)
 {
     static const struct { const char *type; struct item_result (*send)(struct reply *); } rows[] = {
@@ -276,8 +271,6 @@ static struct item_result send_item(void *self, struct reader *r, unsigned parti
     arena_init(&p.arena, 32 * 1024, REPLIES_ARENA_BYTES);
     enum err_code code = slack_token_use(p.s->node, r->store, p.s->client, p.s->token_is_old, &p.s->token, &err);
     p.s->token_is_old = false;
-    if (code == OK)
-        introduce(&p);
     struct item_result result = code == OK ? send_by_type(&p) : reply_store_waits(&p, &err);
     arena_done(&p.arena);
     return result;
@@ -343,12 +336,12 @@ static enum err_code take_entry(void *self, struct reader *r, const struct reade
         return queue_order(r, e, err);
     if (span_empty(e->event.person) || !e->has_record)
         return OK;
-    bool rung = span_equal_text(type, "rung.changed"), message = changes_the_message(type);
-    if (rung || message)
+    bool rung = span_equal_text(type, "rung.changed"), message = rung || changes_the_message(type);
+    if (message)
         code = await(r, e);
     if (code == OK && message)
         code = queue(r, e, item_message, 'm', SPAN_NONE, MESSAGE_AFTER_MS, err);
-    if (code == OK && (message || rung || span_equal_text(type, "device.owner")))
+    if (code == OK && (message || span_equal_text(type, "device.owner")))
         code = queue(r, e, item_home, 'h', SPAN_NONE, HOME_AFTER_MS, err);
     if (code == OK && rung)
         code = queue_closed(r, e, err);
@@ -357,9 +350,23 @@ static enum err_code take_entry(void *self, struct reader *r, const struct reade
 
 /* ---- the reader ---- */
 
+/* Who we are, once: whose workspace it is decides who is answered. */
+static void introduce(struct replies *s, struct reader *r)
+{
+    struct slack_identity who = { { 0 }, { 0 }, { 0 }, { 0 } };
+    struct err ignored;
+    int64_t now_ms = clock_mono_ms(s->node->clock);
+    if (now_ms < s->introduced_ms || slack_app_identity(s->node->slack, &who))
+        return;
+    s->introduced_ms = now_ms + INTRODUCE_EVERY_MS;
+    if (slack_token_use(s->node, r->store, s->client, false, &s->token, &ignored) == OK && slack_auth_test(s->client, &who).outcome == SLACK_DONE)
+        slack_app_learn(s->node->slack, &who);
+}
+
 static enum err_code tick(void *self, struct reader *r, unsigned partition, struct err *err)
 {
     struct replies *s = self;
+    introduce(s, r);
     if (partition + 1 != r->partition_count)
         return OK;
     enum err_code code = slack_token_keep(s->node, r->store, s->client, &s->keeper, err);

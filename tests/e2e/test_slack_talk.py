@@ -1,0 +1,155 @@
+"""The conversation in Slack, on real wires: the day's message, "I fixed it. Check again", the result in place; words, the command, the Home tab; and all that is not Slack."""
+import json
+import time
+import urllib.parse
+
+import harness
+from harness import Fleet, expect, wait_for
+from slack_side import SECRET, Slack, sign
+from test_loop import posture, result_of, with_people
+
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+
+
+def begin(world, close="3600s", defects=("firewall",)):
+    port, (gateway,), device = with_people(world, close)
+    fleet = Fleet(world, gateway, [dict(device, defects=list(defects))])
+    return Slack(port, gateway), gateway, fleet
+
+
+def story_the_talk_of_one_day(world):
+    slack, gateway, fleet = begin(world)
+    message = wait_for("the day's message", lambda: slack.messages()[0] if slack.messages() else None)
+    expect(message["text"].startswith("Hello Ana. This is Postern."), "the first message introduces itself: %s" % message["text"])
+    for action in ("pst.recheck", "pst.steps", "pst.wrong", "pst.ask"):
+        slack.button(message["blocks"], action)
+
+    # Check again while it is not fixed: the value seen this time, in the same message
+    started = time.monotonic()
+    expect(slack.click(message, "pst.recheck").status == 200, "a click is thanked for")
+    acknowledged = time.monotonic() - started
+    expect(acknowledged < 1.0, "within a second, not %.2f s" % acknowledged)
+    wait_for("still to fix, in place", lambda: "still to fix. Below is what we saw this time" in slack.messages()[0]["text"])
+
+    # I fixed it. Check again.
+    fleet.control("fix", "dover", "firewall")
+    slack.click(slack.messages()[0], "pst.recheck")
+    wait_for("fixed, in place", lambda: "Fixed: Your firewall is on" in slack.messages()[0]["text"])
+    now = slack.messages()
+    expect(len(now) == 1 and now[0]["ts"] == message["ts"] and "Thank you." in now[0]["text"], "one message, no new ping: %s" % [m["text"] for m in now])
+
+    # words
+    expect(slack.write("devices").status == 200, "a word is taken")
+    wait_for("the answer", lambda: len(slack.messages()) == 2 and "1 device. Nothing to fix." in slack.messages()[1]["text"])
+    asked = [e for e in gateway.events("slack.asked")]
+    expect(len(asked) >= 3 and "response_url" not in json.dumps(asked) and "D0ANA" not in json.dumps(asked), "the log holds what was asked, and nothing to answer with: %s" % asked)
+
+    # the Home tab, which then follows
+    slack.open_home()
+    wait_for("the Home tab", lambda: "Nothing to fix." in json.dumps(slack.control("home").get("U0ANA")))
+    fleet.control("break", "dover", "firewall")
+    wait_for("it follows", lambda: "1 thing to fix" in json.dumps(slack.control("home").get("U0ANA")))
+    fleet.process.stop()
+    gateway.stop()
+
+
+def story_a_dispute_and_a_question(world):
+    slack, gateway, fleet = begin(world)
+    message = wait_for("the day's message", lambda: slack.messages()[0] if slack.messages() else None)
+    slack.click(message, "pst.wrong")
+    view = wait_for("the modal", lambda: slack.control("modals")[-1]["view"] if slack.control("modals") else None)
+    expect(slack.submit(view, "It is on, I looked.").body == b"", "the modal closes")
+    wait_for("the clock stands still", lambda: "You told us that this looks wrong" in slack.messages()[0]["text"])
+    disputed = gateway.events("person.disputed")
+    expect(len(disputed) == 1 and "It is on, I looked." in json.dumps(disputed), "with its words: %s" % disputed)
+    slack.click(slack.messages()[0], "pst.ask")
+    view = wait_for("the second modal", lambda: slack.control("modals")[-1]["view"] if len(slack.control("modals")) == 2 else None)
+    slack.submit(view, "Please help.")
+    wait_for("a person will answer", lambda: "A person will answer you." in slack.messages()[0]["text"])
+    expect(len(gateway.events("person.asked")) == 1 and len(slack.messages()) == 1, "asked once, in one message: %s %s" % (gateway.events("person.asked"), [m["text"] for m in slack.messages()]))
+    fleet.process.stop()
+    gateway.stop()
+
+
+def story_the_command_is_for_one_person_alone(world):
+    slack, gateway, fleet = begin(world, defects=())
+    wait_for("a first report", lambda: posture(gateway).get("verdict") == "pass")
+    rows = [("", "1 device. Nothing to fix."), ("status", "dover"), ("devices", "dover"), ("privacy", "What we ask your devices"), ("help", "recheck"), ("nonsense", "Write one of these words"),
+            ("why", "Nothing like that is to fix")]
+    for text, says in rows:
+        answer = slack.command(text)
+        expect(answer.status == 200 and answer.json()["response_type"] == "ephemeral" and says in answer.json()["text"], "%r: %d %s" % (text, answer.status, answer.text()))
+    for who, says in (({"user": "U0NOBODY"}, "We do not know you here yet"), ({"team": "T0FAR"}, "another organisation")):
+        wait_for("who we are is known", lambda: says in slack.command("status", **who).json()["text"])
+    slack.command("recheck")
+    wait_for("the result, at its address", lambda: any("Nothing to fix." in a["body"]["text"] for a in slack.control("answers")))
+    expect(all(a["body"]["response_type"] == "ephemeral" for a in slack.control("answers")), "never in the channel")
+    fleet.process.stop()
+    gateway.stop()
+
+
+def story_only_slack_is_heard_and_each_thing_once(world):
+    slack, gateway, fleet = begin(world)
+    message = wait_for("the day's message", lambda: slack.messages()[0] if slack.messages() else None)
+    event = json.dumps({"type": "event_callback", "team_id": "T0001", "event_id": "EvX", "event": {"type": "message", "channel_type": "im", "channel": "D0ANA", "user": "U0ANA", "text": "devices"}}).encode()
+    form = urllib.parse.urlencode({"team_id": "T0001", "user_id": "U0ANA", "command": "/device", "text": "", "trigger_id": "1.2.x"}).encode()
+    now = int(time.time())
+    good = sign(event)
+    rows = [
+        ("unsigned", "/slack/events", event, JSON, {}, 401),
+        ("forged", "/slack/events", event, JSON, sign(event, secret="other"), 401),
+        ("five minutes old and a bit", "/slack/events", event, JSON, sign(event, at=now - 330), 401),
+        ("from the future", "/slack/events", event, JSON, sign(event, at=now + 330), 401),
+        ("a time that is no number", "/slack/events", event, JSON, dict(good, **{"X-Slack-Request-Timestamp": "now"}), 401),
+        ("a time of thirteen digits", "/slack/events", event, JSON, sign(event, at=now * 1000), 401),
+        ("another body", "/slack/events", event + b" ", JSON, good, 401),
+        ("an upper-case signature", "/slack/events", event, JSON, dict(good, **{"X-Slack-Signature": good["X-Slack-Signature"].upper()}), 401),
+        ("a signature of another version", "/slack/events", event, JSON, dict(good, **{"X-Slack-Signature": "v1" + good["X-Slack-Signature"][2:]}), 401),
+        ("a form where JSON belongs", "/slack/events", event, FORM, good, 400),
+        ("JSON where a form belongs", "/slack/command", event, JSON, good, 400),
+        ("no content type", "/slack/events", event, "", good, 400),
+        ("no JSON", "/slack/events", b"{", JSON, sign(b"{"), 400),
+        ("a list", "/slack/events", b"[]", JSON, sign(b"[]"), 400),
+        ("empty", "/slack/events", b"", JSON, sign(b""), 400),
+        ("no payload", "/slack/interactive", b"a=b", FORM, sign(b"a=b"), 400),
+        ("a payload that is no JSON", "/slack/interactive", b"payload=%7B", FORM, sign(b"payload=%7B"), 400),
+        ("a broken escape", "/slack/interactive", b"payload=%7", FORM, sign(b"payload=%7"), 400),
+        ("a command of nobody", "/slack/command", b"command=%2Fdevice&team_id=T0001", FORM, sign(b"command=%2Fdevice&team_id=T0001"), 400),
+        ("the probe of a command", "/slack/command", b"ssl_check=1&token=x", FORM, {}, 200),
+        ("a probe that carries more", "/slack/command", b"ssl_check=1&" + form, FORM, {}, 200),
+        ("the challenge", "/slack/events", b'{"type":"url_verification","challenge":"abc","token":"x"}', JSON, sign(b'{"type":"url_verification","challenge":"abc","token":"x"}'), 200),
+        ("an unsigned challenge", "/slack/events", b'{"type":"url_verification","challenge":"abc"}', JSON, {}, 401),
+        ("an event of tomorrow", "/slack/events", b'{"type":"event_callback","team_id":"T0001","event_id":"EvY","event":{"type":"new"}}', JSON,
+         sign(b'{"type":"event_callback","team_id":"T0001","event_id":"EvY","event":{"type":"new"}}'), 200),
+        ("too large", "/slack/events", b" " * (1024 * 1024 + 1), JSON, sign(b" " * (1024 * 1024 + 1)), 413),
+    ]
+    for name, path, body, kind, headers, status in rows:
+        answer = gateway.call("POST", path, body, dict({"Content-Type": kind} if kind else {}, **headers))
+        expect(answer.status == status, "%s: %d, wanted %d: %s" % (name, answer.status, status, answer.text()[:200]))
+        expect(status != 401 or answer.body == b"", "%s: a refusal says nothing" % name)
+    expect(gateway.get("/slack/events").status == 405, "only POST")
+    expect(json.loads(gateway.call("POST", "/slack/events", rows[21][2], dict({"Content-Type": JSON}, **rows[21][4])).body) == {"challenge": "abc"}, "the challenge comes back")
+    expect(len(slack.messages()) == 1, "none of it did anything")
+
+    # copies: the same event three times, with Slack's retry headers; a click twice, byte for byte
+    for i in range(3):
+        expect(slack.write("devices", event_id="EvTwice", headers={"X-Slack-Retry-Num": str(i), "X-Slack-Retry-Reason": "http_timeout"}).status == 200, "a copy is thanked for")
+    wait_for("one answer", lambda: len(slack.messages()) == 2)
+    element = slack.button(message["blocks"], "pst.wrong")
+    payload = {"type": "block_actions", "team": None, "enterprise": {"id": "E9"}, "is_enterprise_install": True, "user": {"id": "U0ANA"}, "container": {"type": "message", "message_ts": message["ts"], "channel_id": message["channel"]},
+               "trigger_id": "1.2.gone", "actions": [{"action_id": "pst.wrong", "value": element["value"], "action_ts": "7.7"}]}
+    body = urllib.parse.urlencode({"payload": json.dumps(payload)}).encode()
+    for i in range(3):
+        gateway.call("POST", "/slack/interactive", body, dict({"Content-Type": FORM}, **sign(body)))
+    unknown = slack.interact({"type": "block_actions", "container": {}, "actions": [{"action_id": "other.thing", "value": "x", "action_ts": "1.1"}]})
+    expect(unknown.status == 200, "an action that is not ours is thanked for and left")
+    slack.write("help")
+    wait_for("what comes after is answered", lambda: len(slack.messages()) == 3)
+    expect(len(gateway.events("person.disputed")) == 0, "an organisation that is not ours (%s) does nothing" % gateway.events("person.disputed"))
+    expect(len([m for m in slack.messages() if "1 device" in m["text"]]) == 1, "the copies did nothing: %s" % [m["text"] for m in slack.messages()])
+    fleet.process.stop()
+    gateway.stop()
+
+
+if __name__ == "__main__":
+    harness.main(globals())
