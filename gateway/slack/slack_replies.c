@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOW_DOWN_S = 30, PAUSE_MOST_S = 3600, WORKSPACE_PAUSE_MS = 3600 * 1000, STORE_WAITS_MS = 1000, MESSAGE_AFTER_MS = 500, HOME_AFTER_MS = 2000, INTRODUCE_EVERY_MS = 60 * 1000,
+enum { SLOW_DOWN_S = 30, PAUSE_MOST_S = 3600, WORKSPACE_PAUSE_MS = 3600 * 1000, STORE_WAITS_MS = 1000, MESSAGE_AFTER_MS = 500, HOME_AFTER_MS = 2000, INTRODUCE_EVERY_MS = 10 * 1000,
        HOME_SLICE_S = 15 * 86400, HISTORY_BACK_S = 600, READ_BACK_MS = 3000, CLOSED_APART_S = 3600 };
 static const char item_message[] = "slack.message", item_home[] = "slack.home", item_closed[] = "slack.closed";
 
@@ -359,8 +359,13 @@ static void introduce(struct replies *s, struct reader *r)
     if (now_ms < s->introduced_ms || slack_app_identity(s->node->slack, &who))
         return;
     s->introduced_ms = now_ms + INTRODUCE_EVERY_MS;
-    if (slack_token_use(s->node, r->store, s->client, false, &s->token, &ignored) == OK && slack_auth_test(s->client, &who).outcome == SLACK_DONE)
+    if (slack_token_use(s->node, r->store, s->client, false, &s->token, &ignored) != OK)
+        return; /* there is no token yet */
+    struct slack_result result = slack_auth_test(s->client, &who);
+    if (result.outcome == SLACK_DONE)
         slack_app_learn(s->node->slack, &who);
+    else
+        log_event(s->node->log, LOG_WARN, "slack.not_introduced", LOG_STR("error", result.error));
 }
 
 static enum err_code tick(void *self, struct reader *r, unsigned partition, struct err *err)
