@@ -1,5 +1,7 @@
 #include "gateway/feed.h"
 
+#include "posture/directory_control.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -256,10 +258,9 @@ void feed_stop(struct feed *f)
 
 static int64_t control_version(const struct feed *f, const struct control *c, struct span id)
 {
-    static const char *const names[] = { "policy", "api_keys", "enroll_secrets", "clock" };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (span_equal_text(id, names[i]))
-            return c->version[i];
+    int index = directory_control_index(id);
+    if (index >= 0)
+        return c->version[index];
     for (size_t i = 0; i < f->watch_count; i++)
         if (span_equal(id, f->watches[i].control))
             return f->watches[i].version;

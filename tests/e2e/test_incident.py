@@ -1,7 +1,7 @@
 """The incident switch: everything freezes, nothing rises and nobody is written to; released, ladders go on and no clock has counted the time."""
 import harness
 from harness import Fleet, expect, wait_for
-from test_loop import count_messages, posture, result_of, with_people
+from test_loop import count_nudges, posture, result_of, with_people
 
 
 def story_an_incident_freezes_and_releases(world):
@@ -14,12 +14,12 @@ def story_an_incident_freezes_and_releases(world):
     fleet.control("break", "dover", "firewall")
     wait_for("the firewall fails", lambda: result_of(gateway, "firewall") == "fail")
     context = wait_for("the failure is known to decisions", lambda: gateway.decide("ana@acme.example", "payroll")["context"])
-    expect(context["outcome"] == "allow" and count_messages(slack) == 0, "nothing rises, nobody is told: %s" % context)
+    expect(context["outcome"] == "allow" and count_nudges(slack) == 0, "nothing rises, nobody is told: %s" % context)
     shown = gateway.cli_json("incident", "show")
     expect(shown["declared"] is True and shown["why"] == "a vendor's update" and shown["opens"] == ["everyday", "sensitive"] and shown["keeps"] == ["critical"], "why and what: %s" % shown)
     expect("postern_incident 1" in gateway.get("/metrics", internal=True).text(), "metrics say so")
     gateway.cli("incident", "stop")
-    wait_for("then somebody is told", lambda: count_messages(slack) == 1)
+    wait_for("then somebody is told", lambda: count_nudges(slack) == 1)
     wait_for("and the app closes", lambda: not gateway.decide("ana@acme.example", "payroll")["decision"])
     gateway.cli("incident", "start", "--why", "again")
     opened = gateway.decide("ana@acme.example", "payroll")

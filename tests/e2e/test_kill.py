@@ -14,7 +14,7 @@ import zlib
 
 import harness
 from harness import Failure, Fleet, expect, fast_policy, free_port, request, wait_for
-from test_loop import fake_slack, slack_messages
+from test_loop import fake_slack, slack_id_of, slack_messages, slack_nudges
 
 CHECK = """  - id: campaign
     title: The campaign is on
@@ -293,7 +293,9 @@ def is_unclear(data):
 
 def check_nudges(c, events):
     """At most one message to a person; none only where its end could not be known, and it was given up for the day."""
-    messages = {k: len(v) for k, v in slack_messages(c.slack).items() if v}
+    messages = {k: len(v) for k, v in slack_nudges(c.slack).items() if v}
+    for person, all_of in slack_messages(c.slack).items():
+        expect(len({slack_id_of(m) for m in all_of}) == len(all_of), "nothing was told twice to %s: %s" % (person, all_of))
     expect(not messages or max(messages.values()) == 1, "told more than once in a day: %s" % messages)
     reserved, told, failed = of_people(events, "notice.reserved"), of_people(events, "notice.delivered", is_slack), of_people(events, "notice.failed")
     unclear = of_people(events, "notice.failed", is_unclear)

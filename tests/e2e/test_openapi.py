@@ -1,16 +1,22 @@
 """docs/openapi.yaml tells the truth: every route of the gateway is in it with its listeners and scope, nothing else is, and live answers have the
 shapes it gives. Schemas of answers are taken as closed: a member that the page does not name fails the story."""
 import glob
+import hashlib
+import hmac
 import json
 import os
 import re
+import time
+import urllib.parse
 
 import jsonschema
 import yaml
 
 import harness
 from harness import Fleet, expect, fast_policy, wait_for
+from test_loop import fake_slack
 
+SLACK_SECRET = "not-a-secret-of-anybody"
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 POLICY = fast_policy().replace("\nladders:", "\n  - { id: backup, title: A backup, pass: \"fact.backup_age < 7d\", fresh_for: 2h, interval: 1h }\nladders:", 1)
 
@@ -231,8 +237,35 @@ def valves(page, mine, device, form):
     page.call("POST", "/admin/v1/absences", 400, body={"absences": "x"})
 
 
+def signed_by_slack(body, kind, at_s=None):
+    stamp = str(int(at_s or time.time()))
+    mac = hmac.new(SLACK_SECRET.encode(), b"v0:" + stamp.encode() + b":" + body, hashlib.sha256).hexdigest()
+    return {"Content-Type": kind, "X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": "v0=" + mac}
+
+
+def slack(page):
+    event = json.dumps({"type": "url_verification", "challenge": "c"}).encode()
+    form = urllib.parse.urlencode({"command": "/device", "user_id": "U0ANA", "team_id": "T0ACME", "text": "help"}).encode()
+    click = urllib.parse.urlencode({"payload": json.dumps({"type": "block_actions", "team": {"id": "T0ACME"}, "user": {"id": "U0ANA"}, "actions": []})}).encode()
+    for path, body, kind in (("/slack/events", event, "application/json"), ("/slack/command", form, "application/x-www-form-urlencoded"),
+                             ("/slack/interactive", click, "application/x-www-form-urlencoded")):
+        page.call("POST", path, body=body, headers=signed_by_slack(body, kind))
+        page.call("POST", path, 401, body=body, headers=signed_by_slack(body, kind, time.time() - 301))
+
+
+def archive(page):
+    page.call("GET", "/admin/v1/archive/keys")
+    page.call("GET", "/admin/v1/archive/head")
+    page.call("GET", "/admin/v1/archive/names")
+    page.call("POST", "/admin/v1/archive/open", 400, body={"id": "e_x"})
+    page.call("POST", "/admin/v1/persons/{id}/erase", 400, at="/admin/v1/persons/ben@acme.example/erase", body={"confirm": "somebody else"})
+    page.call("POST", "/admin/v1/persons/{id}/erase", at="/admin/v1/persons/ben@acme.example/erase", body={"confirm": "ben@acme.example"})
+
+
 def story_live_answers_have_the_shapes_of_the_page(world):
-    gateway = world.gateway(policy=POLICY).start()
+    port, _ = fake_slack(world)
+    config = "slack: { token: env:SLACK_TOKEN, signing_secret: env:SLACK_SECRET, api_url: \"http://127.0.0.1:%d/api\" }\n" % port
+    gateway = world.gateway(policy=POLICY, config=config, env={"SLACK_TOKEN": "xoxb-test-token", "SLACK_SECRET": SLACK_SECRET}).start()
     page = Page(gateway)
     imported = page.call("POST", "/admin/v1/persons", body={"persons": [{"email": "ana@acme.example", "name": "Ana", "zone": "Europe/Berlin", "groups": ["staff"]}]})
     page.call("POST", "/admin/v1/persons", body={"persons": [{"email": "ben@acme.example"}, {"email": "nobody"}]})
@@ -394,6 +427,8 @@ def story_live_answers_have_the_shapes_of_the_page(world):
     page.call("POST", "/osquery/enroll", 403, body={"enroll_secret": "wrong", "host_identifier": "x"})
     page.call("POST", "/osquery/distributed/read", 401, body={"node_key": "wrong"})
     page.call("POST", "/osquery/carve/begin", 403, body={})
+    slack(page)
+    archive(page)
     fleet.process.stop()
     page.call("DELETE", "/admin/v1/devices/{id}", at="/admin/v1/devices/C02DOVER01")
     missing = {path for method, path in page.operations if not path.startswith(("/api/", "/osquery/", "/assets/"))} - {path for _, path in page.seen}

@@ -3,7 +3,7 @@ import os
 
 import harness
 from harness import Fleet, expect, fast_policy, wait_for
-from test_loop import count_messages, posture, result_of, with_people
+from test_loop import count_nudges, posture, result_of, with_people
 
 
 def policy_file(world, name, text):
@@ -30,7 +30,7 @@ def story_a_policy_is_tried_before_anybody_meets_it(world):
     expect(answer["decision"] is True and "remediation_url" not in answer["context"] and answer["context"]["failing"] == [], "and nobody can notice: %s" % answer)
     wait_for("it is in the log", lambda: gateway.events("rung.would_change"))
     wait_for("the login too", lambda: [e for e in gateway.events("decision.made") if e["data"].get("would") == "deny"])
-    expect(not gateway.events("rung.changed") and not gateway.events("notice.reserved") and count_messages(slack) == 0, "nothing was done")
+    expect(not gateway.events("rung.changed") and not gateway.events("notice.reserved") and count_nudges(slack) == 0, "nothing was done")
     expect("would" in gateway.cli("explain", "--person", "ana@acme.example", "--app", "payroll"), "explain says so")
     enforced = policy_file(world, "enforced.yaml", fast_policy("2s"))
     ahead = gateway.cli_json("simulate", "--policy", enforced, "--days", "7")["result"]
@@ -56,7 +56,7 @@ def story_a_ring_is_let_on_and_taken_back(world):
     wait_for("a healthy report", lambda: posture(gateway).get("verdict") == "pass")
     fleet.control("break", "dover", "firewall")
     wait_for("outside of the ring it is only recorded", lambda: gateway.decide("ana@acme.example", "payroll")["context"].get("would") == "deny")
-    expect(count_messages(slack) == 0, "nobody is told")
+    expect(count_nudges(slack) == 0, "nobody is told")
     gateway.cli("ring", "advance", "--percent", "99", "--why", "quiet days")
     gateway.cli("ring", "advance", "--percent", "50", code=1)
     wait_for("in the ring it closes", lambda: not gateway.decide("ana@acme.example", "payroll")["decision"])
@@ -79,7 +79,7 @@ def story_many_at_once_need_their_number(world):
     fleet = Fleet(world, gateway, [device])
     wait_for("a healthy report", lambda: posture(gateway).get("verdict") == "pass")
     fleet.control("break", "dover", "firewall")
-    wait_for("they are told", lambda: count_messages(slack) == 1)
+    wait_for("they are told", lambda: count_nudges(slack) == 1)
     wait_for("it would close", lambda: gateway.decide("ana@acme.example", "payroll")["context"].get("would") == "deny")
     enforced = policy_file(world, "enforced.yaml", fast_policy())
     plan = gateway.cli_json("plan", enforced)
