@@ -246,7 +246,7 @@ def signed_by_slack(body, kind, at_s=None):
 def slack(page):
     event = json.dumps({"type": "url_verification", "challenge": "c"}).encode()
     form = urllib.parse.urlencode({"command": "/device", "user_id": "U0ANA", "team_id": "T0ACME", "text": "help"}).encode()
-    click = urllib.parse.urlencode({"payload": json.dumps({"type": "block_actions", "team": {"id": "T0ACME"}, "user": {"id": "U0ANA"}, "actions": []})}).encode()
+    click = urllib.parse.urlencode({"payload": json.dumps({"type": "block_actions", "team": {"id": "T0ACME"}, "user": {"id": "U0ANA"}, "actions": [{"type": "button", "action_id": "x", "block_id": "b", "value": "v", "action_ts": "1.1"}]})}).encode()
     for path, body, kind in (("/slack/events", event, "application/json"), ("/slack/command", form, "application/x-www-form-urlencoded"),
                              ("/slack/interactive", click, "application/x-www-form-urlencoded")):
         page.call("POST", path, body=body, headers=signed_by_slack(body, kind))
@@ -257,6 +257,9 @@ def archive(page):
     page.call("GET", "/admin/v1/archive/keys")
     page.call("GET", "/admin/v1/archive/head")
     page.call("GET", "/admin/v1/archive/names")
+    page.call("GET", "/admin/v1/report")
+    page.call("GET", "/admin/v1/report", 400, at="/admin/v1/report?since=x")
+    page.call("GET", "/admin/v1/report/as-of", at="/admin/v1/report/as-of?at=" + time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
     page.call("POST", "/admin/v1/archive/open", 400, body={"id": "e_x"})
     page.call("POST", "/admin/v1/persons/{id}/erase", 400, at="/admin/v1/persons/ben@acme.example/erase", body={"confirm": "somebody else"})
     page.call("POST", "/admin/v1/persons/{id}/erase", at="/admin/v1/persons/ben@acme.example/erase", body={"confirm": "ben@acme.example"})
