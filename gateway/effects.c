@@ -4,6 +4,7 @@
 #include "gateway/effects_reader.h"
 #include "gateway/escalation.h"
 #include "gateway/feed.h"
+#include "gateway/managers.h"
 #include "gateway/slack/slack_app.h"
 #include "gateway/slack/slack_replies.h"
 
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READERS_MOST = EFFECTS_MAX_WEBHOOKS + 8, LADDER_WAIT_MS = 250, SENDER_WAIT_MS = 500, REPLIES_WAIT_MS = 250 /* a person waits */, LIST_MOST = 2 * EFFECTS_WAITING_MOST };
+enum { READERS_MOST = EFFECTS_MAX_WEBHOOKS + MANAGERS_MOST + 8, LADDER_WAIT_MS = 250, SENDER_WAIT_MS = 500, REPLIES_WAIT_MS = 250 /* a person waits */, LIST_MOST = 2 * EFFECTS_WAITING_MOST };
 
 struct effects {
     const struct node *node;
@@ -101,6 +102,16 @@ static enum err_code add_webhook(struct effects *e, const struct webhook_options
     return add_reader(e, name, ops, self, SENDER_WAIT_MS, err);
 }
 
+static enum err_code add_manager(struct effects *e, const struct manager *manager, struct err *err)
+{
+    const struct reader_ops *ops = NULL;
+    void *self = NULL;
+    char name[READER_NAME_BYTES];
+    snprintf(name, sizeof name, "mdm:%.*s", SPAN_ARGS(manager->options.id));
+    enum err_code code = effects_mdm_new(e->node, e->node->managers, manager, &ops, &self, err);
+    return code == OK ? add_reader(e, name, ops, self, SENDER_WAIT_MS, err) : code;
+}
+
 static enum err_code add_readers(struct effects *e, const struct effects_options *options, struct err *err)
 {
     if (options->webhook_count > EFFECTS_MAX_WEBHOOKS)
@@ -116,6 +127,8 @@ static enum err_code add_readers(struct effects *e, const struct effects_options
         code = add_email(e, options->email, err);
     for (size_t i = 0; code == OK && i < options->webhook_count; i++)
         code = add_webhook(e, &options->webhooks[i], err);
+    for (size_t i = 0; code == OK && e->node->managers != NULL && i < e->node->managers->count; i++)
+        code = add_manager(e, &e->node->managers->all[i], err);
     return code;
 }
 

@@ -22,6 +22,7 @@ struct effects_options {
     const struct email_options *email;           /* NULL: no e-mail */
     const struct archive_options *archive;       /* NULL: the log is not archived */
     const struct webhook_options *webhooks; size_t webhook_count; /* ids must differ */
+    /* node->managers each get a reader too. */
 };
 /* Registers with node->feed (when there is one), so before feed_start(). Options are copied. ERR_INPUT names the option at fault. */
 MUST_CHECK enum err_code effects_new(const struct node *node, const struct effects_options *options, struct effects **out, struct err *err);

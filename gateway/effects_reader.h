@@ -114,5 +114,8 @@ bool reader_is_store_trouble(enum err_code code);
 MUST_CHECK enum err_code effects_slack_new(const struct node *node, const struct slack_options *options, const struct reader_ops **ops, void **self, struct err *err);
 MUST_CHECK enum err_code effects_archive_new(const struct node *node, const struct archive_options *options, const struct reader_ops **ops, void **self, struct err *err);
 MUST_CHECK enum err_code effects_email_new(const struct node *node, const struct email_options *options, const struct reader_ops **ops, void **self, struct err *err);
+struct managers; struct manager;
+/* Borrows both. */
+MUST_CHECK enum err_code effects_mdm_new(const struct node *node, const struct managers *managers, const struct manager *manager, const struct reader_ops **ops, void **self, struct err *err);
 MUST_CHECK enum err_code effects_webhook_new(const struct node *node, const struct webhook_options *options, const struct reader_ops **ops, void **self, struct err *err);
 #endif

@@ -16,7 +16,7 @@ static bool is_live(const struct device *device)
     return device != NULL && !device->removed && !span_empty(device->owner) && span_empty(device->duplicate_of);
 }
 
-static size_t standings_of(const struct node *node, const struct device *device, const struct person *owner, struct arena *arena, struct ladder_input *in, struct standing **standings)
+size_t escalation_standings(const struct node *node, const struct device *device, const struct person *owner, struct arena *arena, struct ladder_input *in, struct standing **standings)
 {
     struct decision_input known = { 0 };
     directory_decision_input(node->directory, NULL, clock_wall_s(node->clock), NULL, 0, &known);
@@ -109,7 +109,7 @@ static void look(struct device_look *l)
     directory_enter(d);
     const struct device *device = directory_device(d, l->device);
     if (device != NULL) {
-        size_t count = standings_of(l->node, device, directory_person(d, device->owner), l->arena, &in, &standings);
+        size_t count = escalation_standings(l->node, device, directory_person(d, device->owner), l->arena, &in, &standings);
         struct ladder_summary summary = { 0 };
         if (count > 0)
             summary = ladder_summary(&in, standings, count);
@@ -259,7 +259,7 @@ size_t escalation_items(const struct node *node, const struct person *person, st
         return 0;
     size_t owned = directory_devices_of(node->directory, person->id, devices, ESCALATION_DEVICES_MOST);
     for (size_t i = 0; i < owned && i < ESCALATION_DEVICES_MOST; i++) {
-        size_t count = standings_of(node, devices[i], person, arena, &in, &standings);
+        size_t count = escalation_standings(node, devices[i], person, arena, &in, &standings);
         used = add_items(standings, count, devices[i], *items, used);
     }
     qsort(*items, used, sizeof **items, worse_first);

@@ -15,6 +15,10 @@ MUST_CHECK enum err_code escalation_look_device(const struct node *node, struct 
  * or sets the time to look again. */
 MUST_CHECK enum err_code escalation_look_person(const struct node *node, struct store *store, struct span person, struct span cause, struct err *err);
 
+/* What fails on the device and where it stands, from the directory, and the question that was asked of the ladder; 0 and NULL where no ladder applies
+ * (unowned, removed, no policy). Between directory_enter() and directory_leave(); lives in `arena`. */
+size_t escalation_standings(const struct node *node, const struct device *device, const struct person *owner, struct arena *arena, struct ladder_input *in, struct standing **standings);
+
 /* Devices of a platform, and those of them that had a check begin to fail within the window; without devices that enrolled in it. */
 struct breaker_count { uint64_t devices, flipped; };
 void escalation_count(const struct directory *d, int64_t now_s, int64_t within_s, struct breaker_count counts[PLATFORM_COUNT]);

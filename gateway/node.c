@@ -15,6 +15,7 @@
 #include "gateway/http/self_signed.h"
 #include "gateway/once_memory.h"
 #include "gateway/key_fetcher.h"
+#include "gateway/managers.h"
 #include "gateway/options.h"
 #include "gateway/publish.h"
 #include "gateway/refresher.h"
@@ -41,6 +42,7 @@ struct running {
     struct counters *counters;
     struct redis_options redis;
     struct redis_child *child;    /* NULL: external */
+    struct managers managers;
     struct housekeeping *housekeeping;
     struct server_options servers[LISTENERS_MOST];
     size_t server_count;
@@ -172,7 +174,10 @@ static enum err_code make_effects(struct running *run, struct err *err)
     struct effects_options options = { .slack = slack_app_is_on(&o->slack) ? &slack : NULL, .email = span_empty(o->email_server) ? NULL : &email, .webhooks = webhooks, .webhook_count = o->webhooks.count };
     struct archive_options archive = { .folder = o->archive_folder, .retention_s = o->archive_retention_s, .pack = o->archive_pack };
     options.archive = o->archive ? &archive : NULL;
-    enum err_code code = effects_new(&run->node, &options, &run->node.effects, err);
+    enum err_code code = managers_read(o->managers.all, o->managers.count, run->node.clock, &run->managers, err);
+    run->node.managers = &run->managers;
+    if (code == OK)
+        code = effects_new(&run->node, &options, &run->node.effects, err);
     free(webhooks);
     return code;
 }

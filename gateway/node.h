@@ -7,7 +7,7 @@
 #include "posture/base/secret.h"
 #include "posture/directory.h"
 
-struct router; struct login_door; struct feed; struct slow_lane; struct effects; struct decision_log; struct refresher; struct event_hub; struct allowance; struct once_memory; struct signing_ring; struct key_fetcher; struct device_certificates; struct okta_watch; struct callers; struct simulations; struct slack_app;
+struct router; struct login_door; struct feed; struct slow_lane; struct effects; struct decision_log; struct refresher; struct event_hub; struct allowance; struct once_memory; struct signing_ring; struct key_fetcher; struct device_certificates; struct okta_watch; struct callers; struct managers; struct simulations; struct slack_app;
 struct node_options {
     struct span public_url;         /* no trailing slash */
     struct span state;              /* folder */
@@ -39,6 +39,7 @@ struct node {
     struct okta_watch *okta;        /* what Okta's hooks sent lately; NULL in tests without them (gateway/doors/okta_watch.h) */
     struct signing_ring *signing;   /* the signing keys, opened; NULL in tests that sign nothing */
     struct callers *callers;        /* access tokens and client certificates that open our API; NULL: API keys alone */
+    const struct managers *managers; /* device managers (gateway/managers.h); NULL: none */
     struct key_fetcher *keys;       /* public keys of others; NULL in tests that need none */
     struct simulations *simulations; /* what a policy would do (gateway/simulations.h) */
     struct device_certificates *device_certificates; /* client certificates: CA, lists, headers (gateway/doors/device_certificates.h); NULL: defaults */

@@ -1,5 +1,7 @@
 #include "gateway/options.h"
 
+#include "gateway/managers.h"
+
 #include "posture/base/file.h"
 
 #include <string.h>
@@ -76,6 +78,11 @@ static const struct option webhook_rows[] = {
       .item_bytes = sizeof(struct webhook_config), .example = "[{ id: siem, url: \"https://siem.example/in\", events: [rung.changed], secret: env:SIEM_SECRET }]", .help = "Where events are sent." },
 };
 
+static const struct option manager_rows[] = {
+    { .name = "mdm", .kind = OPTION_ITEMS, .offset = AT(managers), .rows = manager_item_rows, .row_count = MANAGER_OPTIONS, .item_bytes = sizeof(struct manager_config),
+      .example = "[{ id: fleet, kind: fleet, url: \"https://fleet.example\", secret: env:FLEET_TOKEN, strict: \"2\" }]", .help = "Device managers (docs/mdm/README.md); at most 4." },
+};
+
 size_t options_groups(struct postern_options *o, struct option_group groups[OPTION_GROUPS])
 {
     groups[0] = (struct option_group){ "Server", server_rows, sizeof server_rows / sizeof server_rows[0], o };
@@ -86,6 +93,7 @@ size_t options_groups(struct postern_options *o, struct option_group groups[OPTI
     groups[5] = (struct option_group){ "Callers", caller_rows, caller_row_count, &o->callers };
     groups[6] = (struct option_group){ "Archive", archive_rows, sizeof archive_rows / sizeof archive_rows[0], o };
     groups[7] = (struct option_group){ "E-mail", email_rows, sizeof email_rows / sizeof email_rows[0], o };
+    groups[8] = (struct option_group){ "Device managers", manager_rows, sizeof manager_rows / sizeof manager_rows[0], o };
     return OPTION_GROUPS;
 }
 

@@ -22,6 +22,7 @@ struct postern_options {
     struct span email_server, email_from, email_name, email_user, email_password, email_reply_to, email_ca;
     bool email_plain;
     struct option_items webhooks;                             /* struct webhook_config */
+    struct option_items managers;                             /* struct manager_config; gateway/managers.c has its rows */
     bool archive; bool archive_pack;
     struct span archive_folder;                               /* default: below the state folder */
     int64_t archive_retention_s;
@@ -29,7 +30,7 @@ struct postern_options {
     struct span log_level;
 };
 /* The rows as groups over `o`, for loading and describing; `groups` has room for OPTION_GROUPS. */
-enum { OPTION_GROUPS = 8 };
+enum { OPTION_GROUPS = 9 };
 size_t options_groups(struct postern_options *o, struct option_group groups[OPTION_GROUPS]);
 /* Reads `path` (NULL: defaults). False when something is wrong; mistakes say everything. options_done() frees either way. */
 bool options_read(struct postern_options *o, const char *path, bool read_secrets, struct mistakes *mistakes);

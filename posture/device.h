@@ -17,7 +17,7 @@ enum { DEVICE_MAX_IDENTIFIERS = 32, DEVICE_MAX_CREDENTIALS = 16, DEVICE_MAX_RESU
        FACT_VALUE_BYTES = 4096, EVIDENCE_BYTES = 300, ON_SLOT_S = 900, DEVICE_BODY_BYTES = 1024 * 1024 };
 
 /* Kinds: "serial", "uuid" (hardware), "instance" (osquery), "certificate" (SHA-256 hex of DER), "certificate_serial" (number of a client certificate, hex),
- * "webauthn" (SHA-256 hex of a credential's id), "name" is NOT an identifier. Values are trimmed and case-folded where the kind is (serial upper, uuid and hashes lower). */
+ * "webauthn" (SHA-256 hex of a credential's id), "mdm:<manager>" (its own id of the device), "name" is NOT an identifier. Values are trimmed and case-folded where the kind is (serial upper, uuid and hashes lower). */
 struct identifier { struct span kind, value, source; int64_t since_s; };
 
 enum credential_kind { CREDENTIAL_COOKIE, CREDENTIAL_WEBAUTHN, CREDENTIAL_KINDS };

@@ -122,6 +122,8 @@ bool identifier_normalize(struct span kind, struct span raw, struct arena *a, st
     struct span trimmed = span_trim(raw);
     if (!is_printable(trimmed))
         return false;
+    if (span_starts(kind, SPAN_LITERAL("mdm:")))
+        kind = SPAN_LITERAL("instance"); /* a manager's own id of the device: any text, as it is */
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (!span_equal_text(kind, kinds[i].kind))
             continue;

@@ -24,6 +24,7 @@ static const struct cli_command *const commands[] = {
     &cli_ask,
     &cli_holiday,
     &cli_incident,
+    &cli_mdm,
     &cli_audit,
     &cli_report,
     &cli_doctor,

@@ -32,6 +32,7 @@ extern const struct cli_command cli_dispute;
 extern const struct cli_command cli_ask;
 extern const struct cli_command cli_holiday;
 extern const struct cli_command cli_incident;
+extern const struct cli_command cli_mdm;
 extern const struct cli_command cli_audit;
 extern const struct cli_command cli_report;
 extern const struct cli_command cli_doctor;

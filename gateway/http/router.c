@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const struct route_table *const all_tables[] = {
-    &health_routes, &authzen_routes, &posture_routes, &forward_auth_routes, &okta_hook_routes, &osquery_routes, &fact_routes, &event_routes, &me_routes, &admin_routes, &signing_key_routes, &archive_routes, &report_routes, &login_routes, &oidc_routes, &saml_routes, &slack_routes,
+    &health_routes, &authzen_routes, &posture_routes, &forward_auth_routes, &okta_hook_routes, &osquery_routes, &fact_routes, &event_routes, &me_routes, &admin_routes, &mdm_hook_routes, &admin_mdm_routes, &signing_key_routes, &archive_routes, &report_routes, &login_routes, &oidc_routes, &saml_routes, &slack_routes,
 };
 static const struct router all = { all_tables, sizeof all_tables / sizeof all_tables[0] };
 

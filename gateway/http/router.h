@@ -24,7 +24,7 @@ struct route {
     const char *name;              /* label in metrics and logs */
 };
 struct route_table { const struct route *rows; size_t count; };
-extern const struct route_table health_routes, authzen_routes, posture_routes, fact_routes, event_routes, osquery_routes, admin_routes, me_routes, forward_auth_routes, okta_hook_routes, signing_key_routes, archive_routes, report_routes, login_routes, oidc_routes, saml_routes, slack_routes;
+extern const struct route_table health_routes, authzen_routes, posture_routes, fact_routes, event_routes, osquery_routes, admin_routes, mdm_hook_routes, admin_mdm_routes, me_routes, forward_auth_routes, okta_hook_routes, signing_key_routes, archive_routes, report_routes, login_routes, oidc_routes, saml_routes, slack_routes;
 
 /* Tables searched in order. node->router NULL: all tables of the gateway, listed in router.c. */
 struct router { const struct route_table *const *tables; size_t count; };
