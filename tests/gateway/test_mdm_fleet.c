@@ -1,0 +1,301 @@
+/* Fleet read and acted on through the gateway's reader: real calls to a strict fake, a fake store, a clock that moves when the story says so. */
+#include "gateway/managers.h"
+
+#include "tests/support/fake_peer.h"
+#include "tests/support/story.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define ANA "p_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define DOVER "d_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define DAY 86400
+
+static const char policy[] =
+    "policy: acme\n"
+    "sensitivities: [everyday, sensitive]\n"
+    "apps: [{ id: payroll, title: Payroll, sensitivity: sensitive }]\n"
+    "checks: [{ use: library/disk-encryption, severity: high }, { id: managed, title: Managed, pass: 'fact.mdm.managed == true', fresh_for: 2d, severity: high }]\n"
+    "ladders:\n"
+    "  - id: default\n"
+    "    applies_to: { severity: [minor, normal, high, urgent], groups: [everyone] }\n"
+    "    rungs: [{ id: notice, after: 0s, nudge: true }, { id: managed, after: 3d, mdm: fallback }]\n"
+    "    clock: { pauses: [absence, dispute, incident, store_outage] }\n"
+    "    rise: { notice_before: 0s, working_hours: false, per_day: 0 }\n"
+    "visible_after: { reads: 1, apart: 0s }\n"
+    "grace: { new_device: 0s, after_absence: 0s }\n"
+    "mdm: { personal_groups: [byod] }\n"
+    "breaker: off\n";
+
+struct world { struct story story; struct fake_peer fleet; struct manager_config config; struct managers managers; struct effects_options options; };
+
+static enum change_say edit_serial(void *context, struct device *copy, struct change_events *events, struct err *err)
+{
+    struct identifier *all = arena_array(&copy->arena, 1, sizeof *all);
+    const struct world *w = context;
+    (void)err;
+    copy->serial = SPAN_LITERAL("C02X");
+    all[0] = (struct identifier){ SPAN_LITERAL("serial"), SPAN_LITERAL("C02X"), SPAN_LITERAL("osquery"), 1 };
+    copy->identifiers = all;
+    copy->identifier_count = 1;
+    return change_event(events, &w->story.node, "device.identifier", copy->owner, copy->id, SPAN_NONE, SPAN_NONE) ? CHANGE_COMMIT : CHANGE_REFUSE;
+}
+
+static void start(struct world *w, const char *hosts)
+{
+    struct err err = { 0 };
+    memset(w, 0, sizeof *w);
+    story_start(&w->story, policy);
+    fake_peer_start(&w->fleet, "fake_fleet.py", NULL);
+    fake_peer_post(&w->fleet, "/control/hosts", hosts);
+    w->config = (struct manager_config){ .id = SPAN_LITERAL("fleet"), .kind = SPAN_LITERAL("fleet"), .url = span_of(w->fleet.base), .secret = SPAN_LITERAL("fleet-token"),
+                                         .strict = SPAN_LITERAL("2"), .invitation = SPAN_LITERAL("https://fleet.acme.example/enroll"), .every_s = 900 };
+    if (managers_read(&w->config, 1, &w->story.clock, &w->managers, &err) != OK)
+        fail_msg("%s", err.text);
+    w->story.node.managers = &w->managers;
+    story_effects(&w->story, &w->options);
+    story_person(&w->story, ANA, "U0ANA", "ana@acme.example");
+    story_device(&w->story, DOVER, ANA);
+    assert_int_equal(change_device(&w->story.node, w->story.store, SPAN_LITERAL(DOVER), false, edit_serial, w, &err), OK);
+    story_settle(&w->story);
+}
+
+static void end(struct world *w)
+{
+    story_end(&w->story);
+    fake_peer_stop(&w->fleet);
+}
+
+/* Jumps, then lets what is due happen; a few seconds more for what follows from it. */
+static void leap(struct world *w, int64_t seconds)
+{
+    w->story.now_ms += seconds * 1000;
+    for (int i = 0; i < 4; i++)
+        story_pass(&w->story, 2);
+}
+
+static struct device *dover(struct world *w) { return story_stored_device(&w->story, DOVER); }
+
+static unsigned state_of(struct world *w)
+{
+    struct device *d = dover(w);
+    unsigned state = d->fallback.state;
+    device_free(d);
+    return state;
+}
+
+static enum change_say edit_told(void *context, struct person *copy, struct change_events *events, struct err *err)
+{
+    const struct world *w = context;
+    (void)err;
+    return person_add_told(copy, SPAN_LITERAL(DOVER), SPAN_LITERAL("disk-encryption"), w->story.now_ms / 1000) &&
+           change_event(events, &w->story.node, "notice.shown", copy->id, SPAN_NONE, SPAN_NONE, SPAN_NONE) ? CHANGE_COMMIT : CHANGE_REFUSE;
+}
+
+/* The person saw what the pages say. */
+static void tell(struct world *w)
+{
+    struct err err;
+    assert_int_equal(change_person(&w->story.node, w->story.store, SPAN_LITERAL(ANA), false, edit_told, w, &err), OK);
+    story_settle(&w->story);
+}
+
+static void faults(struct world *w, const char *json) { fake_peer_post(&w->fleet, "/control/faults", json); }
+
+static int64_t team_of(struct world *w)
+{
+    struct from_json *doc = fake_peer_get(&w->fleet, "/control/hosts");
+    struct from_json_value root = from_json_root(doc), host = from_json_item(&root, 0), team = from_json_member(&host, "team_id");
+    int64_t number = 0;
+    assert_int_equal(from_json_int_opt(&team, 0, 100, &number, NULL), OK);
+    from_json_free(doc);
+    return number;
+}
+
+/* ---- reading ---- */
+
+#define ONE "[{\"id\":7,\"hardware_serial\":\"c02x \",\"team_id\":1}]"
+
+static void a_host_becomes_a_link_and_facts(void **state)
+{
+    struct world w;
+    (void)state;
+    start(&w, ONE);
+    leap(&w, 1);
+    struct device *d = dover(&w);
+    const struct managed_link *link = device_link(d, SPAN_LITERAL("fleet"));
+    assert_non_null(link);
+    assert_true(span_equal_text(link->id, "7") && link->managed == MDM_YES && link->encrypted == MDM_YES);
+    assert_true(span_equal_text(link->group, "1") && span_equal_text(link->owner, "ana@acme.example") && span_equal_text(link->os_version, "15.5"));
+    assert_int_equal(link->facts_s, STORY_START_S - 3600);
+    const struct fact *fact = device_fact(d, SPAN_LITERAL("mdm.managed"));
+    assert_non_null(fact);
+    assert_true(span_equal_text(fact->value, "true") && span_equal_text(fact->source, "mdm:fleet"));
+    assert_null(device_fact(d, SPAN_LITERAL("mdm.owner"))); /* no check reads it */
+    assert_int_equal(device_result(d, SPAN_LITERAL("managed"))->verdict, VERDICT_PASS);
+    device_free(d);
+    size_t events = story_events(&w.story, "device.mdm");
+    leap(&w, 1000);
+    assert_int_equal(story_events(&w.story, "device.mdm"), events); /* read again: no news */
+    end(&w);
+}
+
+static struct manager_status status_of(struct world *w, struct arena *arena)
+{
+    struct manager_status status;
+    struct err err;
+    assert_int_equal(manager_status_load(w->story.store, &w->managers.all[0], arena, &status, &err), OK);
+    return status;
+}
+
+static void a_sweep_survives_what_a_vendor_does(void **state)
+{
+    static const struct { const char *name, *faults; int64_t after_s; } rows[] = {
+        { "too many requests, with a time", "[{\"path\":\"/hosts\",\"kind\":\"429\",\"retry_after\":30,\"times\":2}]", 31 },
+        { "too many requests, without", "[{\"path\":\"/hosts\",\"kind\":\"429_bare\",\"times\":2}]", 60 },
+        { "garbage", "[{\"path\":\"/hosts\",\"kind\":\"garbage\",\"times\":1}]", 60 },
+        { "half a page", "[{\"path\":\"/hosts\",\"kind\":\"half\",\"times\":1}]", 60 },
+        { "more hosts than it lists", "[{\"path\":\"/hosts/count\",\"kind\":\"wrong_count\",\"times\":1}]", 60 },
+        { "a token that is refused", "[{\"path\":\"/hosts.*\",\"kind\":\"401\",\"times\":1}]", 3601 },
+    };
+    struct world w;
+    char hosts[32 * 1024] = "[";
+    (void)state;
+    for (int i = 0; i < 250; i++)
+        snprintf(hosts + strlen(hosts), sizeof hosts - strlen(hosts), "%s{\"id\":%d,\"hardware_serial\":\"%s%d\"}", i == 0 ? "" : ",", i + 1, i == 7 ? "C02X" : "S", i == 7 ? 0 : i);
+    *strstr(hosts, "C02X0") = 'C';
+    memmove(strstr(hosts, "C02X0") + 4, strstr(hosts, "C02X0") + 5, strlen(strstr(hosts, "C02X0") + 5) + 1);
+    strcat(hosts, "]");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct arena arena;
+        arena_init(&arena, 4096, 4 * 1024 * 1024);
+        print_message("%s\n", rows[i].name);
+        start(&w, hosts);
+        fake_peer_post(&w.fleet, "/control/calls", "");
+        faults(&w, rows[i].faults);
+        story_pass(&w.story, 2);
+        for (int k = 0; k < 6; k++)
+            leap(&w, rows[i].after_s);
+        struct manager_status status = status_of(&w, &arena);
+        assert_int_equal(status.devices, 250);
+        assert_int_equal(status.matched, 1);
+        assert_int_equal(status.stranger_total, 249);
+        assert_int_equal(story_events(&w.story, "device.removed"), 0);
+        arena_done(&arena);
+        end(&w);
+    }
+}
+
+static void an_hour_of_500_loses_and_invents_nothing(void **state)
+{
+    struct world w;
+    (void)state;
+    start(&w, ONE);
+    leap(&w, 1);
+    faults(&w, "[{\"path\":\"/.*\",\"kind\":\"500\",\"times\":1000}]");
+    for (int i = 0; i < 12; i++)
+        leap(&w, 300);
+    struct device *d = dover(&w);
+    const struct managed_link *link = device_link(d, SPAN_LITERAL("fleet"));
+    assert_true(link->managed == MDM_YES && link->gone_s == 0); /* as old as it is, and not "fail" */
+    assert_int_equal(device_result(d, SPAN_LITERAL("managed"))->verdict, VERDICT_PASS);
+    device_free(d);
+    faults(&w, "[]");
+    fake_peer_post(&w.fleet, "/control/hosts", "[{\"id\":7,\"hardware_serial\":\"C02X\",\"team_id\":2}]");
+    leap(&w, 1000);
+    d = dover(&w);
+    assert_true(span_equal_text(device_link(d, SPAN_LITERAL("fleet"))->group, "2"));
+    device_free(d);
+    end(&w);
+}
+
+static void one_that_vanished_is_asked_for_before_it_is_gone(void **state)
+{
+    struct world w;
+    (void)state;
+    start(&w, ONE);
+    leap(&w, 1);
+    fake_peer_post(&w.fleet, "/control/hosts", "[]");
+    leap(&w, 7 * 3600);
+    leap(&w, 1000);
+    struct device *d = dover(&w);
+    const struct managed_link *link = device_link(d, SPAN_LITERAL("fleet"));
+    assert_true(link->gone_s > 0 && link->managed == MDM_NO);
+    assert_int_equal(device_result(d, SPAN_LITERAL("managed"))->verdict, VERDICT_FAIL);
+    device_free(d);
+    end(&w);
+}
+
+static void two_sources_are_shown_and_decided(void **state)
+{
+    struct world w;
+    (void)state;
+    start(&w, "[{\"id\":7,\"hardware_serial\":\"C02X\",\"disk_encryption_enabled\":false,\"detail_updated_at\":\"2026-11-30T11:59:59Z\"}]");
+    leap(&w, 1);
+    struct device *d = dover(&w);
+    assert_non_null(device_fact(d, SPAN_LITERAL("mdm.encrypted")));
+    device_free(d);
+    end(&w);
+}
+
+/* ---- acting ---- */
+
+static void there_and_back_again(void **state)
+{
+    struct world w;
+    (void)state;
+    start(&w, ONE);
+    leap(&w, 1);
+    story_result(&w.story, DOVER, "disk-encryption", VERDICT_FAIL);
+    leap(&w, 1);
+    assert_int_equal(state_of(&w), FALLBACK_NONE); /* nobody was told of anything yet: the clock does not run */
+    tell(&w);
+    leap(&w, 60);
+    assert_int_equal(state_of(&w), FALLBACK_ANNOUNCED); /* the rung comes in three days, the announcement seven ahead: now */
+    leap(&w, 4 * DAY);
+    assert_int_equal(state_of(&w), FALLBACK_ANNOUNCED); /* the rung is reached, and nobody was told of the fallback */
+    tell(&w);
+    leap(&w, 1000);
+    for (int i = 0; i < 6; i++)
+        leap(&w, DAY);
+    assert_int_equal(state_of(&w), FALLBACK_ANNOUNCED);
+    assert_int_equal(team_of(&w), 1);
+    faults(&w, "[{\"path\":\"/hosts/transfer\",\"kind\":\"500_after\",\"times\":1}]"); /* done, and said not to be */
+    leap(&w, DAY + 60);
+    leap(&w, 60);
+    leap(&w, 60);
+    assert_int_equal(state_of(&w), FALLBACK_CONFIRMED);
+    assert_int_equal(team_of(&w), 2);
+    assert_int_equal(story_events(&w.story, "mdm.asked"), 1);
+    assert_int_equal(story_events(&w.story, "mdm.acted"), 1);
+    assert_int_equal(story_events(&w.story, "mdm.confirmed"), 1);
+    story_result(&w.story, DOVER, "disk-encryption", VERDICT_PASS);
+    leap(&w, 1000);
+    for (int i = 0; i < 59; i++)
+        leap(&w, DAY);
+    assert_int_equal(state_of(&w), FALLBACK_CONFIRMED);
+    for (int i = 0; i < 8; i++)
+        leap(&w, 6 * 3600);
+    leap(&w, 60);
+    assert_int_equal(state_of(&w), FALLBACK_NONE);
+    assert_int_equal(team_of(&w), 1);
+    assert_int_equal(story_events(&w.story, "mdm.undone"), 1);
+    end(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_host_becomes_a_link_and_facts),
+        cmocka_unit_test(a_sweep_survives_what_a_vendor_does),
+        cmocka_unit_test(an_hour_of_500_loses_and_invents_nothing),
+        cmocka_unit_test(one_that_vanished_is_asked_for_before_it_is_gone),
+        cmocka_unit_test(two_sources_are_shown_and_decided),
+        cmocka_unit_test(there_and_back_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
