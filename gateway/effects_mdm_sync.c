@@ -152,7 +152,8 @@ static enum err_code queue_missing(struct mdm_reader *m, struct reader *r, unsig
     enum err_code code = OK;
     if (x.all == NULL)
         return OK; /* the next walk finds them again */
-    qsort(m->sweep.seen, m->sweep.seen_count, m->sweep.seen_count > 0 ? sizeof m->sweep.seen[0] : 1, compare_ids);
+    if (m->sweep.seen_count > 0)
+        qsort(m->sweep.seen, m->sweep.seen_count, sizeof m->sweep.seen[0], compare_ids);
     directory_enter(m->node->directory);
     directory_each_device(m->node->directory, note_missing, &x);
     directory_leave(m->node->directory);

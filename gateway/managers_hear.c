@@ -129,13 +129,46 @@ static bool put_identifier(struct device *d, struct span manager, struct span id
     return true;
 }
 
-struct hearing { const struct node *node; const struct manager_word *word; int64_t now_s; bool lost, changed; struct span manager; };
+struct hearing {
+    const struct node *node;
+    const struct manager_word *word;
+    int64_t now_s;
+    bool lost, changed;
+    struct span manager;
+    struct arena *arena;
+    struct managed_link link; bool known, speaks; /* as it is now; texts in `arena` */
+};
+
+/* A manager that only knows of the device does not speak over the one that manages it. */
+static bool speaks(const struct device *d, const struct managed_link *link)
+{
+    for (size_t i = 0; i < d->link_count && link->managed != MDM_YES; i++)
+        if (d->links[i].managed == MDM_YES && d->links[i].gone_s == 0)
+            return false;
+    return true;
+}
+
+static void keep_link(struct hearing *h, const struct device *d)
+{
+    const struct managed_link *link = device_link(d, h->manager);
+    struct arena *a = h->arena;
+    h->known = link != NULL;
+    if (link == NULL)
+        return;
+    h->link = *link;
+    h->link.owner = arena_copy(a, link->owner);
+    h->link.os_version = arena_copy(a, link->os_version);
+    h->link.compliance = arena_copy(a, link->compliance);
+    h->link.group = arena_copy(a, link->group);
+    h->speaks = speaks(d, link);
+}
 
 static enum change_say edit_link(void *context, struct device *copy, struct change_events *events, struct err *err)
 {
     struct hearing *h = context;
     const struct managed_link *old = device_link(copy, h->manager);
     struct managed_link link = { 0 };
+    keep_link(h, copy);
     if (copy->removed || (h->lost && (old == NULL || old->gone_s != 0)) || (!h->lost && is_overtaken(old, h->word)))
         return CHANGE_NOTHING;
     if (h->lost) {
@@ -152,6 +185,7 @@ static enum change_say edit_link(void *context, struct device *copy, struct chan
         !change_event(events, h->node, "device.mdm", copy->owner, copy->id, cause, describe(&link, events->arena)))
         return (void)err_set(err, ERR_MEMORY, "what %.*s says of %.*s", SPAN_ARGS(h->manager), SPAN_ARGS(copy->id)), CHANGE_REFUSE;
     h->changed = true;
+    keep_link(h, copy);
     return CHANGE_COMMIT;
 }
 
@@ -195,29 +229,16 @@ static void list_facts(const struct managed_link *link, struct fact_list *l)
     add(l, "mdm.os_version", text_json(link->os_version, l->arena), told_s);
 }
 
-/* A manager that only knows of the device does not speak over the one that manages it. */
-static bool speaks(const struct device *d, const struct managed_link *link)
+static enum err_code push_facts(const struct hearing *h, struct store *store, struct span device, struct err *err)
 {
-    for (size_t i = 0; i < d->link_count && link->managed != MDM_YES; i++)
-        if (d->links[i].managed == MDM_YES && d->links[i].gone_s == 0)
-            return false;
-    return true;
-}
-
-static enum err_code push_facts(const struct node *node, struct store *store, struct span manager, struct span device, struct arena *arena, struct err *err)
-{
-    struct fact_list facts = { .source = arena_format(arena, "mdm:%.*s", SPAN_ARGS(manager)), .arena = arena };
+    struct fact_list facts = { .source = arena_format(h->arena, "mdm:%.*s", SPAN_ARGS(h->manager)), .arena = h->arena };
     struct span dropped[FACTS_MOST];
-    directory_enter(node->directory);
-    const struct device *d = directory_device(node->directory, device);
-    const struct managed_link *link = d != NULL ? device_link(d, manager) : NULL;
-    if (link != NULL && speaks(d, link))
-        list_facts(link, &facts);
-    directory_leave(node->directory);
+    if (h->known && h->speaks)
+        list_facts(&h->link, &facts);
     if (facts.count == 0)
         return OK;
     struct agents_facts push = { facts.all, facts.count, facts.source, dropped, 0 };
-    enum err_code code = agents_facts_commit(node, store, device, &push, err);
+    enum err_code code = agents_facts_commit(h->node, store, device, &push, err);
     return code == ERR_NOT_FOUND ? OK : code;
 }
 
@@ -242,12 +263,12 @@ enum err_code managers_hear(const struct node *node, struct store *store, const 
     *out = (struct manager_heard){ .match = MANAGER_UNKNOWN };
     out->match = match(node, word, &arena, out->device);
     struct span device = span_of(out->device);
-    struct hearing h = { .node = node, .word = word, .now_s = clock_wall_s(node->clock), .manager = word->manager->options.id };
+    struct hearing h = { .node = node, .word = word, .now_s = clock_wall_s(node->clock), .manager = word->manager->options.id, .arena = &arena };
     enum err_code code = OK;
     if (out->match == MANAGER_MATCHED && (word->again || !is_known(node, word, device, h.now_s))) {
         code = change_device(node, store, device, false, edit_link, &h, err);
         if (code == OK && (h.changed || word->again))
-            code = push_facts(node, store, h.manager, device, &arena, err);
+            code = push_facts(&h, store, device, err);
         out->changed = h.changed;
     }
     arena_done(&arena);
@@ -257,11 +278,11 @@ enum err_code managers_hear(const struct node *node, struct store *store, const 
 enum err_code managers_lost(const struct node *node, struct store *store, const struct manager *manager, struct span device, struct err *err)
 {
     struct arena arena;
-    struct hearing h = { .node = node, .now_s = clock_wall_s(node->clock), .lost = true, .manager = manager->options.id };
-    enum err_code code = change_device(node, store, device, false, edit_link, &h, err);
+    struct hearing h = { .node = node, .now_s = clock_wall_s(node->clock), .lost = true, .manager = manager->options.id, .arena = &arena };
     arena_init(&arena, 4096, WORK_BYTES);
+    enum err_code code = change_device(node, store, device, false, edit_link, &h, err);
     if (code == OK && h.changed)
-        code = push_facts(node, store, h.manager, device, &arena, err);
+        code = push_facts(&h, store, device, err);
     arena_done(&arena);
     return code == ERR_NOT_FOUND ? OK : code;
 }

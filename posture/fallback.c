@@ -38,6 +38,18 @@ int64_t fallback_due_s(const struct fallback_input *in)
     return first_s;
 }
 
+/* Something fails whose ladder ends there. A clock that stands still (unknown, absent, paused) takes nothing back. */
+static bool is_possible(const struct fallback_input *in)
+{
+    for (size_t i = 0; i < in->count; i++) {
+        const struct standing *s = &in->standings[i];
+        for (size_t k = 0; s->ladder != NULL && s->stage == STAGE_ENFORCE && k < s->ladder->rung_count; k++)
+            if (!span_empty(s->ladder->rungs[k].mdm))
+                return true;
+    }
+    return false;
+}
+
 /* The first message about this device that was delivered since; 0: none yet. */
 static int64_t told_since(const struct fallback_input *in, int64_t announced_s)
 {
@@ -68,7 +80,7 @@ static struct fallback_plan before_anything(const struct fallback_input *in, int
 static struct fallback_plan announced(const struct fallback_input *in, int64_t due_s, bool allowed)
 {
     const struct fallback *f = &in->device->fallback;
-    if (!allowed || due_s == 0)
+    if (!allowed || !is_possible(in))
         return step(FALLBACK_CALL_OFF, 0);
     if (f->told_s == 0) {
         struct fallback_plan plan = step(FALLBACK_TOLD, 0);
@@ -78,7 +90,7 @@ static struct fallback_plan announced(const struct fallback_input *in, int64_t d
     int64_t ready_s = f->told_s + in->policy->mdm.announce_before_s;
     if (due_s > ready_s)
         ready_s = due_s;
-    if (in->now_s < ready_s || in->frozen)
+    if (due_s == 0 || in->now_s < ready_s || in->frozen)
         return step(FALLBACK_WAIT, ready_s > in->now_s ? ready_s : 0);
     return step(FALLBACK_ASK, 0);
 }
@@ -102,7 +114,7 @@ struct fallback_plan fallback_plan(const struct fallback_input *in)
     const struct fallback *f = &in->device->fallback;
     bool allowed = in->owner != NULL && !in->device->removed && !fallback_is_personal(in->policy, in->device);
     int64_t due_s = fallback_due_s(in);
-    bool fixed = due_s == 0 && in->count == 0;
+    bool fixed = in->count == 0;
     switch (f->state) {
     case FALLBACK_ANNOUNCED: return announced(in, due_s, allowed);
     case FALLBACK_ASKED: /* undo wins: what may have been done is taken back rather than done for certain */
