@@ -144,7 +144,7 @@ static void print_result(const struct from_json_value *r)
     static const char *const app_headings[] = { "APP", "SENSITIVITY", "CLOSES", "WOULD CLOSE" }, *const rung_headings[] = { "LADDER", "RUNG", "DEVICES", "WOULD" };
     struct span before = json_text(r, "in_force"), after = json_text(r, "version");
     print_line(stdout, "policy %.*s -> %.*s, from %.*s to %.*s", SPAN_ARGS(span_slice(before, 0, 12)), SPAN_ARGS(span_slice(after, 0, 12)), SPAN_ARGS(json_text(r, "from")), SPAN_ARGS(json_text(r, "to")));
-    print_line(stdout, "people: %lld, devices: %lld", (long long)json_int(r, "persons", 0), (long long)json_int(r, "devices", 0));
+    print_line(stdout, "people%s: %lld, devices: %lld", span_equal_text(json_text(r, "mode"), "past") ? " who appear in the log" : "", (long long)json_int(r, "persons", 0), (long long)json_int(r, "devices", 0));
     print_line(stdout, "messages: %lld, to %lld people", (long long)json_int(r, "nudges", 0), (long long)json_int(r, "nudged_persons", 0));
     print_closings(r, "closings", "apps close on a device");
     print_closings(r, "would", "apps would close on a device, were it enforced");
