@@ -71,7 +71,7 @@ static size_t next_room(const struct buf *b, size_t least)
     return room < least ? least : room;
 }
 
-bool buf_reserve(struct buf *b, size_t bytes)
+bool buf_grow(struct buf *b, size_t bytes)
 {
     if (b->failed)
         return false;
@@ -82,26 +82,6 @@ bool buf_reserve(struct buf *b, size_t bytes)
         return fail(b, true);
     least += 1; /* the NUL of buf_text */
     return least <= b->room || move_to(b, next_room(b, least));
-}
-
-bool buf_append(struct buf *b, struct span s)
-{
-    if (!buf_reserve(b, s.bytes))
-        return false;
-    if (s.bytes > 0)
-        memcpy(b->at + b->bytes, s.at, s.bytes);
-    b->bytes += s.bytes;
-    return true;
-}
-
-bool buf_append_text(struct buf *b, const char *text)
-{
-    return buf_append(b, span_of(text));
-}
-
-bool buf_append_byte(struct buf *b, char byte)
-{
-    return buf_append(b, (struct span){ &byte, 1 });
 }
 
 bool buf_append_u64(struct buf *b, uint64_t n)

@@ -65,10 +65,10 @@ static struct civil civil_of(int64_t days)
 {
     days += 719468;
     int64_t era = floor_divide(days, 146097);
-    int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t from_march = (5 * day_of_year + 2) / 153;
+    unsigned day_of_era = (unsigned)(days - era * 146097);
+    unsigned year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    unsigned from_march = (5 * day_of_year + 2) / 153;
     int month = (int)(from_march < 10 ? from_march + 3 : from_march - 9);
     int day = (int)(day_of_year - (153 * from_march + 2) / 5 + 1);
     return (struct civil){ era * 400 + year_of_era + (month <= 2), month, day };
@@ -90,29 +90,29 @@ static int64_t clamp(int64_t n, int64_t least, int64_t most)
     return n < least ? least : n > most ? most : n;
 }
 
-/* Writes `digits` decimal digits and the byte that follows them; returns where to go on. */
-static char *put(char *at, int64_t n, int digits, char after)
+/* Two decimal digits and the byte that follows them; where to go on. */
+static char *put_pair(char *at, unsigned n, char after)
 {
-    for (int i = digits - 1; i >= 0; i--) {
-        at[i] = (char)('0' + n % 10);
-        n /= 10;
-    }
-    at[digits] = after;
-    return at + digits + 1;
+    at[0] = (char)('0' + n / 10);
+    at[1] = (char)('0' + n % 10);
+    at[2] = after;
+    return at + 3;
 }
 
 const char *clock_rfc3339(int64_t wall_s, char text[CLOCK_TEXT_BYTES])
 {
     wall_s = clamp(wall_s, YEAR_0_S, YEAR_9999_END_S);
     int64_t days = floor_divide(wall_s, DAY_S);
-    int64_t second_of_day = wall_s - days * DAY_S;
+    unsigned second = (unsigned)(wall_s - days * DAY_S), minute = second / MINUTE_S;
     struct civil date = civil_of(days);
-    char *at = put(text, date.year, 4, '-');
-    at = put(at, date.month, 2, '-');
-    at = put(at, date.day, 2, 'T');
-    at = put(at, second_of_day / HOUR_S, 2, ':');
-    at = put(at, second_of_day / MINUTE_S % 60, 2, ':');
-    *put(at, second_of_day % 60, 2, 'Z') = '\0';
+    unsigned century = (unsigned)date.year / 100;
+    char *at = put_pair(text, century, ' ') - 1; /* the year's third digit goes over the blank */
+    at = put_pair(at, (unsigned)date.year % 100, '-');
+    at = put_pair(at, (unsigned)date.month, '-');
+    at = put_pair(at, (unsigned)date.day, 'T');
+    at = put_pair(at, minute / 60, ':');
+    at = put_pair(at, minute % 60, ':');
+    *put_pair(at, second % 60, 'Z') = '\0';
     return text;
 }
 

@@ -3,35 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct span span_of(const char *text)
-{
-    return text == NULL ? SPAN_NONE : (struct span){ text, strlen(text) };
-}
-
-struct span span_make(const void *at, size_t bytes)
-{
-    return (struct span){ at, bytes };
-}
-
-bool span_empty(struct span s)
-{
-    return s.bytes == 0;
-}
-
 /* memcmp may not be given NULL, not even with a length of 0. */
 static bool same_bytes(const char *a, const char *b, size_t bytes)
 {
     return bytes == 0 || memcmp(a, b, bytes) == 0;
-}
-
-bool span_equal(struct span a, struct span b)
-{
-    return a.bytes == b.bytes && same_bytes(a.at, b.at, a.bytes);
-}
-
-bool span_equal_text(struct span a, const char *text)
-{
-    return span_equal(a, span_of(text));
 }
 
 static char fold(char c)
@@ -39,12 +14,31 @@ static char fold(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
-bool span_equal_fold(struct span a, struct span b)
+static uint64_t word_at(const char *at)
 {
-    if (a.bytes != b.bytes)
-        return false;
-    for (size_t i = 0; i < a.bytes; i++)
-        if (fold(a.at[i]) != fold(b.at[i]))
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
+/* Eight bytes at once: 0x20 is set in those that are capital letters. A byte's high bit says what the sums say of the seven below it. */
+static uint64_t fold_word(uint64_t word)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101), high = each * 0x80;
+    uint64_t low = word & ~high, from_a = low + each * (0x80 - 'A'), past_z = low + each * (0x80 - 'Z' - 1);
+    return word | ((from_a & ~past_z & ~word & high) >> 2);
+}
+
+bool span_same_folded(const char *a, const char *b, size_t bytes)
+{
+    size_t at = 0;
+    for (; bytes - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+        uint64_t left = word_at(a + at), right = word_at(b + at);
+        if (left != right && fold_word(left) != fold_word(right))
+            return false;
+    }
+    for (; at < bytes; at++)
+        if (fold(a[at]) != fold(b[at]))
             return false;
     return true;
 }
@@ -54,9 +48,12 @@ bool span_equal_ct(struct span a, struct span b)
     if (a.bytes != b.bytes)
         return false;
     /* volatile: a compiler may otherwise leave the loop at the first difference */
-    volatile unsigned char different = 0;
-    for (size_t i = 0; i < a.bytes; i++)
-        different = (unsigned char)(different | (a.at[i] ^ b.at[i]));
+    volatile uint64_t different = 0;
+    size_t at = 0;
+    for (; a.bytes - at >= sizeof(uint64_t); at += sizeof(uint64_t))
+        different |= word_at(a.at + at) ^ word_at(b.at + at);
+    for (; at < a.bytes; at++)
+        different |= (unsigned char)(a.at[at] ^ b.at[at]);
     return different == 0;
 }
 
@@ -91,16 +88,6 @@ size_t span_search(struct span s, struct span needle)
         return 0;
     const char *found = s.bytes < needle.bytes ? NULL : memmem(s.at, s.bytes, needle.at, needle.bytes);
     return found == NULL ? s.bytes : (size_t)(found - s.at);
-}
-
-struct span span_slice(struct span s, size_t start, size_t bytes)
-{
-    if (s.at == NULL)
-        return SPAN_NONE;
-    if (start > s.bytes)
-        start = s.bytes;
-    size_t left = s.bytes - start;
-    return (struct span){ s.at + start, bytes < left ? bytes : left };
 }
 
 bool span_cut(struct span *rest, char separator, struct span *part)
@@ -206,6 +193,30 @@ uint64_t span_hash(struct span s, uint64_t seed)
     for (size_t i = 0; i < s.bytes; i++)
         hash = (hash ^ (unsigned char)s.at[i]) * UINT64_C(1099511628211);
     return hash;
+}
+
+__extension__ typedef unsigned __int128 product;
+
+/* Both halves of the product folded onto each other: every bit of the result depends on every bit of both. */
+static uint64_t fold_product(uint64_t a, uint64_t b)
+{
+    product p = (product)a * b;
+    return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
+uint64_t span_table_hash(struct span s, uint64_t seed)
+{
+    const uint64_t first = UINT64_C(0x9e3779b97f4a7c15), second = UINT64_C(0xd6e8feb86659fd93); /* odd, with their bits mixed: 2^64 over the golden ratio, and one beside it */
+    uint64_t hash = fold_product(seed ^ second, first ^ s.bytes), tail = 0;
+    size_t at = 0;
+    for (; s.bytes - at > sizeof tail; at += sizeof tail)
+        hash = fold_product(hash ^ word_at(s.at + at), first);
+    if (s.bytes >= sizeof tail)
+        tail = word_at(s.at + s.bytes - sizeof tail); /* overlaps the one before */
+    else
+        for (; at < s.bytes; at++)
+            tail = tail << 8 | (unsigned char)s.at[at];
+    return fold_product(hash ^ tail, second);
 }
 
 char *span_dup(struct span s)

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 void to_json_init(struct to_json *w, struct buf *out)
 {
@@ -118,7 +119,44 @@ static size_t write_special(struct buf *out, struct span s)
     return bytes > 0 ? bytes : 1;
 }
 
-static void write_text(struct buf *out, struct span s)
+/* Eight bytes at once: the high bit of each that does not stand for itself. Which of them, it tells for the first only; whether there is one, exactly. */
+static uint64_t special_in(uint64_t word)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    return ((word - each * 0x20) | ((word ^ each * '"') - each) | ((word ^ each * '\\') - each) | word) & each * 0x80;
+}
+
+/* Copies; false when a byte does not stand for itself, and then the copy is worth nothing. */
+static bool copy_plain(char *to, const char *from, size_t bytes)
+{
+    uint64_t special = 0, word = 0;
+    if (bytes >= sizeof word) {
+        for (size_t at = 0; at < bytes - sizeof word; at += sizeof word) {
+            memcpy(&word, from + at, sizeof word);
+            memcpy(to + at, &word, sizeof word);
+            special |= special_in(word);
+        }
+        memcpy(&word, from + bytes - sizeof word, sizeof word); /* overlaps the one before */
+        memcpy(to + bytes - sizeof word, &word, sizeof word);
+        return (special | special_in(word)) == 0;
+    }
+    if (bytes >= sizeof(uint32_t)) {
+        uint32_t first, last;
+        memcpy(&first, from, sizeof first);
+        memcpy(&last, from + bytes - sizeof last, sizeof last);
+        memcpy(to, &first, sizeof first);
+        memcpy(to + bytes - sizeof last, &last, sizeof last);
+        return special_in((uint64_t)first << 32 | last) == 0;
+    }
+    bool plain = true;
+    for (size_t at = 0; at < bytes; at++) {
+        to[at] = from[at];
+        plain = plain && is_plain(from[at]);
+    }
+    return plain;
+}
+
+static void write_escaped(struct buf *out, struct span s)
 {
     buf_append_byte(out, '"');
     while (s.bytes > 0) {
@@ -131,9 +169,18 @@ static void write_text(struct buf *out, struct span s)
     buf_append_byte(out, '"');
 }
 
-void to_json_key(struct to_json *w, const char *key)
+/* Most texts hold nothing to escape: they are copied in one go, and written anew when that was wrong. */
+static void write_text(struct buf *out, struct span s)
 {
-    to_json_key_span(w, span_of(key));
+    if (s.bytes > SIZE_MAX - 2 || !buf_reserve(out, s.bytes + 2))
+        return;
+    char *at = out->at + out->bytes;
+    if (!copy_plain(at + 1, s.at, s.bytes)) {
+        write_escaped(out, s);
+        return;
+    }
+    at[0] = at[s.bytes + 1] = '"';
+    out->bytes += s.bytes + 2;
 }
 
 void to_json_key_span(struct to_json *w, struct span key)
@@ -182,40 +229,59 @@ void to_json_raw(struct to_json *w, struct span json)
     buf_append(w->out, json);
 }
 
-void to_json_member_text(struct to_json *w, const char *key, struct span value)
+void to_json_members(struct to_json *w, struct span members)
 {
-    to_json_key(w, key);
-    to_json_text(w, value);
+    assert(innermost(w) == '{' && !w->after_key);
+    if (span_empty(members))
+        return;
+    separate(w);
+    buf_append(w->out, members);
 }
 
-void to_json_member_text_if(struct to_json *w, const char *key, struct span value)
+/* ,"key": where the buf has room already; the position behind. */
+static char *put_key(struct to_json *w, char *at, struct span key, bool *plain)
 {
-    if (!span_empty(value))
-        to_json_member_text(w, key, value);
+    if (!w->first)
+        *at++ = ',';
+    *at = '"';
+    *plain = copy_plain(at + 1, key.at, key.bytes);
+    at += key.bytes + 1;
+    *at++ = '"';
+    *at++ = ':';
+    return at;
 }
 
-void to_json_member_int(struct to_json *w, const char *key, int64_t value)
+static void wrote_member(struct to_json *w, const char *end)
 {
-    to_json_key(w, key);
+    w->out->bytes = (size_t)(end - w->out->at);
+    w->first = false;
+}
+
+/* Both at once, when neither needs an escape: this is what most of an answer is made of. */
+void to_json_put_text(struct to_json *w, struct span key, struct span value)
+{
+    bool plain_key;
+    assert(innermost(w) == '{' && !w->after_key);
+    if (value.bytes > SIZE_MAX / 2 || !buf_reserve(w->out, key.bytes + value.bytes + 5 + !w->first))
+        return;
+    char *at = put_key(w, w->out->at + w->out->bytes, key, &plain_key);
+    if (!plain_key || !copy_plain(at + 1, value.at, value.bytes)) {
+        to_json_key_span(w, key);
+        to_json_text(w, value);
+        return;
+    }
+    at[0] = at[value.bytes + 1] = '"';
+    wrote_member(w, at + value.bytes + 2);
+}
+
+void to_json_put_int(struct to_json *w, struct span key, int64_t value)
+{
+    to_json_key_span(w, key);
     to_json_int(w, value);
 }
 
-void to_json_member_int_if(struct to_json *w, const char *key, int64_t value)
+void to_json_put_time(struct to_json *w, struct span key, int64_t wall_s)
 {
-    if (value != 0)
-        to_json_member_int(w, key, value);
-}
-
-void to_json_member_bool(struct to_json *w, const char *key, bool value)
-{
-    to_json_key(w, key);
-    to_json_bool(w, value);
-}
-
-void to_json_member_time_if(struct to_json *w, const char *key, int64_t wall_s)
-{
-    if (wall_s == 0)
-        return;
-    to_json_key(w, key);
-    to_json_time(w, wall_s);
+    char text[CLOCK_TEXT_BYTES];
+    to_json_put_text(w, key, span_of(clock_rfc3339(wall_s, text)));
 }

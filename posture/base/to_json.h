@@ -17,8 +17,8 @@ void to_json_init(struct to_json *w, struct buf *out);
 void to_json_object(struct to_json *w); /* opens; close with to_json_end */
 void to_json_array(struct to_json *w);
 void to_json_end(struct to_json *w);
-void to_json_key(struct to_json *w, const char *key);
 void to_json_key_span(struct to_json *w, struct span key);
+static inline void to_json_key(struct to_json *w, const char *key) { to_json_key_span(w, span_of(key)); }
 void to_json_text(struct to_json *w, struct span value);
 void to_json_int(struct to_json *w, int64_t value);
 void to_json_bool(struct to_json *w, bool value);
@@ -27,12 +27,33 @@ void to_json_null(struct to_json *w);
 void to_json_time(struct to_json *w, int64_t wall_s);
 /* Already valid JSON, copied as it is (a stored record). */
 void to_json_raw(struct to_json *w, struct span json);
+/* Members that were written by to_json already, without a comma at either end; none is fine. */
+void to_json_members(struct to_json *w, struct span members);
 /* Key and value in one. `_if` variants leave the member out when empty or zero. */
-void to_json_member_text(struct to_json *w, const char *key, struct span value);
-void to_json_member_text_if(struct to_json *w, const char *key, struct span value);
-void to_json_member_int(struct to_json *w, const char *key, int64_t value);
-void to_json_member_int_if(struct to_json *w, const char *key, int64_t value);
-void to_json_member_bool(struct to_json *w, const char *key, bool value);
-void to_json_member_time_if(struct to_json *w, const char *key, int64_t wall_s);
+void to_json_put_text(struct to_json *w, struct span key, struct span value);
+void to_json_put_int(struct to_json *w, struct span key, int64_t value);
+void to_json_put_time(struct to_json *w, struct span key, int64_t wall_s);
+static inline void to_json_member_text(struct to_json *w, const char *key, struct span value) { to_json_put_text(w, span_of(key), value); }
+static inline void to_json_member_text_if(struct to_json *w, const char *key, struct span value)
+{
+    if (!span_empty(value))
+        to_json_put_text(w, span_of(key), value);
+}
+static inline void to_json_member_int(struct to_json *w, const char *key, int64_t value) { to_json_put_int(w, span_of(key), value); }
+static inline void to_json_member_int_if(struct to_json *w, const char *key, int64_t value)
+{
+    if (value != 0)
+        to_json_put_int(w, span_of(key), value);
+}
+static inline void to_json_member_bool(struct to_json *w, const char *key, bool value)
+{
+    to_json_key(w, key);
+    to_json_bool(w, value);
+}
+static inline void to_json_member_time_if(struct to_json *w, const char *key, int64_t wall_s)
+{
+    if (wall_s != 0)
+        to_json_put_time(w, span_of(key), wall_s);
+}
 
 #endif

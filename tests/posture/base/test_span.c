@@ -187,6 +187,41 @@ static void trimming_takes_blanks_at_both_ends(void **state)
     assert_true(span_equal_text(span_trim(SPAN_LITERAL("\va")), "\va"));
 }
 
+static void case_is_folded_in_letters_alone(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < 20; at++) {
+        for (int c = 0; c < 256; c++) {
+            char a[20], b[20];
+            memset(a, 'q', sizeof a);
+            memset(b, 'Q', sizeof b);
+            a[at] = (char)c;
+            b[at] = (char)(c ^ 0x20);
+            bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+            if (span_equal_fold(span_make(a, sizeof a), span_make(b, sizeof b)) != letter)
+                fail_msg("byte %d at %zu", c, at);
+        }
+    }
+}
+
+static void the_table_hash_tells_texts_apart(void **state)
+{
+    (void)state;
+    static const char text[] = "abcdefghijklmnopqrstuvwxyz";
+    for (size_t bytes = 0; bytes < 26; bytes++) {
+        uint64_t hash = span_table_hash(span_make(text, bytes), 7);
+        assert_true(hash == span_table_hash(span_make(text, bytes), 7));
+        assert_true(hash != span_table_hash(span_make(text, bytes), 8));
+        assert_true(hash != span_table_hash(span_make(text, bytes + 1), 7));
+        for (size_t at = 0; at < bytes; at++) {
+            char other[26];
+            memcpy(other, text, sizeof other);
+            other[at] ^= 1;
+            assert_true(hash != span_table_hash(span_make(other, bytes), 7));
+        }
+    }
+}
+
 static void the_hash_is_fnv_1a(void **state)
 {
     (void)state;
@@ -208,6 +243,8 @@ int main(void)
         cmocka_unit_test(cutting_gives_every_part_once),
         cmocka_unit_test(finding_gives_the_first_place_or_the_end),
         cmocka_unit_test(trimming_takes_blanks_at_both_ends),
+        cmocka_unit_test(case_is_folded_in_letters_alone),
+        cmocka_unit_test(the_table_hash_tells_texts_apart),
         cmocka_unit_test(the_hash_is_fnv_1a),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

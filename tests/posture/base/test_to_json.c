@@ -90,6 +90,51 @@ static void text_is_escaped_as_in_rfc_8785(void **state)
     }
 }
 
+/* Text is looked at eight bytes at once: a byte that needs an escape is found wherever it stands, and none is seen where there is none. */
+static void an_escape_is_found_at_every_place(void **state)
+{
+    (void)state;
+    static const char specials[] = { '"', '\\', '\n', '\0', '\x1f', '\x80', '\xff' };
+    static const char plain[] = { ' ', '!', '#', '[', ']', '\x7f', 'z' };
+    CLEANUP(buf_done) struct buf b;
+    buf_init(&b, 1000);
+    for (size_t bytes = 1; bytes <= 40; bytes++) {
+        for (size_t at = 0; at < bytes; at++) {
+            for (size_t kind = 0; kind < COUNT(specials) + COUNT(plain); kind++) {
+                char text[40];
+                struct to_json w;
+                bool special = kind < COUNT(specials);
+                memset(text, 'x', sizeof text);
+                text[at] = special ? specials[kind] : plain[kind - COUNT(specials)];
+                buf_clear(&b);
+                to_json_init(&w, &b);
+                to_json_object(&w);
+                to_json_member_text(&w, "k", span_make(text, bytes));
+                to_json_end(&w);
+                bool copied = b.bytes == bytes + 8 && memcmp(b.at + 6, text, bytes) == 0;
+                if (copied == special)
+                    fail_msg("%zu bytes, byte %d at %zu: %s", bytes, text[at], at, buf_text(&b));
+            }
+        }
+    }
+}
+
+static void members_are_taken_over(void **state)
+{
+    (void)state;
+    CLEANUP(buf_done) struct buf b;
+    struct to_json w;
+    buf_init(&b, 1000);
+    to_json_init(&w, &b);
+    to_json_object(&w);
+    to_json_members(&w, SPAN_NONE);
+    to_json_members(&w, SPAN_LITERAL("\"a\":1,\"b\":2"));
+    to_json_member_text(&w, "c\"", SPAN_LITERAL("x"));
+    to_json_members(&w, SPAN_LITERAL("\"d\":3"));
+    to_json_end(&w);
+    assert_string_equal(buf_text(&b), "{\"a\":1,\"b\":2,\"c\\\"\":\"x\",\"d\":3}");
+}
+
 static void the_deepest_nesting_is_written(void **state)
 {
     (void)state;
@@ -123,6 +168,8 @@ int main(void)
         cmocka_unit_test(commas_and_colons_are_placed),
         cmocka_unit_test(empty_members_are_left_out_when_asked),
         cmocka_unit_test(text_is_escaped_as_in_rfc_8785),
+        cmocka_unit_test(an_escape_is_found_at_every_place),
+        cmocka_unit_test(members_are_taken_over),
         cmocka_unit_test(the_deepest_nesting_is_written),
         cmocka_unit_test(a_text_that_does_not_fit_is_told_by_the_buf),
     };
