@@ -8,13 +8,14 @@
 
 #include <jansson.h>
 
+#include <endian.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_BYTES = 160, KEY_BYTES = 48, FEW_MEMBERS = 24 };
+enum { PATH_BYTES = 160, KEY_BYTES = 48, FEW_MEMBERS = 24, SMALL_BYTES = 1024, BLOCK_BYTES = 64, PAD_BYTES = 8 /* behind the copy, so that eight bytes can be read from anywhere in it */ };
 
 /* Members are a node for the key, then the value's. */
 struct node {
@@ -22,8 +23,11 @@ struct node {
     bool yes;                  /* of a BOOL */
     uint32_t nodes;            /* itself and everything below: where the next one stands */
     uint32_t count;            /* items or members */
-    uint32_t at_index, at;     /* of an array: the item that was asked for last, and how far off it stands */
-    union { struct span text /* of a REAL: as written */; int64_t number; };
+    union {
+        struct span text;      /* of a REAL: as written */
+        int64_t number;
+        struct { uint32_t at_index, at; }; /* of an array: the item that was asked for last, and how far off it stands */
+    };
 };
 struct from_json {
     const char *what;          /* a copy, at the end of the block */
@@ -51,10 +55,21 @@ struct reader {
     bool memory_short;
 };
 
-/* Bytes of a text that stand for themselves. */
-static const bool plain[256] = { [0x20 ... '"' - 1] = true, ['"' + 1 ... '\\' - 1] = true, ['\\' + 1 ... 0x7f] = true };
+/* Over bytes of a text that stand for themselves, eight at once; the byte that ends them is found by the lowest mark, which no other one can have caused. */
+static char *skip_plain(char *at)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    for (;; at += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, at, sizeof word);
+        word = le64toh(word);
+        uint64_t marks = ((word - each * 0x20) | ((word ^ each * '"') - each) | ((word ^ each * '\\') - each) | word) & each * 0x80;
+        if (marks != 0)
+            return at + __builtin_ctzll(marks) / 8;
+    }
+}
 
-static void skip_space(struct reader *r)
+static inline void skip_space(struct reader *r)
 {
     while (*r->at == ' ' || *r->at == '\t' || *r->at == '\n' || *r->at == '\r')
         r->at++;
@@ -133,8 +148,7 @@ static bool read_text(struct reader *r, struct span *out)
 {
     char *start = r->at, *to;
     bool wide = false;
-    while (plain[(unsigned char)*r->at])
-        r->at++;
+    r->at = skip_plain(r->at);
     for (to = r->at; *r->at != '"';) {
         unsigned char c = (unsigned char)*r->at;
         if (c < 0x20)
@@ -360,14 +374,24 @@ void from_json_seed(size_t seed) { json_object_seed(seed); }
 
 /* ---- the document ---- */
 
-/* Every value but the first follows one of these. In texts they count too much, which costs room only. */
-static size_t most_nodes(struct span text)
+static inline unsigned char opens_node(char c) { return (c == ',') | (c == ':') | (c == '{') | (c == '['); }
+
+/* Every value but the first follows one of , : { [ and, but for lists that are still open, has a byte of its own besides. A large text is counted (in texts
+ * within it too much, which costs room only), a small one is not worth it. */
+static size_t most_nodes(struct span text, unsigned max_depth)
 {
     size_t count = 1;
-    for (size_t i = 0; i < text.bytes; i++) {
-        char c = text.at[i];
-        count += (c == ',') | (c == ':') | (c == '{') | (c == '[');
+    if (text.bytes <= SMALL_BYTES)
+        return text.bytes / 2 + 2 * ((size_t)max_depth < text.bytes ? max_depth : text.bytes) + 4;
+    size_t at = 0;
+    for (; text.bytes - at >= BLOCK_BYTES; at += BLOCK_BYTES) {
+        unsigned char found = 0; /* blocks of a fixed size are counted many bytes at once */
+        for (size_t i = 0; i < BLOCK_BYTES; i++)
+            found = (unsigned char)(found + opens_node(text.at[at + i]));
+        count += found;
     }
+    for (; at < text.bytes; at++)
+        count += opens_node(text.at[at]);
     return count;
 }
 
@@ -382,13 +406,13 @@ static enum err_code parse(struct arena *arena, struct span text, struct from_js
         return err_set(err, ERR_LIMIT, "%s: longer than %zu bytes", what, limits.max_bytes);
     if (text.bytes == 0)
         return err_set(err, ERR_INPUT, "%s: is empty", what);
-    size_t most = most_nodes(text), what_bytes = strlen(what) + 1;
-    struct from_json *doc = block(arena, sizeof *doc + most * sizeof doc->nodes[0] + text.bytes + 1 + what_bytes);
+    size_t most = most_nodes(text, limits.max_depth), what_bytes = strlen(what) + 1;
+    struct from_json *doc = block(arena, sizeof *doc + most * sizeof doc->nodes[0] + text.bytes + PAD_BYTES + what_bytes);
     if (doc == NULL)
         return err_set(err, ERR_MEMORY, "%s: memory is short", what);
-    char *copy = (char *)&doc->nodes[most], *name = copy + text.bytes + 1;
+    char *copy = (char *)&doc->nodes[most], *name = copy + text.bytes + PAD_BYTES;
     memcpy(copy, text.at, text.bytes);
-    copy[text.bytes] = '\0';
+    memset(copy + text.bytes, '\0', PAD_BYTES);
     memcpy(name, what, what_bytes);
     doc->what = name;
     doc->in_arena = arena != NULL;
@@ -433,16 +457,15 @@ bool from_json_present(const struct from_json_value *v)
     return kind != FROM_JSON_ABSENT && kind != FROM_JSON_NULL;
 }
 
-struct from_json_value from_json_member(const struct from_json_value *object, const char *key)
+struct from_json_value from_json_member_of(const struct from_json_value *object, struct span key)
 {
-    struct from_json_value found = { .parent = object, .key = key };
-    size_t bytes = strlen(key);
+    struct from_json_value found = { .parent = object, .key = key.at };
     const struct node *o = node_of(object);
     if (o == NULL || o->kind != FROM_JSON_OBJECT)
         return found;
     const struct node *n = o + 1;
     for (uint32_t i = 0; i < o->count; i++) {
-        if (n->text.bytes == bytes && memcmp(n->text.at, key, bytes) == 0) {
+        if (n->text.bytes == key.bytes && memcmp(n->text.at, key.at, key.bytes) == 0) {
             found.node = n + 1;
             break;
         }

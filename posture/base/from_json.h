@@ -33,7 +33,8 @@ struct from_json_value from_json_root(const struct from_json *doc);
 enum from_json_kind from_json_kind(const struct from_json_value *v);
 bool from_json_present(const struct from_json_value *v); /* neither absent nor null */
 /* Absent unless `object` is an object that has it. */
-struct from_json_value from_json_member(const struct from_json_value *object, const char *key);
+struct from_json_value from_json_member_of(const struct from_json_value *object, struct span key); /* key.at ends in NUL and outlives the value */
+static inline struct from_json_value from_json_member(const struct from_json_value *object, const char *key) { return from_json_member_of(object, span_of(key)); }
 struct from_json_value from_json_item(const struct from_json_value *array, size_t index);
 size_t from_json_count(const struct from_json_value *v); /* items or members; 0 for all else */
 /* Walks members in document order: start with *iterator == NULL; false at the end. Keys are borrowed from the document. */
