@@ -42,6 +42,9 @@ struct loop {
     uint64_t order;
     struct source sources[LOOP_SOURCES];
     size_t source_count;
+    bool (*wait)(void *, int); /* NULL: epoll_wait() here */
+    void *wait_context;
+    int64_t looked_ms;         /* when its own descriptors were last looked at */
     atomic_bool stop;
 };
 #define NOT_IN_HEAP SIZE_MAX
@@ -254,9 +257,8 @@ static void fire_once(struct loop *l, struct loop_timer *t)
 }
 
 /* Those due at the start of the turn, so that a timer set to zero by its own callback cannot keep the loop here. */
-static void fire_due(struct loop *l)
+static void fire_due(struct loop *l, int64_t now_ms)
 {
-    int64_t now_ms = clock_mono_ms(l->clock);
     uint64_t newest = l->order;
     while (l->timers > 0 && l->heap[0]->due_ms <= now_ms && l->heap[0]->order < newest)
         l->heap[0]->period_ms > 0 ? fire_periodic(l, l->heap[0], now_ms) : fire_once(l, l->heap[0]);
@@ -289,19 +291,44 @@ static int wait_ms(const struct loop *l)
         int64_t left_ms = l->heap[0]->due_ms - clock_mono_ms(l->clock);
         wait = left_ms > 0 ? left_ms : 0;
     }
-    for (size_t i = 0; i < l->source_count && wait != 0; i++)
+    for (size_t i = 0; i < l->source_count; i++)
         if (l->sources[i].timeout_ms != NULL)
             wait = shorter(wait, l->sources[i].timeout_ms(l->sources[i].context));
     return wait > INT_MAX ? INT_MAX : (int)wait;
 }
 
-static void turn(struct loop *l)
+void loop_set_waiter(struct loop *l, bool (*wait)(void *context, int most_ms), void *context)
+{
+    l->wait = wait;
+    l->wait_context = context;
+}
+
+bool loop_has_waiter(const struct loop *l) { return l->wait != NULL; }
+
+int loop_fd(const struct loop *l) { return l->epoll_fd; }
+
+static void look(struct loop *l, int most_ms)
 {
     struct epoll_event events[EVENTS_A_TURN];
-    int count = epoll_wait(l->epoll_fd, events, EVENTS_A_TURN, wait_ms(l));
+    int count = epoll_wait(l->epoll_fd, events, EVENTS_A_TURN, most_ms);
     for (int i = 0; i < count; i++)
         deliver(l, &events[i]);
-    fire_due(l);
+}
+
+static void turn(struct loop *l)
+{
+    int most_ms = wait_ms(l);
+    if (l->wait == NULL) {
+        look(l, most_ms);
+        fire_due(l, clock_mono_ms(l->clock));
+    } else {
+        bool busy = l->wait(l->wait_context, most_ms);
+        int64_t now_ms = clock_mono_ms(l->clock);
+        if (!busy || now_ms != l->looked_ms)
+            look(l, 0);
+        l->looked_ms = now_ms;
+        fire_due(l, now_ms);
+    }
     for (size_t i = 0; i < l->source_count; i++)
         l->sources[i].run(l->sources[i].context);
 }

@@ -26,6 +26,12 @@ enum { LOOP_SOURCES = 16 };
  * with an own timeout, and parts that are told things by other threads. At most LOOP_SOURCES, told apart by context (asserted). */
 void loop_add_source(struct loop *l, int64_t (*timeout_ms)(void *), void (*run)(void *), void *context);
 void loop_drop_source(struct loop *l, void *context);
+/* A source with an epoll of its own may wait for the whole loop, so that its events cost one system call and not two. wait() watches loop_fd() beside its own
+ * descriptors, returns after most_ms (-1: however long) or when anything happened, and says whether it was busy itself: then the loop looks at its own
+ * descriptors once a millisecond. NULL: the loop waits itself. */
+void loop_set_waiter(struct loop *l, bool (*wait)(void *context, int most_ms), void *context);
+bool loop_has_waiter(const struct loop *l);
+int loop_fd(const struct loop *l); /* readable when the loop has events; borrowed */
 void loop_run(struct loop *l);   /* until loop_stop() */
 void loop_wake(struct loop *l);  /* any thread: makes the loop turn once */
 void loop_stop(struct loop *l);  /* any thread */

@@ -307,6 +307,42 @@ static void another_thread_wakes_and_stops_it(void **state)
     assert_true(atomic_load(&w.turns) >= 100);
 }
 
+/* Waits on an epoll of its own that the loop's descriptor is in, and is busy until it has been asked often enough. */
+struct waiting { int epoll_fd, asked; struct story *story; };
+
+static bool wait_for_all(void *context, int most_ms)
+{
+    struct waiting *w = context;
+    struct epoll_event event;
+    w->asked++;
+    (void)epoll_wait(w->epoll_fd, &event, 1, w->asked < 3 ? 0 : most_ms);
+    if (w->asked == 2)
+        w->story->now_ms++; /* the clock goes on: the loop's own descriptors have their turn although the waiter is busy */
+    return w->asked < 3;
+}
+
+static void a_source_may_wait_for_all(void **state)
+{
+    struct story *s = *state;
+    struct waiting w = { .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .story = s };
+    struct waker waker = { s->loop, 0 };
+    struct epoll_event event = { .events = EPOLLIN };
+    pthread_t thread;
+    s->step_ms = 0;
+    assert_false(loop_has_waiter(s->loop));
+    assert_int_equal(epoll_ctl(w.epoll_fd, EPOLL_CTL_ADD, loop_fd(s->loop), &event), 0);
+    loop_set_waiter(s->loop, wait_for_all, &w);
+    assert_true(loop_has_waiter(s->loop));
+    loop_add_source(s->loop, NULL, count_turn, &waker);
+    assert_int_equal(pthread_create(&thread, NULL, wake_and_stop, &waker), 0);
+    loop_run(s->loop);
+    pthread_join(thread, NULL);
+    assert_true(w.asked >= 3);
+    loop_drop_source(s->loop, &waker);
+    loop_set_waiter(s->loop, NULL, NULL);
+    close(w.epoll_fd);
+}
+
 #define WITH(test) cmocka_unit_test_setup_teardown(test, start, stop)
 int main(void)
 {
@@ -320,6 +356,7 @@ int main(void)
         WITH(a_readable_descriptor_is_told),
         WITH(an_event_of_an_ended_watch_is_not_delivered_to_its_successor),
         WITH(a_source_runs_each_turn_and_limits_the_sleep),
+        WITH(a_source_may_wait_for_all),
         WITH(another_thread_wakes_and_stops_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
