@@ -40,7 +40,7 @@ static void fill_input(const struct http_request *r, const struct question *q, c
     if (q->device_subject && device != NULL && !span_empty(device->owner))
         person = directory_person(d, device->owner);
     *in = (struct decision_input){ 0 };
-    directory_decision_input(d, person, r->now_s, devices, PERSON_DEVICES, in);
+    directory_decision_input(d, person, r->now_s, devices, q->door_device == DEVICE_NOT_ASKED ? PERSON_DEVICES : 0, in); /* a named device stands for itself */
     in->person = person;
     in->person_asked = q->person;
     in->person_claimed = q->person_claimed;
@@ -87,12 +87,15 @@ static void expect_a_fix(const struct http_request *r, const struct device *devi
         live->accelerate_until_s = r->now_s + ACCELERATE_S;
 }
 
-static void count(struct counters *counters, const struct decision *d)
+static void count(const struct decision_ring *ring, struct counters *shared, const struct decision *d)
 {
     static const enum counter by_outcome[] = { COUNT_DECISION_ALLOW, COUNT_DECISION_WARN, COUNT_DECISION_DENY };
-    counter_add(counters, by_outcome[d->outcome], 1);
+    if (ring != NULL)
+        counter_own(decision_ring_counters(ring), by_outcome[d->outcome]);
+    else
+        counter_add(shared, by_outcome[d->outcome], 1);
     if (d->stale)
-        counter_add(counters, COUNT_DECISION_STALE, 1);
+        counter_add(shared, COUNT_DECISION_STALE, 1);
 }
 
 /* The partition whose log this decision is (or would be) in: the person's, else the device's, else the first. */
@@ -123,7 +126,7 @@ void decide(const struct http_request *r, const struct question *q, struct decis
         return;
     if (out->decision.outcome != OUTCOME_ALLOW)
         expect_a_fix(r, out->decision.device);
-    count(r->node->counters, &out->decision);
+    count(ring, r->node->counters, &out->decision);
     if (ring != NULL)
         (void)decision_ring_put(ring, &in, &out->decision, &(struct decision_stamp){ out->id, q->door, span_of(r->id), r->now_ms, partition });
 }

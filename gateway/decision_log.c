@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RING_NOTES = 4096, RINGS = 128 /* workers and slow lane threads */, FILTER_SLOTS = 65536, FLUSH_MS = 50, BATCH = 256, NOTE_CHECKS = 8, NOTE_TEXT = 256, HOUR_MS = 3600000, ACCELERATE_S = 600,
+enum { RING_NOTES = 4096, RING_FILTER_SLOTS = 8192, RINGS = 128 /* workers and slow lane threads */, FILTER_SLOTS = 65536, FLUSH_MS = 50, BATCH = 256, NOTE_CHECKS = 8, NOTE_TEXT = 256, HOUR_MS = 3600000, ACCELERATE_S = 600,
        PENDING_MOST = 20000, PARTITIONS = 1024, LOOK_BACK_MS = 5000, LOOK_MOST = 1000, LOOK_ROUNDS = 100, IDS_AHEAD = 512 };
 
 /* What the event needs, copied: the directory may have moved on when it is written. */
@@ -21,6 +21,7 @@ struct note {
     enum proof proof;
     bool stale;
     unsigned partition;
+    uint64_t allow_hash;          /* 0: not an allow that is recorded once */
 };
 /* One producer (a worker), one consumer (the log's thread). */
 struct decision_ring {
@@ -28,6 +29,7 @@ struct decision_ring {
     struct counters *counters;
     uint8_t random[IDS_AHEAD * DECISION_RANDOM_BYTES]; size_t random_left; /* one call of the generator for many ids */
     _Atomic size_t head, tail; /* written / read so far */
+    uint64_t filter[RING_FILTER_SLOTS]; /* as the log's own, so that a note is not even written for most allows; the producer's */
     struct note notes[RING_NOTES];
 };
 struct decision_log {
@@ -65,6 +67,8 @@ void decision_ring_random(struct decision_ring *ring, uint8_t random[DECISION_RA
     memcpy(random, ring->random + --ring->random_left * DECISION_RANDOM_BYTES, DECISION_RANDOM_BYTES);
 }
 
+struct counters *decision_ring_counters(const struct decision_ring *ring) { return ring->counters; }
+
 struct decision_ring *decision_log_ring(struct decision_log *log)
 {
     size_t number = atomic_fetch_add(&log->ring_count, 1);
@@ -74,7 +78,7 @@ struct decision_ring *decision_log_ring(struct decision_log *log)
         return NULL;
     }
     ring->log = log;
-    ring->counters = log->node->counters;
+    ring->counters = metrics_counters(log->node->metrics);
     log->rings[number] = ring;
     return ring;
 }
@@ -111,31 +115,44 @@ static void fill_note(struct note *n, const struct decision_input *in, const str
     n->partition = stamp->partition;
 }
 
+/* 0 for what is recorded each time. */
+static uint64_t hash_of_allow(const struct decision_input *in, const struct decision *d, const struct decision_stamp *stamp)
+{
+    if (d->outcome != OUTCOME_ALLOW || d->rule == RULE_BREAK_GLASS)
+        return 0;
+    uint64_t hash = span_table_hash(in->person != NULL ? in->person->id : in->person_asked, (uint64_t)(stamp->at_ms / HOUR_MS));
+    hash = span_table_hash(d->device != NULL ? d->device->id : SPAN_NONE, hash + (uint64_t)d->would.outcome);
+    return span_table_hash(in->app != NULL ? in->app->id : in->app_asked, hash) | 1;
+}
+
 bool decision_ring_put(struct decision_ring *ring, const struct decision_input *in, const struct decision *d, const struct decision_stamp *stamp)
 {
+    uint64_t allow = hash_of_allow(in, d, stamp), *slot = &ring->filter[allow % RING_FILTER_SLOTS];
+    if (allow != 0 && *slot == allow)
+        return false;
     size_t head = atomic_load_explicit(&ring->head, memory_order_relaxed), tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
     if (head - tail == RING_NOTES) {
         counter_add(ring->counters, COUNT_DECISION_RING_FULL, 1);
         return false;
     }
     fill_note(&ring->notes[head % RING_NOTES], in, d, stamp);
+    ring->notes[head % RING_NOTES].allow_hash = allow;
+    *slot = allow != 0 ? allow : *slot;
     atomic_store_explicit(&ring->head, head + 1, memory_order_release);
     return true;
 }
 
 /* ---- the log's thread ---- */
 
-/* Allows are recorded once per (person, device, app, hour); break-glass use always. A hash that was pushed out of its slot is recorded again: rare, harmless. */
+/* Allows are recorded once per (person, device, app, hour); break-glass use always. What a ring has let pass, another ring may let pass too, so it is looked
+ * at here again. A hash that was pushed out of its slot is recorded again: rare, harmless. */
 static bool is_repeated_allow(struct decision_log *log, const struct note *n)
 {
-    if (n->outcome != OUTCOME_ALLOW || n->rule == RULE_BREAK_GLASS)
+    if (n->allow_hash == 0)
         return false;
-    uint64_t hash = span_hash(span_of(n->person), (uint64_t)(n->at_ms / HOUR_MS));
-    hash = span_hash(span_of(n->device), hash + (uint64_t)n->would);
-    hash = span_hash(span_of(n->app), hash) | 1;
-    uint64_t *slot = &log->filter[hash % FILTER_SLOTS];
-    bool repeated = *slot == hash;
-    *slot = hash;
+    uint64_t *slot = &log->filter[n->allow_hash % FILTER_SLOTS];
+    bool repeated = *slot == n->allow_hash;
+    *slot = n->allow_hash;
     return repeated;
 }
 

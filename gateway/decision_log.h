@@ -12,6 +12,8 @@ unsigned decision_log_partition(const struct decision_log *log, enum record_kind
 struct decision_ring *decision_log_ring(struct decision_log *log);
 /* Which decision of which request: the id, and what it was made from. */
 struct decision_stamp { struct span id, door, request; int64_t at_ms; unsigned partition; };
+/* Where its thread counts its decisions: nobody else adds to it. */
+struct counters *decision_ring_counters(const struct decision_ring *ring);
 /* Copies what the event needs; false when it was not recorded by rule or for want of room. */
 bool decision_ring_put(struct decision_ring *ring, const struct decision_input *in, const struct decision *d, const struct decision_stamp *stamp);
 /* Random bytes for an id, drawn in advance for many; `ring` NULL: drawn now. Its thread. */

@@ -79,15 +79,23 @@ void counter_add(struct counters *c, enum counter which, uint64_t n)
         atomic_fetch_add_explicit(&c->value[which], n, memory_order_relaxed);
 }
 
-void counter_duration(struct counters *c, uint64_t us)
+static void add_own(_Atomic uint64_t *to, uint64_t n) { atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + n, memory_order_relaxed); }
+
+void counter_own(struct counters *c, enum counter which)
+{
+    if (c != NULL)
+        add_own(&c->value[which], 1);
+}
+
+void counter_own_duration(struct counters *c, uint64_t us)
 {
     size_t bucket = 0;
     if (c == NULL)
         return;
     while (us > bounds[bucket].us)
         bucket++;
-    atomic_fetch_add_explicit(&c->duration[bucket], 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&c->duration_us, us, memory_order_relaxed);
+    add_own(&c->duration[bucket], 1);
+    add_own(&c->duration_us, us);
 }
 
 /* ---- sets ---- */

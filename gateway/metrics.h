@@ -23,7 +23,9 @@ struct counters {                /* relaxed adds, mostly by its own thread; rela
     _Atomic uint64_t duration[DURATION_BUCKETS], duration_us; /* of requests */
 };
 void counter_add(struct counters *c, enum counter which, uint64_t n); /* NULL counters: nothing */
-void counter_duration(struct counters *c, uint64_t us);               /* one request took that long */
+/* The same for a set that its thread alone adds to: no bus is locked for it. */
+void counter_own(struct counters *c, enum counter which);
+void counter_own_duration(struct counters *c, uint64_t us);           /* one request took that long */
 
 struct metrics;
 struct metrics *metrics_new(void);

@@ -110,14 +110,14 @@ static uint64_t hash_folded(const struct directory *d, struct span name)
         struct span part = span_slice(name, at, FOLD_BYTES);
         for (size_t i = 0; i < part.bytes; i++)
             room[i] = (char)(part.at[i] >= 'A' && part.at[i] <= 'Z' ? part.at[i] - 'A' + 'a' : part.at[i]);
-        hash = span_hash(span_make(room, part.bytes), hash);
+        hash = span_table_hash(span_make(room, part.bytes), hash);
     }
     return hash;
 }
 
 static uint64_t hash_identifier(const struct directory *d, struct span kind, struct span value)
 {
-    return span_hash(value, span_hash(kind, d->seed));
+    return span_table_hash(value, span_table_hash(kind, d->seed));
 }
 
 /* ---- life ---- */
@@ -232,7 +232,7 @@ static int is_person(struct cds_lfht_node *node, const void *id)
 static struct device_entry *find_device(const struct directory *d, struct span id)
 {
     struct cds_lfht_iter iter;
-    cds_lfht_lookup(d->devices.hash, span_hash(id, d->seed), is_device, &id, &iter);
+    cds_lfht_lookup(d->devices.hash, span_table_hash(id, d->seed), is_device, &id, &iter);
     struct cds_lfht_node *node = cds_lfht_iter_get_node(&iter);
     return node == NULL ? NULL : caa_container_of(node, struct device_entry, node);
 }
@@ -240,7 +240,7 @@ static struct device_entry *find_device(const struct directory *d, struct span i
 static struct person_entry *find_person(const struct directory *d, struct span id)
 {
     struct cds_lfht_iter iter;
-    cds_lfht_lookup(d->persons.hash, span_hash(id, d->seed), is_person, &id, &iter);
+    cds_lfht_lookup(d->persons.hash, span_table_hash(id, d->seed), is_person, &id, &iter);
     struct cds_lfht_node *node = cds_lfht_iter_get_node(&iter);
     return node == NULL ? NULL : caa_container_of(node, struct person_entry, node);
 }
@@ -338,7 +338,7 @@ size_t directory_devices_of(const struct directory *d, struct span person, const
     struct cds_lfht_iter iter;
     struct cds_lfht_node *node;
     size_t count = 0;
-    cds_lfht_lookup(d->owners.hash, span_hash(person, d->seed), leads_to_owned, &person, &iter);
+    cds_lfht_lookup(d->owners.hash, span_table_hash(person, d->seed), leads_to_owned, &person, &iter);
     while ((node = cds_lfht_iter_get_node(&iter)) != NULL) {
         if (count < most)
             out[count] = newest_device(link_to(node));
@@ -397,7 +397,7 @@ int64_t directory_ladder_now_s(const struct directory *d)
 void directory_decision_input(const struct directory *d, const struct person *person, int64_t now_s, const struct device **devices, size_t most, struct decision_input *in)
 {
     const struct control *control = directory_control(d);
-    size_t count = person == NULL ? 0 : directory_devices_of(d, person->id, devices, most);
+    size_t count = person == NULL || most == 0 ? 0 : directory_devices_of(d, person->id, devices, most);
     in->policy = control->policy;
     in->calendar = d->calendar;
     in->person = person;
@@ -411,8 +411,9 @@ void directory_decision_input(const struct directory *d, const struct person *pe
     in->exemptions = control->exemptions;
     in->holidays = control->holidays;
     in->now_s = now_s;
-    in->ladder_now_s = directory_ladder_now_s(d);
-    in->store_age_s = directory_age_ms(d) / 1000;
+    int64_t age_ms = directory_age_ms(d);
+    in->ladder_now_s = age_ms < ANSWERING_MS ? now_s : d->heard_wall_s;
+    in->store_age_s = age_ms / 1000;
 }
 
 /* ---- the writer: links ---- */
@@ -457,7 +458,7 @@ static void remove_link(const struct directory *d, struct table *t, uint64_t has
 
 static bool link_device(struct directory *d, const struct device *device, struct device_entry *e)
 {
-    bool linked = span_empty(device->owner) || add_link(&d->owners, span_hash(device->owner, d->seed), e);
+    bool linked = span_empty(device->owner) || add_link(&d->owners, span_table_hash(device->owner, d->seed), e);
     for (size_t i = 0; i < device->identifier_count && linked; i++)
         linked = add_link(&d->identifiers, hash_identifier(d, device->identifiers[i].kind, device->identifiers[i].value), e);
     return linked;
@@ -466,7 +467,7 @@ static bool link_device(struct directory *d, const struct device *device, struct
 static void unlink_device(struct directory *d, const struct device *old, const struct device *new, const struct device_entry *e)
 {
     if (!span_empty(old->owner) && !span_equal(old->owner, new->owner))
-        remove_link(d, &d->owners, span_hash(old->owner, d->seed), e);
+        remove_link(d, &d->owners, span_table_hash(old->owner, d->seed), e);
     for (size_t i = 0; i < old->identifier_count; i++)
         if (!has_identifier(new, old->identifiers[i].kind, old->identifiers[i].value))
             remove_link(d, &d->identifiers, hash_identifier(d, old->identifiers[i].kind, old->identifiers[i].value), e);
@@ -517,7 +518,7 @@ static enum err_code add_device(struct directory *d, struct device *device, stru
     e->live.seen_s = device->seen_s;
     atomic_store_explicit(&e->device, device, memory_order_release);
     urcu_memb_read_lock();
-    cds_lfht_add(d->devices.hash, span_hash(device->id, d->seed), &e->node);
+    cds_lfht_add(d->devices.hash, span_table_hash(device->id, d->seed), &e->node);
     urcu_memb_read_unlock();
     table_added(&d->devices);
     count_change(&d->device_count, false, !device->removed);
@@ -606,7 +607,7 @@ static enum err_code add_person(struct directory *d, struct person *person, stru
     cds_lfht_node_init(&e->node);
     atomic_store_explicit(&e->person, person, memory_order_release);
     urcu_memb_read_lock();
-    cds_lfht_add(d->persons.hash, span_hash(person->id, d->seed), &e->node);
+    cds_lfht_add(d->persons.hash, span_table_hash(person->id, d->seed), &e->node);
     urcu_memb_read_unlock();
     table_added(&d->persons);
     count_change(&d->person_count, false, !person->removed);

@@ -96,7 +96,7 @@ MUST_CHECK enum err_code control_api_keys_from_json(struct span body, struct are
 MUST_CHECK enum err_code control_enroll_secrets_from_json(struct span body, struct arena *a, struct enroll_secret *out, size_t most, size_t *count, struct err *err);
 
 /* Fills everything of a decision_input that the directory knows (policy, calendar, pauses, times, devices of the person) for `person`.
- * `devices` is room for the person's devices. Call between enter and leave. */
+ * `devices` is room for the person's devices; `most` 0: they are not asked for. Call between enter and leave. */
 void directory_decision_input(const struct directory *d, const struct person *person, int64_t now_s, const struct device **devices, size_t most, struct decision_input *in);
 
 #endif

@@ -42,11 +42,11 @@ static void durations_fall_into_buckets_that_add_up(void **state)
     struct metrics_gauges gauges = { 0 };
     (void)state;
     buf_init(&out, 65536);
-    counter_duration(c, 0);
-    counter_duration(c, 50);
-    counter_duration(c, 51);
-    counter_duration(c, 20000000);
-    counter_duration(NULL, 1);
+    counter_own_duration(c, 0);
+    counter_own_duration(c, 50);
+    counter_own_duration(c, 51);
+    counter_own_duration(c, 20000000);
+    counter_own_duration(NULL, 1);
     assert_true(metrics_write(m, &gauges, &out));
     assert_true(has_line(&out, "_bucket{le=\"0.00005\"} 2\n"));
     assert_true(has_line(&out, "_bucket{le=\"0.0001\"} 3\n"));
