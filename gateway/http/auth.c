@@ -14,9 +14,9 @@ static const char *scope_name(unsigned scope) { return api_scope_name(scope & -s
 
 /* RFC 6750 section 2.1; the scheme is case-insensitive (RFC 9110 section 11.1). Okta's hooks send the secret as it was typed in, which is a key without
  * a scheme: their routes take it. */
-static bool read_bearer(const struct http_request *r, unsigned scope, struct span *token)
+static bool read_bearer(struct span value, unsigned scope, struct span *token)
 {
-    struct span value = span_trim(request_header(r, "Authorization"));
+    value = span_trim(value);
     *token = value;
     if (scope == SCOPE_HOOKS && span_starts(value, SPAN_LITERAL("pst_")))
         return true;
@@ -85,7 +85,7 @@ static struct known_key *known_slot(struct key_memory *m, struct span text)
 {
     enum { SECRET_END = 12 }; /* random enough to tell keys apart */
     bool fits = text.bytes >= SECRET_END && text.bytes <= KEY_TEXT_BYTES;
-    return fits ? &m->all[span_hash(span_slice(text, text.bytes - SECRET_END, SECRET_END), 0) % KEYS_KNOWN] : NULL;
+    return fits ? &m->all[span_table_hash(span_slice(text, text.bytes - SECRET_END, SECRET_END), 0) % KEYS_KNOWN] : NULL;
 }
 
 static void forget(struct known_key *k)
@@ -131,11 +131,18 @@ static void remember(struct known_key *k, struct span text, int64_t version, con
     k->expires_s = key->expires_s;
 }
 
-/* The slot may be another key's before the request ends (the slow lane): the caller gets copies. */
+/* The slot may be another key's before the request ends (the slow lane): the caller gets copies. Its texts stand one behind the other. */
 static enum err_code accept_known(struct http_request *r, const struct known_key *k, struct err *err)
 {
-    const struct api_key key = { .id = k->caller.id, .label = k->caller.label, .scopes = k->caller.scopes, .door = k->caller.door };
-    return accept_key(r, &key, err);
+    const struct caller *known = &k->caller;
+    struct span all = { k->texts, known->id.bytes + known->label.bytes + known->door.bytes }, copy = arena_copy(r->arena, all);
+    if (copy.at == NULL)
+        return err_set(err, ERR_MEMORY, "naming the caller");
+    r->caller = *known;
+    r->caller.id.at = copy.at;
+    r->caller.label.at = copy.at + known->id.bytes;
+    r->caller.door.at = copy.at + known->id.bytes + known->label.bytes;
+    return OK;
 }
 
 static enum err_code check_key(struct http_request *r, struct span text, struct err *err)
@@ -179,9 +186,10 @@ static enum err_code identify(struct http_request *r, unsigned scope, struct err
     struct span token;
     if (r->caller.kind == CALLER_SOCKET)
         return OK; /* the server checked the peer's uid */
-    if (!request_has_header(r, "Authorization"))
+    const struct http_header *authorization = request_find_header(r, SPAN_LITERAL("Authorization"));
+    if (authorization == NULL)
         return check_certificate(r, err);
-    if (!read_bearer(r, scope, &token))
+    if (!read_bearer(authorization->value, scope, &token))
         return err_set(err, ERR_UNAUTHORIZED, "this is not an API key");
     return looks_like_token(token) && r->node->callers != NULL ? callers_token(r->node->callers, r, token, err) : check_key(r, token, err);
 }

@@ -34,6 +34,22 @@ static bool all_in(struct span s, unsigned kind)
     return common != 0;
 }
 
+/* What all_in(s, IN_VALUE) says, eight bytes at once where none of them is a control: those are told apart one by one. */
+static bool is_value(struct span s)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101), high = each * 0x80;
+    size_t at = 0;
+    for (; s.bytes - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+        uint64_t word, low;
+        memcpy(&word, s.at + at, sizeof word);
+        low = word & ~high;
+        uint64_t plain = (low + each * (0x80 - ' ')) & ~(low + each); /* high bit: from the blank up to what is before DEL */
+        if (((plain | word) & high) != high && !all_in(span_slice(s, at, sizeof word), IN_VALUE))
+            return false;
+    }
+    return all_in(span_slice(s, at, s.bytes), IN_VALUE);
+}
+
 static bool is_token(struct span s) { return all_in(s, IN_TOKEN) && s.bytes > 0; }
 
 static int hex_value(char c)
@@ -153,7 +169,7 @@ static struct refusal check_header(const struct preflight_input *in, const struc
 {
     if (h->name.bytes > PREFLIGHT_NAME_BYTES || !is_token(h->name))
         return bad("a header name is malformed or too long");
-    if (h->value.bytes > PREFLIGHT_VALUE_BYTES || !all_in(h->value, IN_VALUE))
+    if (h->value.bytes > PREFLIGHT_VALUE_BYTES || !is_value(h->value))
         return bad("a header value is malformed or too long");
     for (size_t i = 0; i < CHECKS; i++) {
         if (h->name.bytes != checks[i].name.bytes || !span_equal_fold(h->name, checks[i].name))
@@ -227,11 +243,14 @@ static bool decode_path(struct span raw, char *out, size_t *bytes)
 /* "//", "/./", "/../" and the same at the end: two readers may fold them differently. */
 static bool has_odd_segment(struct span path)
 {
-    struct span rest = span_slice(path, 1, path.bytes), segment;
-    bool odd = false;
-    while (!odd && span_cut(&rest, '/', &segment))
-        odd = span_equal_text(segment, ".") || span_equal_text(segment, "..") || (span_empty(segment) && rest.at != NULL);
-    return odd;
+    for (size_t at = 0; at + 1 < path.bytes; at++) {
+        if (path.at[at] != '/' || (path.at[at + 1] != '/' && path.at[at + 1] != '.'))
+            continue;
+        struct span rest = span_slice(path, at + 1, path.bytes), segment = span_slice(rest, 0, span_find(rest, '/'));
+        if (span_empty(segment) || span_equal_text(segment, ".") || span_equal_text(segment, ".."))
+            return true;
+    }
+    return false;
 }
 
 static struct refusal read_path(struct span raw, struct arena *arena, struct preflight *out)
@@ -247,7 +266,7 @@ static struct refusal read_path(struct span raw, struct arena *arena, struct pre
             return bad("the path has a malformed or forbidden escape");
         out->path = span_make(decoded, bytes);
     }
-    if (!span_is_utf8(out->path))
+    if (out->path.at != raw.at && !span_is_utf8(out->path)) /* what needed no decoding is ASCII */
         return bad("the path is not UTF-8");
     return has_odd_segment(out->path) ? bad("the path has an empty or dot segment") : fine;
 }

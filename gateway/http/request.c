@@ -2,22 +2,13 @@
 
 #include "posture/base/form.h"
 
-static const struct http_header *find_header(const struct http_request *r, const char *name)
+const struct http_header *request_find_header(const struct http_request *r, struct span name)
 {
-    struct span wanted = span_of(name);
     for (size_t i = 0; i < r->header_count; i++)
-        if (span_equal_fold(r->headers[i].name, wanted))
+        if (r->headers[i].name.bytes == name.bytes && span_equal_fold(r->headers[i].name, name))
             return &r->headers[i];
     return NULL;
 }
-
-struct span request_header(const struct http_request *r, const char *name)
-{
-    const struct http_header *h = find_header(r, name);
-    return h != NULL ? h->value : SPAN_NONE;
-}
-
-bool request_has_header(const struct http_request *r, const char *name) { return find_header(r, name) != NULL; }
 
 enum err_code request_detach(struct http_request *r, struct err *err)
 {

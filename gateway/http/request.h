@@ -50,8 +50,13 @@ struct http_request {
 /* Everything that borrows from the connection (headers) is copied into the arena, so that another thread may read it. ERR_LIMIT or ERR_MEMORY. */
 MUST_CHECK enum err_code request_detach(struct http_request *r, struct err *err);
 /* First header of that name (case folded), empty span when absent. */
-struct span request_header(const struct http_request *r, const char *name);
-bool request_has_header(const struct http_request *r, const char *name);
+const struct http_header *request_find_header(const struct http_request *r, struct span name); /* NULL: absent */
+static inline struct span request_header(const struct http_request *r, const char *name)
+{
+    const struct http_header *h = request_find_header(r, span_of(name));
+    return h != NULL ? h->value : SPAN_NONE;
+}
+static inline bool request_has_header(const struct http_request *r, const char *name) { return request_find_header(r, span_of(name)) != NULL; }
 /* Value of a query parameter, percent-decoded into the arena. ERR_NOT_FOUND when absent; ERR_INPUT when malformed or given twice. */
 MUST_CHECK enum err_code request_query(const struct http_request *r, const char *name, struct span *out, struct err *err);
 /* Same for a form body (application/x-www-form-urlencoded). */

@@ -76,7 +76,7 @@ struct route_match router_find(struct http_request *r)
 struct route_match router_find_again(struct route_memory *memory, struct http_request *r)
 {
     enum http_method method = route_method(r->method);
-    const struct route **slot = &memory->routes[span_hash(r->path, (uint64_t)method) % ROUTE_MEMORY];
+    const struct route **slot = &memory->routes[span_table_hash(r->path, (uint64_t)method) % ROUTE_MEMORY];
     const struct route *known = *slot;
     unsigned common = known != NULL ? known->listeners & (unsigned)r->listener : 0;
     if (common != 0 && known->method == method && span_equal_text(r->path, known->path)) {

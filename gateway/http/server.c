@@ -179,34 +179,68 @@ static void daemon_has_work(void *context, uint32_t events)
     s->ready = true;
 }
 
+/* Asked of libmicrohttpd before each wait. */
 static int64_t server_timeout(void *context)
 {
-    const struct server *s = context;
+    struct server *s = context;
     MHD_UNSIGNED_LONG_LONG ms = 0;
-    if (s->ready)
-        return 0;
-    return MHD_get_timeout(s->daemon, &ms) == MHD_YES ? (int64_t)ms : -1;
+    s->asked_ms = s->ready ? 0 : MHD_get_timeout(s->daemon, &ms) == MHD_YES ? (int64_t)ms : -1;
+    return s->asked_ms;
+}
+
+void server_look_at_clock(struct server *s)
+{
+    s->turn_ms = clock_mono_ms(s->node->clock);
+    s->turn_wall_ms = clock_wall_ms(s->node->clock);
+    s->turn_known = true;
+}
+
+static void run_daemon(struct server *s, int most_ms)
+{
+    s->ready = false;
+    s->turn_known = false;
+    (void)MHD_run_wait(s->daemon, most_ms);
+    s->turn_known = false;
 }
 
 static void server_run(void *context)
 {
     struct server *s = context;
     reply_look_at_woken(s);
-    if (server_timeout(s) != 0)
-        return;
-    s->ready = false;
-    (void)MHD_run(s->daemon);
+    if (!s->waits && (s->ready || (s->asked_ms >= 0 && server_timeout(s) == 0)))
+        run_daemon(s, 0);
 }
 
+/* libmicrohttpd waits for the loop. In its epoll a descriptor without a connection (a null pointer) is what it takes for a call to look up, and nothing else. */
+static bool server_wait(void *context, int most_ms)
+{
+    struct server *s = context;
+    uint64_t before = s->id_count;
+    run_daemon(s, most_ms);
+    return s->id_count != before;
+}
+
+static enum err_code wait_for_loop(struct server *s, struct err *err)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data = { .ptr = NULL } };
+    if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, loop_fd(s->loop), &event) != 0)
+        return err_set(err, ERR_IO, "watching the loop: %s", strerror(errno));
+    s->waits = true;
+    loop_set_waiter(s->loop, server_wait, s);
+    return OK;
+}
+
+/* The listener that is asked for decisions waits for all of its thread. */
 static enum err_code join_loop(struct server *s, struct err *err)
 {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     if (info == NULL)
         return err_set(err, ERR_INTERNAL, "libmicrohttpd was built without epoll");
-    enum err_code code = loop_watch(s->loop, info->epoll_fd, EPOLLIN, daemon_has_work, s, err);
+    s->epoll_fd = info->epoll_fd;
+    bool waits = (s->options.kinds & LISTENER_INTERNAL) != 0 && !loop_has_waiter(s->loop);
+    enum err_code code = waits ? wait_for_loop(s, err) : loop_watch(s->loop, s->epoll_fd, EPOLLIN, daemon_has_work, s, err);
     if (code != OK)
         return code;
-    s->epoll_fd = info->epoll_fd;
     loop_add_source(s->loop, server_timeout, server_run, s);
     s->tick = loop_every(s->loop, TICK_MS, connection_tick, s);
     s->beat = loop_every(s->loop, BEAT_MS, reply_beat, s);
@@ -283,6 +317,7 @@ enum err_code server_new(const struct node *node, struct worker *worker, struct 
     pthread_mutex_init(&s->wake_lock, NULL);
     secret_random_text(s->id_prefix, sizeof s->id_prefix - 1);
     set_defaults(s);
+    server_look_at_clock(s);
     enum err_code code = read_proxies(s, err);
     if (code == OK)
         code = copy_pem(s, err);
@@ -344,7 +379,9 @@ static void leave_loop(struct server *s)
     loop_drop_source(s->loop, s);
     loop_cancel(s->loop, s->tick);
     loop_cancel(s->loop, s->beat);
-    if (s->epoll_fd >= 0)
+    if (s->waits)
+        loop_set_waiter(s->loop, NULL, NULL);
+    else if (s->epoll_fd >= 0)
         loop_unwatch(s->loop, s->epoll_fd);
     connection_end_lingers(s);
 }

@@ -54,7 +54,7 @@ static void fill_request(struct exchange *x)
     r->peer = span_of(x->connection->peer);
     r->trusted_proxy = x->connection->trusted;
     r->tls = s->tls;
-    r->now_ms = clock_wall_ms(s->node->clock);
+    r->now_ms = s->turn_wall_ms; /* of a request that opened this turn */
     r->now_s = r->now_ms / 1000;
     if (s->client_ca != NULL)
         connection_certificate(x->connection, r);

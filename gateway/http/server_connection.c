@@ -23,7 +23,9 @@ static void join(struct connection *c, enum phase phase)
 {
     struct phase_list *list = &c->server->phases[phase];
     c->phase = phase;
-    c->since_ms = clock_mono_ms(c->server->node->clock);
+    if (!c->server->turn_known)
+        server_look_at_clock(c->server);
+    c->since_ms = c->server->turn_ms;
     c->previous = list->last;
     c->next = NULL;
     *(list->last != NULL ? &list->last->next : &list->first) = c;
@@ -133,7 +135,8 @@ static void end_linger(struct lingering *l);
 void connection_tick(void *server)
 {
     struct server *s = server;
-    int64_t now_ms = clock_mono_ms(s->node->clock);
+    server_look_at_clock(s);
+    int64_t now_ms = s->turn_ms;
     for (enum phase phase = PHASE_HEAD; phase < PHASES; phase++)
         expire_phase(s, phase, now_ms);
     for (size_t i = 0; i < LINGERS; i++)

@@ -108,6 +108,8 @@ void *exchange_open(void *server, const char *target, struct MHD_Connection *mhd
     x->connection = c;
     c->exchange = x;
     x->started_us = mono_us();
+    if (!s->turn_known)
+        server_look_at_clock(s);
     x->target_at = (uintptr_t)target;
     x->target = arena_copy_text(&x->arena, target);
     s->id_count++;
@@ -159,6 +161,7 @@ static void slow_run(struct slow_job *job, struct store *store)
 static void ready(struct exchange *x)
 {
     x->stage = STAGE_READY;
+    server_look_at_clock(x->server); /* a slow job ends between turns */
     connection_enter(x->connection, PHASE_ANSWER);
     MHD_resume_connection(x->connection->mhd);
     x->server->ready = true;
@@ -289,10 +292,10 @@ static void log_done(const struct exchange *x, int64_t us)
 static void count_done(const struct exchange *x, int64_t us)
 {
     struct counters *counters = x->server->counters;
-    counter_add(counters, COUNT_REQUESTS, 1);
+    counter_own(counters, COUNT_REQUESTS);
     if (x->status >= 400)
-        counter_add(counters, x->status >= 500 ? COUNT_REQUESTS_5XX : COUNT_REQUESTS_4XX, 1);
-    counter_duration(counters, (uint64_t)(us > 0 ? us : 0));
+        counter_own(counters, x->status >= 500 ? COUNT_REQUESTS_5XX : COUNT_REQUESTS_4XX);
+    counter_own_duration(counters, (uint64_t)(us > 0 ? us : 0));
 }
 
 void exchange_complete(void *server, struct MHD_Connection *mhd, void **con_cls, enum MHD_RequestTerminationCode how)

@@ -86,6 +86,10 @@ struct server {
     size_t proxy_count;
     int epoll_fd;
     unsigned port;
+    int64_t turn_ms, turn_wall_ms;   /* the clock as it was when libmicrohttpd was last run: what happens in one turn happens at one time */
+    bool turn_known;
+    int64_t asked_ms;                /* how long libmicrohttpd allowed to wait this turn; -1: for ever */
+    bool waits;                      /* libmicrohttpd's epoll waits for the whole loop */
     bool tls, local, ready, quiescing; /* ready: libmicrohttpd has something to do */
     struct route_memory routes;
     struct key_memory keys;
@@ -98,7 +102,11 @@ struct server {
     uint64_t id_count;
     pthread_mutex_t wake_lock;       /* guards woken_first: any thread wakes a stream, and must not touch a connection that ends meanwhile */
     struct exchange *woken_first;
+    atomic_bool any_woken;           /* it is not empty; may be read without the lock */
 };
+
+/* server.c */
+void server_look_at_clock(struct server *s);
 
 /* server_connection.c */
 void connection_notify(void *context, struct MHD_Connection *mhd, void **socket_context, enum MHD_ConnectionNotificationCode what);

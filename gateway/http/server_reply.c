@@ -184,6 +184,7 @@ void reply_wake(struct exchange *x)
     bool first = s->woken_first == NULL;
     x->next_woken = s->woken_first;
     s->woken_first = x;
+    atomic_store_explicit(&s->any_woken, true, memory_order_relaxed);
     pthread_mutex_unlock(&s->wake_lock);
     if (first)
         loop_wake(s->loop);
@@ -209,9 +210,12 @@ static void rouse(struct exchange *x)
 
 void reply_look_at_woken(struct server *s)
 {
+    if (!atomic_load_explicit(&s->any_woken, memory_order_relaxed))
+        return; /* whoever wakes one after this wakes the loop, too */
     pthread_mutex_lock(&s->wake_lock);
     struct exchange *x = s->woken_first, *next;
     s->woken_first = NULL;
+    atomic_store_explicit(&s->any_woken, false, memory_order_relaxed);
     pthread_mutex_unlock(&s->wake_lock);
     for (; x != NULL; x = next) {
         next = x->next_woken;
