@@ -60,7 +60,7 @@ static void write_destination(const struct effects_destination *e, struct to_jso
     to_json_end(w);
 }
 
-/* Slack and e-mail are channels to people; all other destinations but the ladder are webhooks. */
+/* Slack (its messages and its replies) and e-mail are channels to people; all other destinations but the ladder are webhooks. */
 static void write_destinations(struct http_request *r, struct to_json *w)
 {
     struct effects_destination all[DESTINATIONS];
@@ -70,7 +70,7 @@ static void write_destinations(struct http_request *r, struct to_json *w)
         to_json_key(w, channels ? "channels" : "webhooks");
         to_json_array(w);
         for (size_t i = 0; i < count; i++) {
-            bool channel = span_equal_text(span_of(all[i].name), "slack") || span_equal_text(span_of(all[i].name), "email"), hook = span_starts(span_of(all[i].name), SPAN_LITERAL("webhook:"));
+            bool channel = span_starts(span_of(all[i].name), SPAN_LITERAL("slack")) || span_equal_text(span_of(all[i].name), "email"), hook = span_starts(span_of(all[i].name), SPAN_LITERAL("webhook:"));
             if (channels ? channel : hook)
                 write_destination(&all[i], w);
         }

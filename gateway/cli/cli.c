@@ -18,6 +18,7 @@ static const struct cli_command *const commands[] = {
     &cli_enroll_secret,
     &cli_door,
     &cli_delivery,
+    &cli_slack,
     &cli_ring,
     &cli_exemption,
     &cli_dispute,

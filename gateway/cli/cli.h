@@ -26,6 +26,7 @@ extern const struct cli_command cli_signing_key;
 extern const struct cli_command cli_enroll_secret;
 extern const struct cli_command cli_door;
 extern const struct cli_command cli_delivery;
+extern const struct cli_command cli_slack;
 extern const struct cli_command cli_ring;
 extern const struct cli_command cli_exemption;
 extern const struct cli_command cli_dispute;

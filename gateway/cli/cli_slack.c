@@ -1,0 +1,121 @@
+/* slack: the manifest to make the app from, and how the app is. */
+#include "gateway/cli/client.h"
+#include "gateway/cli/print.h"
+#include "gateway/options.h"
+#include "gateway/slack/slack_manifest.h"
+
+enum { MANIFEST_BYTES = 64 * 1024 };
+
+/* From the configuration alone: the app is made before there is a token to configure. */
+static int manifest_from_file(const char *path)
+{
+    CLEANUP(buf_done) struct buf out;
+    struct postern_options options = { 0 };
+    struct mistakes mistakes;
+    struct err err = { 0 };
+    mistakes_init(&mistakes);
+    buf_init(&out, MANIFEST_BYTES);
+    bool good = options_read(&options, path, false, &mistakes);
+    enum err_code code = good ? slack_manifest_write(options.public_url, options.slack.command, false, &out, &err) : err_set(&err, ERR_INPUT, "%s has mistakes: postern check %s", path, path);
+    if (code == OK)
+        printf("%s\n", buf_text(&out));
+    else
+        print_line(stderr, "postern slack: %s", err.text);
+    options_done(&options);
+    mistakes_done(&mistakes);
+    return code == OK ? CLI_DONE : CLI_NO;
+}
+
+static int ask_gateway(const struct args *args, struct client_answer *a)
+{
+    CLEANUP(client_closep) struct client *c = NULL;
+    int code = client_open(args, &c);
+    return code == CLI_DONE ? client_call(c, "GET", "/admin/v1/slack", SPAN_NONE, a) : code;
+}
+
+static int manifest(const struct args *args)
+{
+    CLEANUP(client_answer_done) struct client_answer a = { 0 };
+    CLEANUP(buf_done) struct buf out;
+    const char *config = args_text(args, "--config");
+    buf_init(&out, MANIFEST_BYTES);
+    if (config != NULL)
+        return manifest_from_file(config);
+    int code = ask_gateway(args, &a);
+    if (code != CLI_DONE)
+        return code;
+    struct from_json_value v = from_json_member(&a.root, "manifest");
+    if (from_json_kind(&v) != FROM_JSON_OBJECT || !from_json_write(&v, &out)) {
+        print_line(stderr, "postern slack: public_url must be an https address that Slack can reach");
+        return CLI_NO;
+    }
+    printf("%s\n", buf_text(&out));
+    return CLI_DONE;
+}
+
+static void print_sender(const struct from_json_value *s)
+{
+    struct span detail = json_text(s, "detail");
+    print_line(stdout, "%.*s: %.*s%s%.*s, %lld waiting, %lld set aside", SPAN_ARGS(json_text(s, "id")), SPAN_ARGS(json_text(s, "state")), span_empty(detail) ? "" : " ", SPAN_ARGS(detail),
+               (long long)json_int(s, "waiting", 0), (long long)json_int(s, "set_aside", 0));
+}
+
+static void print_app(const struct from_json_value *root)
+{
+    char missing[256];
+    struct span team = json_text(root, "team");
+    if (span_empty(team))
+        print_line(stdout, "workspace: not known yet, Slack was not reached");
+    else
+        print_line(stdout, "workspace: %.*s, the app is %.*s", SPAN_ARGS(team), SPAN_ARGS(json_text(root, "user")));
+    print_line(stdout, "command: %.*s", SPAN_ARGS(json_text(root, "command")));
+    print_line(stdout, json_true(root, "hears") ? "buttons, words and the command are taken" : "nothing is taken from Slack: set slack.signing_secret");
+    if (json_true(root, "rotates"))
+        print_line(stdout, "the token changes by itself; this one runs out at %.*s", SPAN_ARGS(json_text(root, "token_expires_at")));
+    struct span scopes = json_texts(root, "missing_scopes", missing, sizeof missing);
+    if (!span_empty(scopes))
+        print_line(stdout, "missing scopes: %.*s; install the app again with the manifest", SPAN_ARGS(scopes));
+}
+
+/* 1 when something keeps people from being reached. */
+static int status(const struct args *args)
+{
+    CLEANUP(client_answer_done) struct client_answer a = { 0 };
+    int code = ask_gateway(args, &a);
+    if (code != CLI_DONE || args->json)
+        return code == CLI_DONE ? client_print_json(&a) : code;
+    if (!json_true(&a.root, "configured")) {
+        print_line(stdout, "Slack is not configured: docs/slack.md says how");
+        return CLI_NO;
+    }
+    print_app(&a.root);
+    print_line(stdout, "%lld people have a Slack account here, %lld are looked up when they are first written to", (long long)json_int(&a.root, "people_with_account", 0),
+               (long long)json_int(&a.root, "people_without_account", 0));
+    struct from_json_value senders = from_json_member(&a.root, "senders"), missing = from_json_member(&a.root, "missing_scopes");
+    bool good = from_json_count(&missing) == 0;
+    for (size_t i = 0; i < from_json_count(&senders); i++) {
+        struct from_json_value sender = from_json_item(&senders, i);
+        print_sender(&sender);
+        good = good && !span_equal_text(json_text(&sender, "state"), "stopped");
+    }
+    return good ? CLI_DONE : CLI_NO;
+}
+
+static int run(int argc, char **argv)
+{
+    static const struct cli_action actions[] = {
+        { "manifest", NULL, 0, 0, NULL, 0, manifest },
+        { "status", NULL, 0, 0, NULL, 0, status },
+    };
+    return args_run_action(&cli_slack, actions, sizeof actions / sizeof actions[0], argc, argv);
+}
+
+const struct cli_command cli_slack = {
+    "slack",
+    "postern slack manifest [--config FILE]\n"
+    "       postern slack status [--json]\n\n"
+    "The manifest that Slack makes the app from, with this gateway's addresses (--config: without a gateway); and how the app is. See docs/slack.md.\n"
+    "Exit code of status: 0 all is well; 1 Slack is not configured, a scope is missing, or nothing is sent any more.",
+    "the Slack app: its manifest, and how it is",
+    run,
+};
