@@ -426,6 +426,7 @@ def story_live_answers_have_the_shapes_of_the_page(world):
     page.call("GET", "/admin/v1/incident")
     page.call("DELETE", "/admin/v1/incident")
     page.call("GET", "/admin/v1/deliveries")
+    page.call("GET", "/admin/v1/slack")
     page.call("POST", "/admin/v1/deliveries/{id}/resend", 404, at="/admin/v1/deliveries/x/resend")
     page.call("POST", "/osquery/enroll", 403, body={"enroll_secret": "wrong", "host_identifier": "x"})
     page.call("POST", "/osquery/distributed/read", 401, body={"node_key": "wrong"})
