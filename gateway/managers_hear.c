@@ -69,6 +69,8 @@ static struct managed_link merge(const struct managed_link *old, const struct ma
         .owner = text(old->owner, said->owner, w->partial), .os_version = text(old->os_version, said->os_version, w->partial),
         .compliance = text(old->compliance, said->compliance, w->partial), .group = text(old->group, said->group, w->partial), .read_s = now_s,
         .contact_s = said->contact_s > 0 ? not_later(said->contact_s, now_s) : old->contact_s, .facts_s = said->facts_s > 0 ? not_later(said->facts_s, now_s) : old->facts_s };
+    if (w->partial && link.facts_s < old->facts_s)
+        link.facts_s = old->facts_s; /* one table of several, each with a time of its own */
     return link;
 }
 

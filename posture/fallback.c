@@ -95,13 +95,13 @@ static struct fallback_plan announced(const struct fallback_input *in, int64_t d
     return step(FALLBACK_ASK, 0);
 }
 
-/* Good behaviour is counted from the moment nothing fails; unknown is neither good nor bad and keeps the count as it is. */
+/* Good behaviour is counted from the moment nothing fails that leads there. A failure that turned unknown is one still. */
 static struct fallback_plan on_the_way_back(const struct fallback_input *in, bool allowed)
 {
     const struct fallback *f = &in->device->fallback;
     if (!allowed)
         return step(FALLBACK_TURN_BACK, 0);
-    if (in->count > 0)
+    if (is_possible(in))
         return f->clean_s > 0 ? step(FALLBACK_DIRTY, 0) : step(FALLBACK_WAIT, 0);
     if (f->clean_s == 0)
         return step(FALLBACK_CLEAN, 0);
@@ -114,7 +114,7 @@ struct fallback_plan fallback_plan(const struct fallback_input *in)
     const struct fallback *f = &in->device->fallback;
     bool allowed = in->owner != NULL && !in->device->removed && !fallback_is_personal(in->policy, in->device);
     int64_t due_s = fallback_due_s(in);
-    bool fixed = in->count == 0;
+    bool fixed = !is_possible(in);
     switch (f->state) {
     case FALLBACK_ANNOUNCED: return announced(in, due_s, allowed);
     case FALLBACK_ASKED: /* undo wins: what may have been done is taken back rather than done for certain */

@@ -30,6 +30,7 @@ class State:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    prefix = "/api/v1/fleet"
 
     def log_message(self, *_):
         pass
@@ -58,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if url.path.startswith("/control/"):
             return self.control(method, url.path, body)
-        path = url.path.removeprefix("/api/v1/fleet")
+        path = url.path.removeprefix(self.prefix)
         State.calls.append({"method": method, "path": path, "query": url.query, "body": body.decode()})
         fault = self.fault(path, True)
         if fault is not None and self.break_before(fault):
@@ -86,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def break_after(self, fault, answer):
         if fault["kind"] == "half":
-            answer = dict(answer, hosts=answer["hosts"][:len(answer["hosts"]) // 2])
+            answer = dict(answer, hosts=answer["hosts"][:len(answer["hosts"]) // 2]) if isinstance(answer, dict) else answer[:len(answer) // 2]
         if fault["kind"] == "500_after":
             return self.answer(500, {"message": "it broke after it was done"})
         if fault["kind"] == "wrong_count":

@@ -1,4 +1,4 @@
-/* Fleet read and acted on through the gateway's reader: real calls to a strict fake, a fake store, a clock that moves when the story says so. */
+/* Device managers read and acted on through the gateway's reader: real calls to strict fakes, a fake store, a clock that moves when the story says so. */
 #include "gateway/managers.h"
 
 #include "tests/support/fake_peer.h"
@@ -19,10 +19,10 @@ static const char policy[] =
     "policy: acme\n"
     "sensitivities: [everyday, sensitive]\n"
     "apps: [{ id: payroll, title: Payroll, sensitivity: sensitive }]\n"
-    "checks: [{ use: library/disk-encryption, severity: high, fresh_for: 90d }, { id: managed, title: Managed, pass: 'fact.mdm.managed == true', fresh_for: 90d, severity: high }]\n"
+    "checks: [{ use: library/disk-encryption, severity: high, fresh_for: 90d }, { id: managed, title: Managed, pass: 'fact.mdm.managed == true', fresh_for: 90d, severity: minor }]\n"
     "ladders:\n"
     "  - id: default\n"
-    "    applies_to: { severity: [minor, normal, high, urgent], groups: [everyone] }\n"
+    "    applies_to: { severity: [high, urgent], groups: [everyone] }\n"
     "    rungs: [{ id: notice, after: 0s, nudge: true }, { id: managed, after: 3d, mdm: fallback }]\n"
     "    clock: { pauses: [absence, dispute, incident, store_outage] }\n"
     "    rise: { notice_before: 0s, working_hours: false, per_day: 0 }\n"
@@ -31,7 +31,16 @@ static const char policy[] =
     "mdm: { personal_groups: [byod] }\n"
     "breaker: off\n";
 
-struct world { struct story story; struct fake_peer fleet; struct manager_config config; struct managers managers; struct effects_options options; };
+/* What differs between them. */
+struct vendor { const char *kind, *script, *secret, *strict, *former, *one /* dover, in the former group */, *none /* dover, not managed */, *group, *move_path; };
+static const struct vendor fleet = { "fleet", "fake_fleet.py", "fleet-token", "2", "1", "[{\"id\":7,\"hardware_serial\":\"C02X\",\"team_id\":1}]",
+                                     "[{\"id\":7,\"hardware_serial\":\"C02X\",\"mdm\":{\"enrollment_status\":\"Off\"}}]", "team_id", "/hosts/transfer" };
+static const struct vendor kandji = { "kandji", "fake_kandji.py", "kandji-token", "22222222-2222-4222-8222-222222222222", "11111111-1111-4111-8111-111111111111",
+                                      "[{\"device_id\":\"aaaaaaaa-0000-4000-8000-000000000007\",\"serial_number\":\"C02X\"}]",
+                                      "[{\"device_id\":\"aaaaaaaa-0000-4000-8000-000000000007\",\"serial_number\":\"C02X\",\"mdm_enabled\":false}]", "blueprint_id",
+                                      "/devices/aaaaaaaa-0000-4000-8000-000000000007" };
+
+struct world { const struct vendor *vendor; struct story story; struct fake_peer fleet; struct manager_config config; struct managers managers; struct effects_options options; };
 
 static enum change_say edit_serial(void *context, struct device *copy, struct change_events *events, struct err *err)
 {
@@ -45,15 +54,16 @@ static enum change_say edit_serial(void *context, struct device *copy, struct ch
     return change_event(events, &w->story.node, "device.identifier", copy->owner, copy->id, SPAN_NONE, SPAN_NONE) ? CHANGE_COMMIT : CHANGE_REFUSE;
 }
 
-static void start(struct world *w, const char *hosts)
+static void start_vendor(struct world *w, const struct vendor *vendor, const char *hosts)
 {
     struct err err = { 0 };
     memset(w, 0, sizeof *w);
+    w->vendor = vendor;
     story_start(&w->story, policy);
-    fake_peer_start(&w->fleet, "fake_fleet.py", NULL);
+    fake_peer_start(&w->fleet, vendor->script, NULL);
     fake_peer_post(&w->fleet, "/control/hosts", hosts);
-    w->config = (struct manager_config){ .id = SPAN_LITERAL("fleet"), .kind = SPAN_LITERAL("fleet"), .url = span_of(w->fleet.base), .secret = SPAN_LITERAL("fleet-token"),
-                                         .strict = SPAN_LITERAL("2"), .invitation = SPAN_LITERAL("https://fleet.acme.example/enroll"), .every_s = 900 };
+    w->config = (struct manager_config){ .id = SPAN_LITERAL("fleet"), .kind = span_of(vendor->kind), .url = span_of(w->fleet.base), .secret = span_of(vendor->secret),
+                                         .strict = span_of(vendor->strict), .invitation = SPAN_LITERAL("https://fleet.acme.example/enroll"), .every_s = 900 };
     if (managers_read(&w->config, 1, &w->story.clock, &w->managers, &err) != OK)
         fail_msg("%s", err.text);
     w->story.node.managers = &w->managers;
@@ -63,6 +73,8 @@ static void start(struct world *w, const char *hosts)
     assert_int_equal(change_device(&w->story.node, w->story.store, SPAN_LITERAL(DOVER), false, edit_serial, w, &err), OK);
     story_settle(&w->story);
 }
+
+static void start(struct world *w, const char *hosts) { start_vendor(w, &fleet, hosts); }
 
 static void end(struct world *w)
 {
@@ -106,14 +118,18 @@ static void tell(struct world *w)
 
 static void faults(struct world *w, const char *json) { fake_peer_post(&w->fleet, "/control/faults", json); }
 
-static int64_t team_of(struct world *w)
+static bool is_in(struct world *w, const char *group)
 {
     struct from_json *doc = fake_peer_get(&w->fleet, "/control/hosts");
-    struct from_json_value root = from_json_root(doc), host = from_json_item(&root, 0), team = from_json_member(&host, "team_id");
-    int64_t number = 0;
-    assert_int_equal(from_json_int_opt(&team, 0, 100, &number, NULL), OK);
+    struct from_json_value root = from_json_root(doc), host = from_json_item(&root, 0), at = from_json_member(&host, w->vendor->group);
+    char text[64] = "";
+    struct buf out;
+    buf_init(&out, sizeof text);
+    assert_true(from_json_write(&at, &out));
+    memcpy(text, out.at, out.bytes < sizeof text ? out.bytes : 0);
+    buf_done(&out);
     from_json_free(doc);
-    return number;
+    return strstr(text, group) != NULL;
 }
 
 /* ---- reading ---- */
@@ -244,11 +260,12 @@ static void two_sources_are_shown_and_decided(void **state)
 
 /* ---- acting ---- */
 
-static void there_and_back_again(void **state)
+static void go_there_and_back(const struct vendor *vendor)
 {
     struct world w;
-    (void)state;
-    start(&w, ONE);
+    char fault[256];
+    snprintf(fault, sizeof fault, "[{\"path\":\"%s\",\"kind\":\"500_after\",\"times\":1}]", vendor->move_path);
+    start_vendor(&w, vendor, vendor->one);
     leap(&w, 1);
     story_result(&w.story, DOVER, "disk-encryption", VERDICT_FAIL);
     leap(&w, 1);
@@ -260,13 +277,13 @@ static void there_and_back_again(void **state)
     for (int i = 0; i < 6; i++)
         leap(&w, DAY);
     assert_int_equal(state_of(&w), FALLBACK_ANNOUNCED);
-    assert_int_equal(team_of(&w), 1);
-    faults(&w, "[{\"path\":\"/hosts/transfer\",\"kind\":\"500_after\",\"times\":1}]"); /* done, and said not to be */
+    assert_true(is_in(&w, vendor->former));
+    faults(&w, fault); /* done, and said not to be */
     leap(&w, DAY + 60);
     leap(&w, 60);
     leap(&w, 60);
     assert_int_equal(state_of(&w), FALLBACK_CONFIRMED);
-    assert_int_equal(team_of(&w), 2);
+    assert_true(is_in(&w, vendor->strict));
     assert_int_equal(story_events(&w.story, "mdm.asked"), 1);
     assert_int_equal(story_events(&w.story, "mdm.acted"), 1);
     assert_int_equal(story_events(&w.story, "mdm.confirmed"), 1);
@@ -279,8 +296,144 @@ static void there_and_back_again(void **state)
         leap(&w, 6 * 3600);
     leap(&w, 60);
     assert_int_equal(state_of(&w), FALLBACK_NONE);
-    assert_int_equal(team_of(&w), 1);
+    assert_true(is_in(&w, vendor->former));
     assert_int_equal(story_events(&w.story, "mdm.undone"), 1);
+    end(&w);
+}
+
+static void fleet_there_and_back_again(void **state)
+{
+    (void)state;
+    go_there_and_back(&fleet);
+}
+
+static void kandji_there_and_back_again(void **state)
+{
+    (void)state;
+    go_there_and_back(&kandji);
+}
+
+/* Told, and the time to think it over has passed. */
+static void fall(struct world *w)
+{
+    story_result(&w->story, DOVER, "disk-encryption", VERDICT_FAIL);
+    leap(w, 1);
+    tell(w);
+    leap(w, 1000);
+    for (int i = 0; i < 8; i++)
+        leap(w, DAY);
+    leap(w, 1000);
+}
+
+static void who_is_not_managed_is_invited(void **state)
+{
+    static const struct vendor *const vendors[] = { &fleet, &kandji };
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct world w;
+        print_message("%s\n", vendors[i]->kind);
+        start_vendor(&w, vendors[i], vendors[i]->none);
+        leap(&w, 1);
+        fall(&w);
+        assert_int_equal(state_of(&w), FALLBACK_ACTED); /* open work until the person has come */
+        fake_peer_post(&w.fleet, "/control/hosts", vendors[i]->one);
+        leap(&w, 1000);
+        leap(&w, 1000);
+        assert_int_equal(state_of(&w), FALLBACK_CONFIRMED);
+        story_result(&w.story, DOVER, "disk-encryption", VERDICT_PASS);
+        leap(&w, 1000);
+        for (int k = 0; k < 62; k++)
+            leap(&w, DAY);
+        leap(&w, 1000);
+        assert_int_equal(state_of(&w), FALLBACK_NONE);
+        assert_int_equal(story_events(&w.story, "mdm.undone"), 1);
+        end(&w);
+    }
+}
+
+static void an_invitation_is_withdrawn_when_it_is_not_needed(void **state)
+{
+    struct world w;
+    (void)state;
+    start(&w, fleet.none);
+    leap(&w, 1);
+    fall(&w);
+    assert_int_equal(state_of(&w), FALLBACK_ACTED);
+    story_result(&w.story, DOVER, "disk-encryption", VERDICT_PASS);
+    leap(&w, 1000);
+    leap(&w, 1);
+    assert_int_equal(state_of(&w), FALLBACK_NONE);
+    end(&w);
+}
+
+static enum change_say edit_group(void *context, struct device *copy, struct change_events *events, struct err *err)
+{
+    const struct world *w = context;
+    (void)err;
+    copy->group = SPAN_LITERAL("byod");
+    return change_event(events, &w->story.node, "device.group", copy->owner, copy->id, SPAN_NONE, SPAN_NONE) ? CHANGE_COMMIT : CHANGE_REFUSE;
+}
+
+static void a_personal_device_is_never_touched(void **state)
+{
+    struct world w;
+    struct err err;
+    (void)state;
+    start(&w, ONE);
+    leap(&w, 1);
+    assert_int_equal(change_device(&w.story.node, w.story.store, SPAN_LITERAL(DOVER), false, edit_group, &w, &err), OK);
+    fall(&w);
+    assert_int_equal(state_of(&w), FALLBACK_NONE);
+    assert_int_equal(story_events(&w.story, "mdm.announced"), 0);
+    end(&w);
+}
+
+static void what_cannot_be_done_is_open_work(void **state)
+{
+    struct world w;
+    (void)state;
+    start(&w, ONE);
+    leap(&w, 1);
+    faults(&w, "[{\"path\":\"/hosts/transfer\",\"kind\":\"403\",\"times\":100}]");
+    fall(&w);
+    struct device *d = dover(&w);
+    assert_int_equal(d->fallback.state, FALLBACK_ASKED);
+    assert_true(span_search(d->fallback.why, SPAN_LITERAL("Maintainer")) < d->fallback.why.bytes); /* the permission that is missing */
+    device_free(d);
+    faults(&w, "[]");
+    leap(&w, 7 * 3600);
+    leap(&w, 60);
+    assert_int_equal(state_of(&w), FALLBACK_CONFIRMED);
+    end(&w);
+}
+
+static void kandjis_list_has_pages_and_tables(void **state)
+{
+    struct world w;
+    struct arena arena;
+    size_t room = 400 * 128;
+    char *hosts = malloc(room);
+    (void)state;
+    assert_non_null(hosts);
+    arena_init(&arena, 4096, 4 * 1024 * 1024);
+    strcpy(hosts, "[");
+    for (int i = 0; i < 310; i++)
+        snprintf(hosts + strlen(hosts), room - strlen(hosts), "%s{\"device_id\":\"aaaaaaaa-0000-4000-8000-%012d\",\"serial_number\":\"%s\",\"encrypted\":false}", i == 0 ? "" : ",", i,
+                 i == 305 ? "C02X" : "S");
+    strcat(hosts, "]");
+    start_vendor(&w, &kandji, hosts);
+    for (int i = 0; i < 4; i++)
+        leap(&w, 2);
+    struct manager_status status = status_of(&w, &arena);
+    assert_int_equal(status.devices, 310);
+    assert_int_equal(status.matched, 1);
+    struct device *d = dover(&w);
+    const struct managed_link *link = device_link(d, SPAN_LITERAL("fleet"));
+    assert_non_null(link);
+    assert_true(link->managed == MDM_YES && link->encrypted == MDM_NO && span_equal_text(link->group, kandji.former));
+    device_free(d);
+    arena_done(&arena);
+    free(hosts);
     end(&w);
 }
 
@@ -292,7 +445,13 @@ int main(void)
         cmocka_unit_test(an_hour_of_500_loses_and_invents_nothing),
         cmocka_unit_test(one_that_vanished_is_asked_for_before_it_is_gone),
         cmocka_unit_test(two_sources_are_shown_and_decided),
-        cmocka_unit_test(there_and_back_again),
+        cmocka_unit_test(kandjis_list_has_pages_and_tables),
+        cmocka_unit_test(fleet_there_and_back_again),
+        cmocka_unit_test(kandji_there_and_back_again),
+        cmocka_unit_test(who_is_not_managed_is_invited),
+        cmocka_unit_test(an_invitation_is_withdrawn_when_it_is_not_needed),
+        cmocka_unit_test(a_personal_device_is_never_touched),
+        cmocka_unit_test(what_cannot_be_done_is_open_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
