@@ -53,6 +53,9 @@ MUST_CHECK enum err_code http_client_check_url(const struct http_client_options 
 /* Percent-encodes all but unreserved characters (RFC 3986), as in a query or form value. */
 bool http_client_encode(struct span value, struct buf *out);
 
+/* A date of RFC 9110 section 5.6.7 as seconds since 1970; false for anything else. */
+bool http_client_date(struct span text, int64_t *wall_s);
+
 /* Where an address lies; exported for its table of cases. Mapped, compatible, NAT64 and 6to4 forms count as the IPv4 address in them. */
 enum http_address { HTTP_ADDRESS_PUBLIC, HTTP_ADDRESS_LOOPBACK, HTTP_ADDRESS_PRIVATE, HTTP_ADDRESS_FORBIDDEN };
 struct sockaddr;

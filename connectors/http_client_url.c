@@ -1,4 +1,4 @@
-/* Which URLs are called, and how values get into one. */
+/* Which URLs are called, how values get into one, and dates. */
 #include "connectors/http_client_parts.h"
 
 #include <curl/curl.h>
@@ -66,4 +66,17 @@ bool http_client_encode(struct span value, struct buf *out)
             buf_append(out, span_make((const char[]){ '%', hex[byte >> 4], hex[byte & 15] }, 3));
     }
     return !out->failed;
+}
+
+bool http_client_date(struct span text, int64_t *wall_s)
+{
+    enum { DATE_BYTES = 64 };
+    char date[DATE_BYTES];
+    if (text.bytes == 0 || text.bytes >= DATE_BYTES || memchr(text.at, '\0', text.bytes) != NULL)
+        return false;
+    memcpy(date, text.at, text.bytes);
+    date[text.bytes] = '\0';
+    time_t seconds = curl_getdate(date, NULL);
+    *wall_s = (int64_t)seconds;
+    return seconds != -1;
 }

@@ -20,6 +20,7 @@ struct effects {
     size_t count;
     void *ladder;
     char archive_folder[ARCHIVE_PATH_BYTES];
+    struct okta_reader *okta;             /* NULL: none */
     char holder[SECRET_ID_BYTES + 1];     /* this process: a restarted one waits until its leases have run out */
 };
 
@@ -85,6 +86,18 @@ static enum err_code add_email(struct effects *e, const struct email_options *op
 
 const char *effects_archive_folder(const struct effects *e) { return e != NULL && e->archive_folder[0] != '\0' ? e->archive_folder : NULL; }
 
+static enum err_code add_okta(struct effects *e, const struct okta_options *options, struct err *err)
+{
+    const struct reader_ops *ops = NULL;
+    void *self = NULL;
+    enum err_code code = effects_okta_new(e->node, options, &ops, &self, err);
+    if (code == OK)
+        code = add_reader(e, "okta", ops, self, SENDER_WAIT_MS, err);
+    if (code == OK)
+        e->okta = self;
+    return code;
+}
+
 static enum err_code add_webhook(struct effects *e, const struct webhook_options *options, struct err *err)
 {
     const struct reader_ops *ops = NULL;
@@ -125,6 +138,8 @@ static enum err_code add_readers(struct effects *e, const struct effects_options
         code = add_slack_replies(e, err);
     if (code == OK && options->email != NULL)
         code = add_email(e, options->email, err);
+    if (code == OK && options->okta != NULL)
+        code = add_okta(e, options->okta, err);
     for (size_t i = 0; code == OK && i < options->webhook_count; i++)
         code = add_webhook(e, &options->webhooks[i], err);
     for (size_t i = 0; code == OK && e->node->managers != NULL && i < e->node->managers->count; i++)
@@ -298,4 +313,27 @@ size_t effects_destinations(struct effects *e, struct effects_destination *out, 
         count++;
     }
     return count;
+}
+
+/* ---- what does not fit together ---- */
+
+static bool ends_sessions(const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->ladder_count; i++)
+        for (size_t k = 0; k < policy->ladders[i].rung_count; k++)
+            if (policy->ladders[i].rungs[k].end_sessions)
+                return true;
+    return false;
+}
+
+void effects_warnings(const struct effects *e, const struct policy *policy, void (*say)(void *context, struct span text), void *context)
+{
+    char text[EFFECTS_ERROR_BYTES + 64];
+    if (e->okta == NULL && ends_sessions(policy))
+        say(context, SPAN_LITERAL("the policy ends sessions, but no IdP is configured where that could be done (okta.url)"));
+    struct span unknown = e->okta != NULL ? okta_rules_unknown(&e->okta->options, policy) : SPAN_NONE;
+    if (span_empty(unknown))
+        return;
+    snprintf(text, sizeof text, "okta.groups names the sensitivity %.*s, which the policy does not have", (int)(unknown.bytes < 64 ? unknown.bytes : 64), unknown.at);
+    say(context, span_of(text));
 }

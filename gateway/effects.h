@@ -10,6 +10,7 @@
 #include "connectors/notify/slack.h"
 #include "connectors/notify/webhook.h"
 #include "gateway/archive_folder.h"
+#include "gateway/effects_okta.h"
 #include "gateway/node.h"
 
 enum { EFFECTS_MAX_WEBHOOKS = 32, EFFECTS_TRIES = 20, EFFECTS_AGE_MS = 24 * 3600 * 1000, EFFECTS_LEASE_MS = 5000, EFFECTS_ERROR_BYTES = 128,
@@ -23,6 +24,7 @@ struct effects_options {
     const struct archive_options *archive;       /* NULL: the log is not archived */
     const struct webhook_options *webhooks; size_t webhook_count; /* ids must differ */
     /* node->managers each get a reader too. */
+    const struct okta_options *okta;             /* NULL: nothing is closed at Okta */
 };
 /* Registers with node->feed (when there is one), so before feed_start(). Options are copied. ERR_INPUT names the option at fault. */
 MUST_CHECK enum err_code effects_new(const struct node *node, const struct effects_options *options, struct effects **out, struct err *err);
@@ -34,7 +36,7 @@ void effects_round(struct effects *e);
 
 /* What waits or was set aside. Spans are valid during the call. */
 struct delivery {
-    struct span destination;                     /* "slack", "email", "webhook:<id>" */
+    struct span destination;                     /* "slack", "email", "okta", "webhook:<id>" */
     struct span id, type, person;                /* of the event that is to be told; type may be empty */
     bool set_aside;
     struct span error;                           /* of the last try; empty: not tried yet */
@@ -60,5 +62,7 @@ struct effects_destination {
 bool effects_is_stopped(const struct effects *e, const char *name);
 /* Writes up to `most`; returns how many there are. */
 size_t effects_destinations(struct effects *e, struct effects_destination *out, size_t most);
+/* What the configuration and the policy in force do not agree about, a sentence each. Between directory_enter() and directory_leave(). */
+void effects_warnings(const struct effects *e, const struct policy *policy, void (*say)(void *context, struct span text), void *context);
 
 #endif

@@ -55,6 +55,8 @@ static const struct { enum counter which; const char *name, *label, *help; } row
     { COUNT_OKTA_HOOK_FAILED, "postern_okta_hook_failed_total", "", "Inline hooks that failed by Okta's own report: the token went out unchanged." },
     { COUNT_SLACK_REFUSED, "postern_slack_refused_total", "", "Requests to /slack/ that were not proved to come from Slack." },
     { COUNT_SLACK_ANSWERED, "postern_slack_answered_total", "", "Clicks, words and commands from Slack that were carried out." },
+    { COUNT_OKTA_CHANGED, "postern_okta_closings_total", "{result=\"done\"}", "Memberships of groups and sessions changed at Okta because access closed or opened." },
+    { COUNT_OKTA_FAILED, "postern_okta_closings_total", "{result=\"failed\"}", NULL },
 };
 _Static_assert(sizeof rows / sizeof rows[0] == COUNTERS, "one row a counter");
 

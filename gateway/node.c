@@ -176,6 +176,12 @@ static enum err_code make_effects(struct running *run, struct err *err)
     options.archive = o->archive ? &archive : NULL;
     enum err_code code = managers_read(o->managers.all, o->managers.count, run->node.clock, &run->managers, err);
     run->node.managers = &run->managers;
+    struct okta_options *okta = NULL;
+    CLEANUP(arena_done) struct arena arena;
+    arena_init(&arena, 4096, 64 * 1024);
+    if (code == OK)
+        code = okta_config_options(&o->okta, true, &arena, &okta, err);
+    options.okta = okta;
     if (code == OK)
         code = effects_new(&run->node, &options, &run->node.effects, err);
     free(webhooks);

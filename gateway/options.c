@@ -94,6 +94,7 @@ size_t options_groups(struct postern_options *o, struct option_group groups[OPTI
     groups[6] = (struct option_group){ "Archive", archive_rows, sizeof archive_rows / sizeof archive_rows[0], o };
     groups[7] = (struct option_group){ "E-mail", email_rows, sizeof email_rows / sizeof email_rows[0], o };
     groups[8] = (struct option_group){ "Device managers", manager_rows, sizeof manager_rows / sizeof manager_rows[0], o };
+    groups[9] = (struct option_group){ "Closings at Okta", okta_rows, okta_row_count, &o->okta };
     return OPTION_GROUPS;
 }
 
@@ -171,6 +172,17 @@ static bool check_device_rules(const struct postern_options *o, struct span file
     return false;
 }
 
+static bool check_okta(struct postern_options *o, bool secrets, struct span file, struct mistakes *mistakes)
+{
+    struct okta_options *read = NULL;
+    struct err err;
+    if (okta_config_options(&o->okta, secrets, &o->arena, &read, &err) == OK)
+        return true;
+    const struct yaml_node place = { .file = file };
+    yaml_mistake(mistakes, &place, "%s", err.text);
+    return false;
+}
+
 /* A certificate is shown within TLS or not at all. */
 static bool check_client_ca(const struct postern_options *o, struct span file, struct mistakes *mistakes)
 {
@@ -202,6 +214,7 @@ bool options_read_text(struct postern_options *o, struct span text, struct span 
     default_public_url(o);
     default_device_url(o);
     good = check_client_ca(o, file, mistakes) && good;
+    good = check_okta(o, read_secrets, file, mistakes) && good;
     good = caller_options_check(&o->callers, file, mistakes) && good;
     good = slack_app_options_check(&o->slack, read_secrets, file, mistakes) && good;
     return check_device_rules(o, file, mistakes) && good;

@@ -5,6 +5,7 @@
 #include "gateway/callers.h"
 #include "gateway/doors/device_certificates.h"
 #include "gateway/node.h"
+#include "gateway/okta_config.h"
 #include "gateway/slack/slack_app.h"
 
 struct tls_files { struct span certificate, key; };           /* PEM */
@@ -21,6 +22,7 @@ struct postern_options {
     struct slack_app_options slack;                           /* gateway/slack/slack_app.c has its rows */
     struct span email_server, email_from, email_name, email_user, email_password, email_reply_to, email_ca;
     bool email_plain;
+    struct okta_config okta;                                  /* gateway/okta_config.c has its rows */
     struct option_items webhooks;                             /* struct webhook_config */
     struct option_items managers;                             /* struct manager_config; gateway/managers.c has its rows */
     bool archive; bool archive_pack;
@@ -30,7 +32,7 @@ struct postern_options {
     struct span log_level;
 };
 /* The rows as groups over `o`, for loading and describing; `groups` has room for OPTION_GROUPS. */
-enum { OPTION_GROUPS = 9 };
+enum { OPTION_GROUPS = 10 };
 size_t options_groups(struct postern_options *o, struct option_group groups[OPTION_GROUPS]);
 /* Reads `path` (NULL: defaults). False when something is wrong; mistakes say everything. options_done() frees either way. */
 bool options_read(struct postern_options *o, const char *path, bool read_secrets, struct mistakes *mistakes);

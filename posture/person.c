@@ -14,6 +14,7 @@ enum { ARENA_BLOCK_BYTES = 2048, ARENA_LIMIT_BYTES = 8 * 1024 * 1024, ID_BYTES =
 static const struct record_body_field person_fields[] = {
     PERSON_FIELD("id", RECORD_TEXT, id, ID_BYTES),          PERSON_FIELD("name", RECORD_TEXT, name, NAME_BYTES),
     PERSON_FIELD("slack", RECORD_TEXT, slack, ID_BYTES),    PERSON_FIELD("zone", RECORD_TEXT, zone, ID_BYTES),
+    PERSON_FIELD("okta", RECORD_TEXT, okta, ID_BYTES),
     PERSON_FIELD("region", RECORD_TEXT, region, ID_BYTES),  PERSON_FIELD("locale", RECORD_TEXT, locale, ID_BYTES),
     PERSON_FIELD("archive_salt", RECORD_TEXT, archive_salt, ID_BYTES),
     PERSON_FIELD("created_s", RECORD_TIME, created_s, 0),   PERSON_FIELD("removed", RECORD_FLAG, removed, 0),
@@ -46,6 +47,13 @@ static const struct record_body_field dispute_fields[] = {
     { "by", RECORD_TEXT, offsetof(struct dispute, by), ID_BYTES },
     { "answered_s", RECORD_TIME, offsetof(struct dispute, answered_s), 0 },
     { "evidence", RECORD_TEXT, offsetof(struct dispute, evidence), PERSON_EVIDENCE_BYTES },
+};
+static const struct record_body_field lever_fields[] = {
+    { "kind", RECORD_TEXT, offsetof(struct lever, kind), ID_BYTES },
+    { "target", RECORD_TEXT, offsetof(struct lever, target), ID_BYTES },
+    { "wanted", RECORD_FLAG, offsetof(struct lever, wanted), 0 },
+    { "state", RECORD_COUNT, offsetof(struct lever, state), LEVER_FOUND },
+    { "at_s", RECORD_TIME, offsetof(struct lever, at_s), 0 },
 };
 static const struct record_body_field snooze_fields[] = {
     { "device", RECORD_TEXT, offsetof(struct snooze, device), ID_BYTES },
@@ -141,6 +149,7 @@ static void own_lists(struct record_body *b, const struct person *p, struct pers
     copy->told_room = p->told_count;
     copy->disputes = record_body_own_list(b, p->disputes, p->dispute_count, sizeof *p->disputes, dispute_fields, COUNT(dispute_fields));
     copy->warned = record_body_own_list(b, p->warned, p->warned_count, sizeof *p->warned, warned_fields, COUNT(warned_fields));
+    copy->levers = record_body_own_list(b, p->levers, p->lever_count, sizeof *p->levers, lever_fields, COUNT(lever_fields));
     copy->snoozes = record_body_own_list(b, p->snoozes, p->snooze_count, sizeof *p->snoozes, snooze_fields, COUNT(snooze_fields));
     copy->passes = record_body_own_list(b, p->passes, p->pass_count, sizeof *p->passes, pass_fields, COUNT(pass_fields));
     copy->asks = record_body_own_list(b, p->asks, p->ask_count, sizeof *p->asks, ask_fields, COUNT(ask_fields));
@@ -238,6 +247,7 @@ void person_to_json(const struct person *p, struct to_json *w)
     write_told(w, p);
     write_disputes(w, p);
     write_list(w, "warned", p->warned, p->warned_count, sizeof *p->warned, warned_fields, COUNT(warned_fields));
+    write_list(w, "levers", p->levers, p->lever_count, sizeof *p->levers, lever_fields, COUNT(lever_fields));
     write_list(w, "snoozes", p->snoozes, p->snooze_count, sizeof *p->snoozes, snooze_fields, COUNT(snooze_fields));
     write_list(w, "passes", p->passes, p->pass_count, sizeof *p->passes, pass_fields, COUNT(pass_fields));
     write_list(w, "asks", p->asks, p->ask_count, sizeof *p->asks, ask_fields, COUNT(ask_fields));
@@ -354,6 +364,8 @@ static void read_person(struct record_body *b, const struct from_json_value *roo
     read_disputes(b, root, p);
     p->warned_count = read_list(b, root, "warned", PERSON_MAX_WARNED, sizeof *p->warned, warned_fields, COUNT(warned_fields), &list);
     p->warned = list;
+    p->lever_count = read_list(b, root, "levers", PERSON_MAX_LEVERS, sizeof *p->levers, lever_fields, COUNT(lever_fields), &list);
+    p->levers = list;
     p->snooze_count = read_list(b, root, "snoozes", PERSON_MAX_SNOOZES, sizeof *p->snoozes, snooze_fields, COUNT(snooze_fields), &list);
     p->snoozes = list;
     p->pass_count = read_list(b, root, "passes", PERSON_MAX_PASSES, sizeof *p->passes, pass_fields, COUNT(pass_fields), &list);

@@ -10,7 +10,7 @@
 struct interval { int64_t from_s, to_s; };
 
 enum { PERSON_MAX_EMAILS = 16, PERSON_MAX_ALIASES = 16, PERSON_MAX_GROUPS = 128, PERSON_MAX_ABSENCES = 64,
-       PERSON_MAX_TOLD = 512, PERSON_MAX_DISPUTES = 64, PERSON_MAX_WARNED = 32, PERSON_MAX_SNOOZES = 64, PERSON_MAX_PASSES = 32, PERSON_MAX_ASKS = 32,
+       PERSON_MAX_TOLD = 512, PERSON_MAX_DISPUTES = 64, PERSON_MAX_WARNED = 32, PERSON_MAX_SNOOZES = 64, PERSON_MAX_PASSES = 32, PERSON_MAX_ASKS = 32, PERSON_MAX_LEVERS = 64,
        PERSON_EVIDENCE_BYTES = 8 * 1024, TOLD_TIMES = 8, PERSON_BODY_BYTES = 256 * 1024 };
 
 /* What a person has been told about one failing check of one device: the delivered notices.
@@ -64,11 +64,28 @@ struct help_request { struct span id, device, check, text, answer, by; int64_t a
 struct warned { struct span device; int64_t at_s; };
 struct absence { struct interval time; struct span source; /* never a reason */ };
 
+/* Something outside that a closing moves for a person: membership of a group at their IdP, their sessions there. The record says what is wanted before anything
+ * is done, and how far it came, so that whoever goes on does nothing twice and the way back ends where it began. */
+enum lever_state {
+    LEVER_OFF,     /* not begun */
+    LEVER_BEGUN,   /* perhaps done: it was not so before */
+    LEVER_DONE,    /* done, and seen to be so */
+    LEVER_FOUND    /* it was so before we came: nothing to take back */
+};
+const char *lever_state_name(unsigned state); /* "open", "begun", "done", "found" */
+struct lever {
+    struct span kind, target;      /* "okta.add" and "okta.remove": id of a group; "okta.sessions": the device that stands where sessions end */
+    bool wanted;                   /* false: to be taken back */
+    unsigned state;                /* enum lever_state */
+    int64_t at_s;                  /* of the last change */
+};
+
 struct person {
     struct arena arena;
     struct span id;                /* p_... */
     int64_t version;               /* of the record; 0: not stored yet */
     struct span name, slack, zone, region, locale; /* zone: IANA name, empty: the organisation's */
+    struct span okta;              /* id at Okta, remembered once it was found */
     const struct span *emails;  size_t email_count;   /* lower case, first is primary */
     const struct span *aliases; size_t alias_count;   /* IdP ids and other names a door may use */
     const struct span *groups;  size_t group_count;
@@ -82,6 +99,7 @@ struct person {
     const struct snooze *snoozes;   size_t snooze_count;
     const struct pass *passes;      size_t pass_count;
     const struct help_request *asks;         size_t ask_count;
+    const struct lever *levers;     size_t lever_count;
     struct { unsigned days; /* bit 0 Monday; 0: the organisation's */ unsigned from_minute, to_minute; /* both 0: the organisation's */
              unsigned write_at; /* "write to me at 13:30": minute of the day + 1; 0: any */ } work;
     struct notice notice;           /* id empty: never */
@@ -105,6 +123,10 @@ bool person_add_told(struct person *p, struct span device, struct span check, in
 void person_forget_told(struct person *p, struct span device, struct span check); /* empty check: all of the device */
 const struct warned *person_warned(const struct person *p, struct span device);
 bool person_set_warned(struct person *p, struct span device, int64_t at_s); /* the oldest makes room */
+const struct lever *person_lever(const struct person *p, struct span kind, struct span target);
+/* Puts it in the place of the one of that kind and target, or beside the others. */
+bool person_set_lever(struct person *p, const struct lever *lever);
+void person_drop_lever(struct person *p, struct span kind, struct span target);
 bool person_has_email(const struct person *p, struct span email);  /* case folded */
 /* One more, zeroed, at the end of its list, to be filled with texts in p->arena; NULL when memory is short. The bounds are the caller's to keep. */
 struct snooze *person_add_snooze(struct person *p);

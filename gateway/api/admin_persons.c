@@ -44,6 +44,7 @@ static void write_person(const struct http_request *r, const struct person *p, s
     write_list(w, "aliases", p->aliases, p->alias_count);
     write_list(w, "groups", p->groups, p->group_count);
     to_json_member_text_if(w, "slack", p->slack);
+    to_json_member_text_if(w, "okta", p->okta);
     to_json_member_text_if(w, "zone", p->zone);
     to_json_member_text_if(w, "region", p->region);
     to_json_member_text_if(w, "locale", p->locale);
@@ -104,6 +105,23 @@ static void write_interval(const struct interval *time, struct to_json *w)
 {
     to_json_member_time_if(w, "from", time->from_s);
     to_json_member_time_if(w, "to", time->to_s);
+}
+
+/* What closings moved outside, and what is still to be moved. */
+static void write_closings(const struct person *p, struct to_json *w)
+{
+    to_json_key(w, "closings");
+    to_json_array(w);
+    for (size_t i = 0; i < p->lever_count; i++) {
+        const struct lever *l = &p->levers[i];
+        to_json_object(w);
+        to_json_member_text(w, "kind", l->kind);
+        to_json_member_text(w, "target", l->target);
+        to_json_member_text(w, "state", l->wanted ? span_of(lever_state_name(l->state)) : SPAN_LITERAL("undoing"));
+        to_json_member_time_if(w, "at", l->at_s);
+        to_json_end(w);
+    }
+    to_json_end(w);
 }
 
 /* Absences, what was put off, and where they continued once; what is over too. */
@@ -169,6 +187,7 @@ void admin_show_person(struct http_request *r, struct http_response *res)
         to_json_end(&w);
         to_json_member_time_if(&w, "last_nudge_at", p->nudge_s);
         write_valves(r, p, &w);
+        write_closings(p, &w);
         to_json_end(&w);
     }
     directory_leave(r->node->directory);

@@ -60,20 +60,28 @@ static void write_destination(const struct effects_destination *e, struct to_jso
     to_json_end(w);
 }
 
-/* Slack (its messages and its replies) and e-mail are channels to people; all other destinations but the ladder are webhooks. */
+/* Slack (its messages and its replies) and e-mail are channels to people; webhooks tell machines; what else there is acts somewhere: at an IdP. */
+enum destination_kind { CHANNEL, WEBHOOK, ACTOR, OURSELVES };
+static enum destination_kind kind_of(const struct effects_destination *e)
+{
+    struct span name = span_of(e->name);
+    if (span_starts(name, SPAN_LITERAL("slack")) || span_equal_text(name, "email"))
+        return CHANNEL;
+    return span_starts(name, SPAN_LITERAL("webhook:")) ? WEBHOOK : span_equal_text(name, "okta") ? ACTOR : OURSELVES;
+}
+
 static void write_destinations(struct http_request *r, struct to_json *w)
 {
+    static const char *const keys[] = { [CHANNEL] = "channels", [WEBHOOK] = "webhooks", [ACTOR] = "actors" };
     struct effects_destination all[DESTINATIONS];
     size_t count = effects_destinations(r->node->effects, all, DESTINATIONS);
     count = count < DESTINATIONS ? count : DESTINATIONS;
-    for (int channels = 1; channels >= 0; channels--) {
-        to_json_key(w, channels ? "channels" : "webhooks");
+    for (enum destination_kind kind = CHANNEL; kind < OURSELVES; kind++) {
+        to_json_key(w, keys[kind]);
         to_json_array(w);
-        for (size_t i = 0; i < count; i++) {
-            bool channel = span_starts(span_of(all[i].name), SPAN_LITERAL("slack")) || span_equal_text(span_of(all[i].name), "email"), hook = span_starts(span_of(all[i].name), SPAN_LITERAL("webhook:"));
-            if (channels ? channel : hook)
+        for (size_t i = 0; i < count; i++)
+            if (kind_of(&all[i]) == kind)
                 write_destination(&all[i], w);
-        }
         to_json_end(w);
     }
 }
@@ -102,6 +110,8 @@ static void write_warnings(struct http_request *r, struct to_json *w)
         to_json_text(w, SPAN_LITERAL("the policy closes apps, but no channel is configured: a notice counts only when it was shown on a login page"));
     if (control->policy != NULL && control->ring.halted)
         to_json_text(w, arena_format(r->arena, "the ring is halted (%.*s): everybody has the ladders before, until `postern ring resume`", SPAN_ARGS(control->ring.why)));
+    if (control->policy != NULL)
+        effects_warnings(r->node->effects, control->policy, write_warning, w);
     if (control->frozen)
         to_json_text(w, control->incident ? SPAN_LITERAL("an incident is on: nothing rises, and apps open as the policy's `incident` says, until `postern incident stop`")
                                           : SPAN_LITERAL("the breaker holds: nothing rises until `postern incident stop`; `postern incident start` opens apps too"));

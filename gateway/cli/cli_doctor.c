@@ -268,6 +268,7 @@ static void examine(struct examination *e, const struct client *c, const struct 
     examine_directory(e, status);
     examine_destinations(e, status, "channels");
     examine_destinations(e, status, "webhooks");
+    examine_destinations(e, status, "actors");
     examine_warnings(e, status);
     examine_clock(e, status, here_s);
     trust(e, c, made);
@@ -309,7 +310,7 @@ static int run(int argc, char **argv)
 const struct cli_command cli_doctor = {
     "doctor",
     "postern doctor [--json]\n\n"
-    "Asks the gateway how its store, policy, directory, channels, webhooks and doors are, and looks from here whether its public\n"
+    "Asks the gateway how its store, policy, directory, channels, webhooks, actors at IdPs and doors are, and looks from here whether its public\n"
     "address answers with a good certificate, whether what IdPs fetch is there and whether the clocks agree. Exit code 1 when\n"
     "anything fails.",
     "tests what is configured, and says what to fix",

@@ -240,9 +240,9 @@ static void print_list_row(const struct from_json_value *p, const char *key)
 
 static void print_person(const struct from_json_value *p)
 {
-    static const char *const texts[] = { "id", "name", "slack", "zone", "region", "locale", "created_at", "last_nudge_at" };
+    static const char *const texts[] = { "id", "name", "slack", "okta", "zone", "region", "locale", "created_at", "last_nudge_at" };
     static const char *const lists[] = { "emails", "aliases", "groups", "devices" };
-    struct from_json_value told = from_json_member(p, "told");
+    struct from_json_value told = from_json_member(p, "told"), closings = from_json_member(p, "closings");
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         print_text_row(p, texts[i]);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
@@ -251,6 +251,11 @@ static void print_person(const struct from_json_value *p)
         struct from_json_value t = from_json_item(&told, i);
         print_line(stdout, "%-14s %.*s on %.*s: %lld notices, first %.*s, last %.*s", i == 0 ? "told" : "", SPAN_ARGS(json_text(&t, "check")), SPAN_ARGS(json_text(&t, "device")),
                    (long long)json_int(&t, "notices", 0), SPAN_ARGS(json_text(&t, "first_at")), SPAN_ARGS(json_text(&t, "last_at")));
+    }
+    for (size_t i = 0; i < from_json_count(&closings); i++) {
+        struct from_json_value c = from_json_item(&closings, i);
+        print_line(stdout, "%-14s %.*s %.*s: %.*s since %.*s", i == 0 ? "closings" : "", SPAN_ARGS(json_text(&c, "kind")), SPAN_ARGS(json_text(&c, "target")), SPAN_ARGS(json_text(&c, "state")),
+                   SPAN_ARGS(json_text(&c, "at")));
     }
 }
 
