@@ -62,7 +62,7 @@ static bool keep_items(struct person *copy, const struct notice_item *left, size
 {
     struct notice_item *items = arena_array(&copy->arena, count + 1, sizeof *items);
     for (size_t i = 0; items != NULL && i < count; i++)
-        items[i] = (struct notice_item){ arena_copy(&copy->arena, left[i].device), arena_copy(&copy->arena, left[i].check), left[i].deadline_s, arena_copy(&copy->arena, left[i].exemption) };
+        items[i] = (struct notice_item){ arena_copy(&copy->arena, left[i].device), arena_copy(&copy->arena, left[i].check), left[i].deadline_s };
     copy->notice.items = items;
     copy->notice.item_count = items == NULL ? 0 : count;
     return items != NULL;

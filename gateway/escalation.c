@@ -1,6 +1,7 @@
 #include "gateway/escalation.h"
 
 #include "gateway/change.h"
+#include "gateway/escalation_healed.h"
 #include "gateway/channels.h"
 #include "gateway/feed.h"
 
@@ -266,69 +267,17 @@ size_t escalation_items(const struct node *node, const struct person *person, st
     return used;
 }
 
-/* ---- a person: healing ---- */
+/* ---- a person ---- */
 
-struct healed { struct span device, check; };
 struct person_look {
     const struct node *node;
     struct span person, cause;
     struct arena *arena;
     bool known;
-    struct healed *healed; size_t healed_count;
+    struct healings healings;
     struct notice_item *items; size_t item_count;
     struct nudge_plan plan;
 };
-
-/* Told about something that is no longer so: it passes, the device is gone or somebody else's, or nobody asks any more. Unknown is not healed. */
-static bool is_healed(const struct node *node, const struct person *person, const struct told *told)
-{
-    const struct policy *policy = directory_control(node->directory)->policy;
-    const struct device *device = directory_device(node->directory, told->device);
-    if (device == NULL || policy == NULL)
-        return false; /* not known here (yet) */
-    if (device->removed || !span_equal(device->owner, person->id) || policy_check(policy, told->check) == NULL)
-        return true;
-    const struct result *result = device_result(device, told->check);
-    return result != NULL && (result->verdict == VERDICT_PASS || result->verdict == VERDICT_NOT_APPLICABLE);
-}
-
-static void look_for_healed(struct person_look *l, const struct person *person)
-{
-    l->healed = arena_array(l->arena, person->told_count + 1, sizeof *l->healed);
-    for (size_t i = 0; l->healed != NULL && i < person->told_count; i++)
-        if (is_healed(l->node, person, &person->told[i]))
-            l->healed[l->healed_count++] = (struct healed){ arena_copy(l->arena, person->told[i].device), arena_copy(l->arena, person->told[i].check) };
-}
-
-static bool add_healed_event(const struct person_look *l, const struct healed *h, struct change_events *events)
-{
-    struct buf data;
-    struct to_json w;
-    buf_init(&data, EVENT_DATA_BYTES);
-    to_json_init(&w, &data);
-    to_json_object(&w);
-    to_json_member_text(&w, "check", h->check);
-    to_json_end(&w);
-    bool added = !data.failed && change_event(events, l->node, "person.healed", l->person, h->device, l->cause, buf_span(&data));
-    buf_done(&data);
-    return added;
-}
-
-enum { HEALED_A_COMMIT = 32 /* the rest at the next look, which this commit causes */ };
-
-static enum change_say edit_healed(void *context, struct person *copy, struct change_events *events, struct err *err)
-{
-    const struct person_look *l = context;
-    for (size_t i = 0; i < l->healed_count && events->count < HEALED_A_COMMIT; i++) {
-        const struct healed *h = &l->healed[i];
-        if (person_told(copy, h->device, h->check) == NULL)
-            continue;
-        person_forget_told(copy, h->device, h->check);
-        if (!add_healed_event(l, h, events))
-            return (void)err_set(err, ERR_MEMORY, "what %.*s was told", SPAN_ARGS(l->person)), CHANGE_REFUSE;
-    }
-    return events->count > 0 ? CHANGE_COMMIT : CHANGE_NOTHING;
-}
 
 /* ---- a person: the notice ---- */
 
@@ -345,7 +294,7 @@ static void look_for_items(struct person_look *l, const struct person *person)
     size_t count = escalation_items(l->node, person, l->arena, &found);
     l->items = arena_array(l->arena, count + 1, sizeof *l->items);
     for (size_t i = 0; l->items != NULL && i < count; i++)
-        l->items[l->item_count++] = (struct notice_item){ arena_copy(l->arena, found[i].device->id), arena_copy(l->arena, found[i].check->id), found[i].deadline_s, SPAN_NONE };
+        l->items[l->item_count++] = (struct notice_item){ arena_copy(l->arena, found[i].device->id), arena_copy(l->arena, found[i].check->id), found[i].deadline_s };
 }
 
 static void look_at_person(struct person_look *l)
@@ -356,7 +305,7 @@ static void look_at_person(struct person_look *l)
     const struct policy *policy = directory_control(d)->policy;
     l->known = person != NULL && !person->removed && policy != NULL;
     if (l->known) {
-        look_for_healed(l, person);
+        healed_look(l->node, person, clock_wall_s(l->node->clock), l->arena, &l->healings);
         look_for_items(l, person);
         struct nudge_input in = nudge_input(l, person);
         if (!span_empty(channels_first(l->node, policy, person)) && l->item_count > 0)
@@ -373,7 +322,7 @@ static bool fill_notice(const struct person_look *l, struct person *copy, struct
     if (items == NULL)
         return false;
     for (size_t i = 0; i < l->item_count; i++)
-        items[i] = (struct notice_item){ arena_copy(a, l->items[i].device), arena_copy(a, l->items[i].check), l->items[i].deadline_s, arena_copy(a, l->items[i].exemption) };
+        items[i] = (struct notice_item){ arena_copy(a, l->items[i].device), arena_copy(a, l->items[i].check), l->items[i].deadline_s };
     secret_new_id('e', id);
     copy->notice = (struct notice){ .id = arena_copy_text(a, id), .state = NOTICE_RESERVED, .reserved_s = clock_wall_s(l->node->clock), .local_day = day,
                                     .channel = arena_copy(a, channel), .items = items, .item_count = l->item_count };
@@ -423,8 +372,8 @@ static enum change_say edit_reserve(void *context, struct person *copy, struct c
 static enum err_code settle_person(struct person_look *l, struct store *store, struct err *err)
 {
     enum err_code code = OK;
-    if (l->healed_count > 0)
-        code = change_person(l->node, store, l->person, false, edit_healed, l, err);
+    if (l->healings.count > 0)
+        code = healed_commit(l->node, store, l->person, l->cause, &l->healings, err);
     if (code == OK && l->plan.send)
         code = change_person(l->node, store, l->person, false, edit_reserve, l, err);
     return code == ERR_NOT_FOUND ? OK : code;
@@ -437,8 +386,9 @@ enum err_code escalation_look_person(const struct node *node, struct store *stor
     struct person_look l = { .node = node, .person = person, .cause = cause, .arena = &arena };
     look_at_person(&l);
     enum err_code code = settle_person(&l, store, err);
+    int64_t due_s = l.plan.at_s == 0 || (l.healings.due_s != 0 && l.healings.due_s < l.plan.at_s) ? l.healings.due_s : l.plan.at_s;
     if (code == OK)
-        code = store->ops->set_due(store, RECORD_PERSON, person, not_before_next(node, l.plan.at_s), true, err);
+        code = store->ops->set_due(store, RECORD_PERSON, person, not_before_next(node, due_s), true, err);
     arena_done(&arena);
     return code;
 }

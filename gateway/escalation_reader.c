@@ -3,6 +3,7 @@
 
 #include "gateway/effects_reader.h"
 #include "gateway/feed.h"
+#include "gateway/valves.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +108,12 @@ static enum err_code look_at_all(const struct node *node, struct reader *r, stru
 
 static bool concerns_all(const struct reader_entry *e)
 {
-    return e->has_record && e->kind == RECORD_CONTROL && (span_equal_text(e->record, "policy") || span_equal_text(e->record, "clock"));
+    static const char *const records[] = { "policy", "clock", "holidays", "exemptions" };
+    bool named = false;
+    for (size_t i = 0; i < sizeof records / sizeof records[0]; i++)
+        named = named || span_equal_text(e->record, records[i]);
+    bool only_asked = span_equal_text(e->event.type, "exemption.asked") || span_equal_text(e->event.type, "exemption.refused") || span_equal_text(e->event.type, "exemption.reminder");
+    return e->has_record && e->kind == RECORD_CONTROL && named && !only_asked;
 }
 
 static enum err_code take_entry(void *self, struct reader *r, const struct reader_entry *e, struct err *err)
@@ -193,6 +199,8 @@ static enum err_code tick(void *self, struct reader *r, unsigned partition, stru
     bool control = partition + 1 == r->partition_count;
     if (control) {
         enum err_code code = watch_breaker(l, r, err);
+        if (code == OK)
+            code = valve_exemptions_tend(l->node, r->store, err);
         return code == OK ? watch_ring(l, r, err) : code;
     }
     return clock_mono_ms(l->node->clock) < l->due_ms[partition] ? OK : look_at_due(l, r, partition, err);

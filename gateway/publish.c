@@ -2,6 +2,7 @@
 
 #include "gateway/change.h"
 #include "gateway/rollout.h"
+#include "posture/strictness.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -48,6 +49,42 @@ static struct span version_of(const struct from_json_value *root)
     return from_json_text(&v, 64, &version, &err) == OK ? version : SPAN_NONE;
 }
 
+/* The policy that was in force, compiled; NULL when there was none, or it cannot be read any more: then nothing is known to be stricter. */
+static struct policy *policy_before(const struct from_json_value *root)
+{
+    struct from_json_value v = from_json_member(root, "text");
+    struct mistakes mistakes;
+    struct policy *old = NULL;
+    struct span text = SPAN_NONE;
+    struct err err;
+    if (!from_json_present(&v) || from_json_text(&v, POLICY_BYTES, &text, &err) != OK)
+        return NULL;
+    mistakes_init(&mistakes);
+    policy_read(text, SPAN_LITERAL("policy before"), &mistakes, &old);
+    mistakes_done(&mistakes);
+    return old;
+}
+
+/* Member "strictness": what became stricter with this change, and when (posture/strictness.h). */
+static bool write_strictness(const struct from_json_value *root, const struct publishing *p, int64_t now_s, struct to_json *w)
+{
+    CLEANUP(policy_freep) struct policy *old = policy_before(root);
+    struct from_json_value v = from_json_member(root, "strictness");
+    struct strictness before, next;
+    struct arena arena;
+    struct err err;
+    if (old == NULL)
+        return true;
+    arena_init(&arena, 64 * 1024, 4 * 1024 * 1024);
+    bool well = strictness_from_json(&v, &arena, &before, &err) == OK && strictness_next(old, &before, p->policy, now_s, &arena, &next);
+    if (well) {
+        to_json_key(w, "strictness");
+        strictness_to_json(&next, w);
+    }
+    arena_done(&arena);
+    return well;
+}
+
 static enum change_say edit_policy(void *context, struct span before, struct buf *after, struct change_events *events, struct err *err)
 {
     struct publishing *p = context;
@@ -71,7 +108,7 @@ static enum change_say edit_policy(void *context, struct span before, struct buf
     to_json_member_text(&w, "text", p->policy->canonical);
     write_history(&root, p, now_s, &w);
     struct rollout_start start = { p->policy, p->whole, p->keep_ring, p->by, now_s };
-    if (!rollout_write_start(&root, &start, &w))
+    if (!rollout_write_start(&root, &start, &w) || !write_strictness(&root, p, now_s, &w))
         return (void)err_set(err, ERR_MEMORY, "the control record policy"), CHANGE_REFUSE;
     to_json_end(&w);
     struct span data = arena_format(events->arena, "{\"version\":\"%s\",\"before\":\"%.*s\"}", p->policy->version, SPAN_ARGS(old));

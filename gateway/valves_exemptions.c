@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { DAY_S = 86400, REMIND_S = 7 * DAY_S, BODY_ARENA_BYTES = 8 * 1024 * 1024, NAME_BYTES = 256, TENDED_A_COMMIT = 32 };
+enum { DAY_S = 86400, BODY_ARENA_BYTES = 8 * 1024 * 1024, NAME_BYTES = 256, TENDED_A_COMMIT = 32 };
 
 /* The list as stored, with room for one more, and what is made of it. */
 struct list { struct arena arena; struct exemption *all; size_t count; };
@@ -319,7 +319,7 @@ static const char *due(const struct exemption *e, int64_t now_s)
 {
     if (e->state == EXEMPTION_APPROVED && now_s >= e->end_s)
         return "exemption.ended";
-    return e->state == EXEMPTION_APPROVED && e->reminded_s == 0 && now_s >= e->end_s - REMIND_S ? "exemption.reminder" : NULL;
+    return e->state == EXEMPTION_APPROVED && e->reminded_s == 0 && now_s >= e->end_s - EXEMPTION_REMIND_S ? "exemption.reminder" : NULL;
 }
 
 static enum change_say tend_in(const struct tending *t, struct list *l, struct buf *after, struct change_events *events, struct err *err)

@@ -410,6 +410,7 @@ void directory_decision_input(const struct directory *d, const struct person *pe
     in->ring = &control->ring;
     in->exemptions = control->exemptions;
     in->holidays = control->holidays;
+    in->strictness = control->strictness;
     in->now_s = now_s;
     int64_t age_ms = directory_age_ms(d);
     in->ladder_now_s = age_ms < ANSWERING_MS ? now_s : d->heard_wall_s;

@@ -39,6 +39,7 @@ struct control {
     bool frozen;                     /* breaker or incident holds */
     bool incident;                   /* a person declared it: apps open too (policy `incident`) */
     struct ring ring;                /* how far `policy` has come; its `before` is owned as `policy` is */
+    const struct strictness *strictness; /* since when the policy is as strict as it is; NULL: there is none */
     struct exemptions exemptions;    /* control record "exemptions" */
     struct holidays holidays;        /* control record "holidays" */
 };

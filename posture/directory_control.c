@@ -2,6 +2,7 @@
 
 #include "posture/holiday.h"
 #include "posture/record_body.h"
+#include "posture/strictness.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -268,6 +269,15 @@ static enum err_code read_ring(const struct from_json_value *root, struct policy
     return code;
 }
 
+/* Lives with the policy, as its ring does. */
+static enum err_code read_strictness(const struct from_json_value *root, struct policy *policy, struct control *c, struct err *err)
+{
+    struct from_json_value value = from_json_member(root, "strictness");
+    struct strictness *s = arena_alloc(&policy->arena, sizeof *s);
+    c->strictness = s;
+    return s == NULL ? err_set(err, ERR_MEMORY, "record policy: memory is short") : strictness_from_json(&value, &policy->arena, s, err);
+}
+
 static enum err_code read_policy(struct span body, struct control *c, struct policy **out, struct err *err)
 {
     CLEANUP(from_json_freep) struct from_json *doc = NULL;
@@ -282,6 +292,8 @@ static enum err_code read_policy(struct span body, struct control *c, struct pol
         code = compile(text, &policy, err);
     if (code == OK)
         code = read_ring(&root, policy, &c->ring, err);
+    if (code == OK)
+        code = read_strictness(&root, policy, c, err);
     if (code == OK)
         c->policy = *out = TAKE(policy);
     return code;
@@ -362,6 +374,7 @@ enum err_code directory_control_with(const struct control *before, int index, st
     memcpy(c->version, before->version, sizeof c->version);
     c->policy = before->policy;
     c->ring = before->ring;
+    c->strictness = before->strictness;
     c->version[index] = version;
     struct record_body b = { .arena = &c->arena, .err = err };
     own_rest(&b, before, index, c);

@@ -4,7 +4,7 @@
 #define POSTURE_EXEMPTION_H
 #include "posture/device.h"
 
-enum { EXEMPTIONS_MOST = 1000, EXEMPTION_TEXT_BYTES = 300, EXEMPTION_BODY_BYTES = 1024 * 1024 };
+enum { EXEMPTION_REMIND_S = 7 * 86400 /* before its end, both sides are told */, EXEMPTIONS_MOST = 1000, EXEMPTION_TEXT_BYTES = 300, EXEMPTION_BODY_BYTES = 1024 * 1024 };
 
 enum exemption_scope { EXEMPT_PERSON, EXEMPT_DEVICE, EXEMPT_GROUP, EXEMPT_SCOPES };
 const char *exemption_scope_name(enum exemption_scope s);      /* "person", "device", "group" */
@@ -24,7 +24,7 @@ struct exemption {
     int64_t asked_s, decided_s;
     int64_t start_s, end_s;           /* asked for; it holds in [start_s, end_s) once approved */
     int64_t ended_s;                  /* before its date; 0: not */
-    int64_t reminded_s;               /* both sides were told of the end, or it was put into their next message; 0: not yet */
+    int64_t reminded_s;               /* its end was announced (exemption.reminder); 0: not yet */
 };
 /* All that are kept. Ascending by check, then id. */
 struct exemptions { const struct exemption *all; size_t count; };

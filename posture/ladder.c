@@ -2,11 +2,12 @@
 
 #include "posture/ladder_clock.h"
 #include "posture/ring.h"
+#include "posture/strictness.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOUR_S = 3600, DAY_S = 86400, URGENT_NOTICE_S = HOUR_S, SETTLE_ROUNDS = 64 };
+enum { HOUR_S = 3600, DAY_S = 86400, URGENT_NOTICE_S = HOUR_S, SETTLE_ROUNDS = 64, AWAY_S = 3 * DAY_S /* in a drawer for so long is away too */ };
 
 /* One check on its way up: when each rung is reached, worked out from what happened and never from what was reached before. */
 struct climb {
@@ -17,6 +18,7 @@ struct climb {
     struct calendar_hours hours;
     unsigned notices;
     int64_t first_notice_s, closing_notice_s; /* LADDER_NEVER: not delivered yet */
+    int64_t flapped_s;                        /* it passed for so long between, never for an hour */
     int64_t notice_before_s;
     unsigned per_day;                         /* 0: no limit */
     int64_t reached_s[POLICY_MAX_RUNGS];
@@ -26,6 +28,17 @@ static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* ---- notices ---- */
 
+/* From when on notices count for this failure. A pass that did not hold for an hour was no end of the one before: its notices count, and its clock goes on. */
+static int64_t notices_from(struct climb *c, const struct told *told)
+{
+    int64_t failed_s = c->result->first_failed_s, passed_s = told->passed_s;
+    bool resumed = told->resumed_s != 0 && told->resumed_s == failed_s, flaps = passed_s != 0 && failed_s > passed_s && failed_s - passed_s < PASS_HELD_S;
+    if (!resumed && !flaps)
+        return failed_s;
+    c->flapped_s = told->flapped_s + (resumed ? 0 : failed_s - passed_s);
+    return 0;
+}
+
 /* A notice of an earlier failure, not yet forgotten, says nothing about this one. */
 static void count_notices(struct climb *c)
 {
@@ -34,8 +47,9 @@ static void count_notices(struct climb *c)
     if (told == NULL)
         return;
     unsigned kept = told->count < TOLD_TIMES ? told->count : TOLD_TIMES;
+    int64_t from_s = notices_from(c, told);
     for (unsigned i = 0; i < kept; i++) {
-        if (told->at_s[i] < c->result->first_failed_s)
+        if (told->at_s[i] < from_s)
             continue;
         c->notices++;
         if (c->notices == 1)
@@ -43,7 +57,7 @@ static void count_notices(struct climb *c)
         if (c->notices == c->ladder->notices_before_close)
             c->closing_notice_s = told->at_s[i];
     }
-    if (told->count > TOLD_TIMES && told->last_s >= c->result->first_failed_s)
+    if (told->count > TOLD_TIMES && told->last_s >= from_s)
         c->notices += told->count - TOLD_TIMES;
     if (c->ladder->notices_before_close == 0)
         c->closing_notice_s = 0;
@@ -52,6 +66,17 @@ static void count_notices(struct climb *c)
 }
 
 /* ---- grace ---- */
+
+/* A device that was off for days comes back to somebody who was not there to fix it. */
+static int64_t after_drawer(const struct ladder_input *in, int64_t at_s)
+{
+    for (size_t i = 1; i < in->device->on_count; i++) {
+        int64_t off_s = in->device->on[i - 1].to_s, on_s = in->device->on[i].from_s;
+        if (on_s - off_s >= AWAY_S && at_s >= off_s)
+            at_s = later(at_s, on_s + in->policy->grace.after_absence_s);
+    }
+    return at_s;
+}
 
 /* at_s, or the end of the graces that it is in: a new device, a person who is away or just back. */
 static int64_t after_grace(const struct ladder_input *in, int64_t at_s)
@@ -66,7 +91,70 @@ static int64_t after_grace(const struct ladder_input *in, int64_t at_s)
             return LADDER_NEVER;
         at_s = later(at_s, away->to_s + in->policy->grace.after_absence_s);
     }
+    return after_drawer(in, at_s);
+}
+
+/* ---- what changed meanwhile ---- */
+
+/* What is closed after an exemption is closed anew: with the time to be told of it. */
+static int64_t after_exemptions(const struct climb *c, int64_t at_s)
+{
+    const struct exemption *of_check = NULL;
+    size_t count = exemptions_of_check(c->in->exemptions, c->result->check, &of_check);
+    for (size_t i = 0; i < count; i++) {
+        const struct exemption *e = &of_check[i];
+        bool held = (e->state == EXEMPTION_APPROVED || e->state == EXEMPTION_ENDED) && e->start_s <= c->in->now_s;
+        int64_t end_s = e->ended_s != 0 && e->ended_s < e->end_s ? e->ended_s : e->end_s;
+        if (held && end_s > e->start_s && exemption_concerns(e, c->in->person, c->in->device, c->result->check))
+            at_s = later(at_s, end_s + c->notice_before_s);
+    }
     return at_s;
+}
+
+static bool is_in_force(const struct climb *c)
+{
+    const struct policy *p = c->in->policy;
+    return c->ladder >= p->ladders && c->ladder < p->ladders + p->ladder_count;
+}
+
+/* Recorded on this rung, or a later one, before the ring moved: then the move made nothing stricter here. */
+static bool stood_before(const struct climb *c, size_t rung, int64_t moved_s)
+{
+    const struct device *device = c->in->device;
+    for (size_t i = rung; i < c->ladder->rung_count; i++)
+        if (span_equal(c->ladder->rungs[i].id, device->rung))
+            return device->rung_s != 0 && device->rung_s < moved_s;
+    return false;
+}
+
+/* People whom the ring reached later have their notice from then on. */
+static int64_t strict_since(const struct climb *c, size_t rung, int64_t since_s)
+{
+    const struct ring *ring = c->in->ring;
+    bool of_this_policy = since_s != 0 && since_s == c->in->strictness->applied_s;
+    if (!of_this_policy || ring == NULL || ring->since_s <= since_s || stood_before(c, rung, ring->since_s))
+        return since_s;
+    return ring->since_s;
+}
+
+/* The earliest moment at which the rung may close, by all that was said of it so far: each step's own time, or the notice of its change. */
+static int64_t after_changes(const struct climb *c, size_t rung, int64_t first_s, int64_t at_s)
+{
+    const struct strictness *strictness = c->in->strictness;
+    if (strictness == NULL || !is_in_force(c))
+        return at_s;
+    int64_t check_s = strict_since(c, rung, strictness_check(strictness, c->result->check)), best_s = LADDER_NEVER;
+    const struct strict_rung *r = strictness_rung(strictness, c->ladder->id, c->ladder->rungs[rung].id);
+    if (check_s != 0)
+        at_s = later(at_s, check_s + c->notice_before_s);
+    for (size_t i = 0; r != NULL && i < r->count; i++) {
+        int64_t since_s = strict_since(c, rung, r->steps[i].since_s);
+        int64_t step_s = rung == 0 ? c->result->visible_s + r->steps[i].after_s : ladder_clock_reach(&c->clock, first_s, r->steps[i].after_s + c->flapped_s);
+        if (since_s != 0)
+            step_s = later(step_s, since_s + c->notice_before_s);
+        best_s = step_s < best_s ? step_s : best_s;
+    }
+    return r != NULL && r->count > 0 ? later(at_s, best_s) : at_s;
 }
 
 /* ---- when a rung may be reached ---- */
@@ -129,12 +217,12 @@ static int64_t time_of(const struct climb *c, size_t rung, int64_t expected_s)
     if (rung > 0) {
         if (first_s == LADDER_NEVER)
             return LADDER_NEVER;
-        at_s = ladder_clock_reach(&c->clock, first_s, r->after_s);
+        at_s = ladder_clock_reach(&c->clock, first_s, r->after_s + c->flapped_s);
         at_s = at_s == LADDER_NEVER ? at_s : later(at_s, first_s + c->notice_before_s);
         at_s = later(at_s, c->reached_s[rung - 1]);
     }
     if (r->close != 0)
-        at_s = later(at_s, closing_s);
+        at_s = after_changes(c, rung, first_s, after_exemptions(c, later(at_s, closing_s)));
     at_s = at_s == LADDER_NEVER ? at_s : settle(c, rung, is_consequence, at_s);
     return c->in->frozen && at_s > c->in->now_s ? LADDER_NEVER : at_s;
 }
@@ -250,7 +338,7 @@ static bool stand(const struct ladder_input *in, struct arena *arena, struct sta
         return false;
     s->notices = c.notices;
     if (c.first_notice_s != LADDER_NEVER)
-        s->running_s = ladder_clock_running(&c.clock, c.first_notice_s, in->now_s);
+        s->running_s = later(0, ladder_clock_running(&c.clock, c.first_notice_s, in->now_s) - c.flapped_s);
     s->paused = ladder_clock_paused(&c.clock, in->now_s) | (in->frozen ? PAUSE_INCIDENT : 0u);
     int64_t grace_s = after_grace(in, in->now_s);
     s->grace_until_s = grace_s > in->now_s && grace_s != LADDER_NEVER ? grace_s : 0;

@@ -99,7 +99,6 @@ static const struct record_body_field item_fields[] = {
     { "device", RECORD_TEXT, offsetof(struct notice_item, device), ID_BYTES },
     { "check", RECORD_TEXT, offsetof(struct notice_item, check), CHECK_BYTES },
     { "deadline_s", RECORD_TIME, offsetof(struct notice_item, deadline_s), 0 },
-    { "exemption", RECORD_TEXT, offsetof(struct notice_item, exemption), ID_BYTES },
 };
 static const char *const outcome_names[] = { [DISPUTE_OPEN] = "open", [DISPUTE_CHECK_FIXED] = "fixed", [DISPUTE_EXPLAINED] = "explained", [DISPUTE_REJECTED] = "rejected" };
 static const char *const notice_states[] = { [NOTICE_RESERVED] = "reserved", [NOTICE_SENDING] = "sending", [NOTICE_DELIVERED] = "delivered", [NOTICE_FAILED] = "failed" };

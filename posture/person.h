@@ -27,8 +27,7 @@ struct told {
 enum { PASS_HELD_S = 3600 };
 
 enum notice_state { NOTICE_RESERVED, NOTICE_SENDING, NOTICE_DELIVERED, NOTICE_FAILED };
-/* One thing a message tells: a failing check, or (exemption not empty) that an exemption of theirs ends at deadline_s. */
-struct notice_item { struct span device, check; int64_t deadline_s; /* next closing, 0: none */ struct span exemption; };
+struct notice_item { struct span device, check; int64_t deadline_s; /* next closing, 0: none */ };
 /* The newest message that we started. Only one is kept: the cap allows one a day. */
 struct notice {
     struct span id;                /* e_..., also Slack's metadata id */

@@ -128,7 +128,7 @@ static void a_door_closes_only_after_a_delivered_notice(void **state)
     story_end(&s);
 }
 
-static void a_fix_goes_down_at_once_and_forgets_what_was_told(void **state)
+static void a_fix_goes_down_at_once_and_is_forgotten_when_it_holds(void **state)
 {
     struct story s;
     (void)state;
@@ -143,8 +143,64 @@ static void a_fix_goes_down_at_once_and_forgets_what_was_told(void **state)
     assert_rung(&s, DOVER, "");
     assert_int_equal(story_events(&s, "person.healed"), 1);
     struct person *ana = story_stored_person(&s, ANA);
+    assert_int_equal(ana->told_count, 1);
+    assert_int_equal(ana->told[0].passed_s, s.now_ms / 1000);
+    person_free(ana);
+    story_pass(&s, 3590);
+    assert_int_equal(story_events(&s, "person.cleared"), 0);
+    story_pass(&s, 20);
+    assert_int_equal(story_events(&s, "person.healed"), 1);
+    assert_int_equal(story_events(&s, "person.cleared"), 1);
+    ana = story_stored_person(&s, ANA);
     assert_int_equal(ana->told_count, 0);
     person_free(ana);
+    story_end(&s);
+}
+
+/* A check that flaps: the clock goes on where it was, without the minutes in which it passed, and no notice has to be delivered anew. */
+static void a_pass_that_does_not_hold_is_no_new_beginning(void **state)
+{
+    struct story s;
+    (void)state;
+    start(&s);
+    story_result(&s, DOVER, "firewall", VERDICT_FAIL);
+    story_settle(&s);
+    deliver(&s);
+    story_pass(&s, 40);
+    story_result(&s, DOVER, "firewall", VERDICT_PASS);
+    story_settle(&s);
+    assert_rung(&s, DOVER, "");
+    story_pass(&s, 600);
+    story_result(&s, DOVER, "firewall", VERDICT_FAIL);
+    story_settle(&s);
+    assert_rung(&s, DOVER, "notice");
+    assert_int_equal(story_events(&s, "person.relapsed"), 1);
+    struct person *ana = story_stored_person(&s, ANA);
+    assert_int_equal(ana->told[0].flapped_s, 600);
+    assert_int_equal(ana->told[0].passed_s, 0);
+    person_free(ana);
+    story_pass(&s, 15);
+    assert_rung(&s, DOVER, "notice");
+    story_pass(&s, 10);
+    assert_rung(&s, DOVER, "closed");
+    story_end(&s);
+}
+
+static void a_failure_after_a_pass_that_held_begins_anew(void **state)
+{
+    struct story s;
+    (void)state;
+    start(&s);
+    story_result(&s, DOVER, "firewall", VERDICT_FAIL);
+    story_settle(&s);
+    deliver(&s);
+    story_pass(&s, 70);
+    assert_rung(&s, DOVER, "closed");
+    story_result(&s, DOVER, "firewall", VERDICT_PASS);
+    story_pass(&s, 3700);
+    story_result(&s, DOVER, "firewall", VERDICT_FAIL);
+    story_pass(&s, 200);
+    assert_rung(&s, DOVER, "notice");
     story_end(&s);
 }
 
@@ -313,7 +369,9 @@ int main(void)
         cmocka_unit_test(a_failing_check_reserves_one_notice),
         cmocka_unit_test(one_notice_a_day_whatever_fails_and_wherever),
         cmocka_unit_test(a_door_closes_only_after_a_delivered_notice),
-        cmocka_unit_test(a_fix_goes_down_at_once_and_forgets_what_was_told),
+        cmocka_unit_test(a_fix_goes_down_at_once_and_is_forgotten_when_it_holds),
+        cmocka_unit_test(a_pass_that_does_not_hold_is_no_new_beginning),
+        cmocka_unit_test(a_failure_after_a_pass_that_held_begins_anew),
         cmocka_unit_test(unknown_is_not_healed),
         cmocka_unit_test(looking_again_changes_nothing),
         cmocka_unit_test(a_second_look_at_an_old_state_finds_the_day_taken),

@@ -462,7 +462,7 @@ static void messages_are_started_rarely(void **state)
         { "away until Wednesday evening", .now = 1, .items = 1, .under_way = NOTICE_DELIVERED, .absence = { -5, 2 * DAY + 8 }, .at = 3 * DAY },
         { "back since this morning", .now = 1, .items = 1, .under_way = NOTICE_DELIVERED, .absence = { -50, -1 }, .send = true, .at = 1 },
     };
-    static const struct notice_item item = { SPAN_LITERAL("d_1"), SPAN_LITERAL("disk"), 0, SPAN_NONE };
+    static const struct notice_item item = { SPAN_LITERAL("d_1"), SPAN_LITERAL("disk"), 0 };
     struct world *w = *state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct absence away = { interval_of(rows[i].absence), SPAN_NONE };
@@ -478,7 +478,7 @@ static void messages_are_started_rarely(void **state)
 static void nobody_is_written_to_twice_on_a_date_of_theirs(void **state)
 {
     static const char *const zones[] = { "UTC", "Europe/Berlin", "America/New_York" };
-    static const struct notice_item item = { SPAN_LITERAL("d_1"), SPAN_LITERAL("disk"), 0, SPAN_NONE };
+    static const struct notice_item item = { SPAN_LITERAL("d_1"), SPAN_LITERAL("disk"), 0 };
     struct world *w = *state;
     for (size_t z = 0; z < COUNT(zones); z++) {
         struct person p = { .id = SPAN_LITERAL("p_1"), .zone = span_of(zones[z]) };

@@ -108,7 +108,7 @@ static void nudge(struct story *s)
     size_t count = ladder_standings(&in, &arena, &standings);
     for (size_t i = 0; i < count && items_count < BROKEN_MOST; i++)
         if (standings[i].rung >= 0)
-            items[items_count++] = (struct notice_item){ s->device->id, standings[i].check->id, standings[i].close_s, SPAN_NONE };
+            items[items_count++] = (struct notice_item){ s->device->id, standings[i].check->id, standings[i].close_s };
     struct nudge_input ask = { .policy = s->policy, .calendar = s->calendar, .person = s->person, .now_s = s->now_s, .items = items, .item_count = items_count };
     struct nudge_plan plan = ladder_nudge(&ask);
     if (plan.send) {
