@@ -342,6 +342,16 @@ static struct item_result is_gone(struct mdm_reader *m, struct reader *r, struct
     return (struct item_result){ ITEM_DONE, -1, true };
 }
 
+/* It answers by webhook. */
+static struct item_result ask_one(struct mdm_reader *m, struct reader *r, struct effects_item *item, struct span id)
+{
+    char key[SECRET_ID_BYTES + 1];
+    secret_new_id('e', key);
+    struct mdm_result result = m->manager->ops->ask != NULL ? m->manager->ops->ask(m->mdm, id, span_of(key)) : mdm_say(MDM_DONE, "%s", "");
+    bool wait = result.outcome == MDM_LATER || result.outcome == MDM_STOPPED || result.outcome == MDM_AMBIGUOUS;
+    return wait ? effects_mdm_later(r, item, &result) : (struct item_result){ ITEM_DONE, -1, true };
+}
+
 struct item_result effects_mdm_get(struct mdm_reader *m, struct reader *r, struct effects_item *item)
 {
     struct span id = span_slice(item->id, sizeof "get:" - 1, item->id.bytes);
@@ -350,7 +360,7 @@ struct item_result effects_mdm_get(struct mdm_reader *m, struct reader *r, struc
     struct arena arena;
     struct err err;
     if (m->manager->ops->get == NULL)
-        return (struct item_result){ ITEM_DONE, -1, true };
+        return ask_one(m, r, item, id);
     arena_init(&arena, 16 * 1024, PAGE_ARENA_BYTES);
     struct mdm_result result = m->manager->ops->get(m->mdm, id, &arena, &device);
     struct item_result end = { ITEM_DONE, -1, true };
