@@ -378,7 +378,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def authorize(self, workspace, method, found):
         given = self.headers.get("Authorization") or ""
-        token = given[7:] if given.startswith("Bearer ") else found.pop("token", "")
+        in_body = found.pop("token", "")  # Slack's own client sends it there besides
+        token = given[7:] if given.startswith("Bearer ") else in_body
         if not token:
             raise Refused("not_authed")
         if token in workspace.expired:
@@ -391,7 +392,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def check_arguments(self, method, found):
         _, _, _, required, optional = METHODS[method]
-        unknown = sorted(set(found) - set(required) - set(optional))
+        unknown = sorted(set(found) - set(required) - set(optional) - {"team_id"})  # an organisation's token says where; harmless elsewhere
         if unknown:
             raise Refused("invalid_arguments", response_metadata={"messages": ["[ERROR] unknown argument: " + name for name in unknown]})
         missing = [name for name in required if name not in found]
