@@ -7,9 +7,8 @@ enum { ARENA_BYTES = 16 * 1024 * 1024 };
 
 struct comparing {
     const struct node *node;
-    struct decision_input before, after;
-    struct ring ring;            /* of `after` */
-    struct arena arena, of_ring; /* emptied after each person; not emptied */
+    struct rollout_world world;
+    struct arena arena, of_world; /* emptied after each person; not emptied */
     plan_row_fn *row;
     void *context;
     struct plan_counts *out;
@@ -32,7 +31,7 @@ static void compare_device(struct comparing *c, const struct device *d, const st
 {
     if (d->removed || !span_empty(d->duplicate_of))
         return;
-    struct plan_row r = { d, owner, summary_under(c, &c->before, d, owner), summary_under(c, &c->after, d, owner) };
+    struct plan_row r = { d, owner, summary_under(c, &c->world.before, d, owner), summary_under(c, &c->world.after, d, owner) };
     bool closes = (r.after.closed & ~r.before.closed) != 0, opens = (r.before.closed & ~r.after.closed) != 0;
     if (!stands_differently(&r))
         return;
@@ -67,16 +66,12 @@ bool plan_compare(const struct node *node, const struct policy *after, plan_row_
     struct comparing c = { .node = node, .row = row, .context = context, .out = out };
     *out = (struct plan_counts){ 0 };
     arena_init(&c.arena, 64 * 1024, ARENA_BYTES);
-    arena_init(&c.of_ring, 4096, ARENA_BYTES);
-    directory_decision_input(node->directory, NULL, clock_wall_s(node->clock), NULL, 0, &c.before);
-    c.after = c.before;
-    c.after.policy = after;
-    c.after.ring = &c.ring;
-    bool well = rollout_foresee(directory_control(node->directory), after, &c.of_ring, &c.ring);
+    arena_init(&c.of_world, 4096, ARENA_BYTES);
+    bool well = rollout_foresee(node->directory, after, clock_wall_s(node->clock), &c.of_world, &c.world);
     if (well)
         directory_each_person(node->directory, compare_person, &c);
     arena_done(&c.arena);
-    arena_done(&c.of_ring);
+    arena_done(&c.of_world);
     return well;
 }
 

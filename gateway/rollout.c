@@ -85,12 +85,24 @@ bool rollout_write_start(const struct from_json_value *root, const struct rollou
     return is_whole(&next) || write_before(root, is_whole(&was), w);
 }
 
-bool rollout_foresee(const struct control *now, const struct policy *after, struct arena *arena, struct ring *out)
+bool rollout_foresee(const struct directory *directory, const struct policy *after, int64_t now_s, struct arena *arena, struct rollout_world *out)
 {
-    *out = ring_of(after);
-    if (ring_is_whole(out))
-        return true;
-    return ring_stand_on(out, after, now->policy == NULL || !ring_is_whole(&now->ring) ? now->ring.before : now->policy, arena);
+    const struct control *now = directory_control(directory);
+    *out = (struct rollout_world){ 0 };
+    directory_decision_input(directory, NULL, now_s, NULL, 0, &out->before);
+    out->after = out->before;
+    out->after.policy = after;
+    out->after.ring = &out->ring;
+    out->ring = ring_of(after);
+    out->ring.since_s = now_s;
+    if (now->policy != NULL && strcmp(now->policy->version, after->version) == 0) { /* it is in force: nothing changes */
+        out->ring = now->ring;
+        return ring_stand_on(&out->ring, after, now->ring.before, arena);
+    }
+    if (now->policy != NULL && !strictness_next(now->policy, now->strictness, after, now_s, arena, &out->strictness))
+        return false;
+    out->after.strictness = now->policy != NULL ? &out->strictness : NULL;
+    return ring_is_whole(&out->ring) || ring_stand_on(&out->ring, after, now->policy == NULL || !ring_is_whole(&now->ring) ? now->ring.before : now->policy, arena);
 }
 
 /* ---- a move ---- */

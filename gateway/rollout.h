@@ -6,6 +6,7 @@
 #include "gateway/node.h"
 #include "posture/base/from_json.h"
 #include "posture/ports.h"
+#include "posture/strictness.h"
 
 enum ring_move { RING_ADVANCE,  /* to a larger share; at 100 the version before is forgotten */
                  RING_HALT,     /* everybody is outside until somebody looked */
@@ -25,6 +26,8 @@ MUST_CHECK enum err_code rollout_order(const struct node *node, struct store *st
  * `keep` the ring of the policy it follows goes on. False when memory is short. */
 struct rollout_start { const struct policy *policy; bool whole, keep; struct span by; int64_t now_s; };
 MUST_CHECK bool rollout_write_start(const struct from_json_value *root, const struct rollout_start *start, struct to_json *w);
-/* The ring that it would be, for a plan: borrows `now` (the control in force) and `after`; the ladders live in `arena`. */
-MUST_CHECK bool rollout_foresee(const struct control *now, const struct policy *after, struct arena *arena, struct ring *out);
+/* What would hold for everybody if `after` took the place of the policy in force at now_s: what holds now, with that policy, its ring, and what it makes
+ * stricter. For plans and simulations. Borrows `now` (the control in force) and `after`; the rest lives in `arena`. */
+struct rollout_world { struct decision_input before, after; struct ring ring; struct strictness strictness; };
+MUST_CHECK bool rollout_foresee(const struct directory *directory, const struct policy *after, int64_t now_s, struct arena *arena, struct rollout_world *out);
 #endif

@@ -1,7 +1,7 @@
 /* Over the days to come: everybody in the directory, in shards of their own, each person on their own. */
 #include "gateway/simulation_run.h"
 
-#include "gateway/escalation.h"
+#include "gateway/rollout.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static bool may_change(const struct device *d)
     return false;
 }
 
-static void simulate_one(struct shard *s, const struct simulation_worlds *worlds, struct span id)
+static void simulate_one(struct shard *s, const struct rollout_world *world, struct span id)
 {
     const struct device *devices[SIMULATE_DEVICES_MOST];
     const struct directory *d = s->run->node->directory;
@@ -61,7 +61,7 @@ static void simulate_one(struct shard *s, const struct simulation_worlds *worlds
     for (size_t i = 0; i < count; i++)
         changes = changes || may_change(devices[i]);
     simulate_totals_person(&s->totals, count);
-    if (changes && !simulate_person(&s->options, &worlds->before, person, devices, count, &s->of_person))
+    if (changes && !simulate_person(&s->options, &world->before, person, devices, count, &s->of_person))
         s->totals.cut_short++;
     arena_reset(&s->of_person);
 }
@@ -69,13 +69,13 @@ static void simulate_one(struct shard *s, const struct simulation_worlds *worlds
 /* Short, so that what the directory replaces meanwhile is freed soon. */
 static void simulate_chunk(struct shard *s, size_t from, size_t to)
 {
-    struct simulation_worlds worlds;
+    struct rollout_world world;
     const struct directory *d = s->run->node->directory;
     directory_enter(d);
-    if (simulation_worlds(s->run, &s->of_chunk, &worlds)) {
-        s->options.world = &worlds.after;
+    if (rollout_foresee(d, s->run->policy, s->run->from_s, &s->of_chunk, &world)) {
+        s->options.world = &world.after;
         for (size_t i = from; i < to; i++)
-            simulate_one(s, &worlds, span_of(s->people->ids[i].text));
+            simulate_one(s, &world, span_of(s->people->ids[i].text));
     } else {
         s->failed = true;
     }

@@ -76,8 +76,7 @@ struct replay {
     size_t kept_bytes;
     struct directory *rules;       /* control records alone, as they are now: nothing in it is replaced while this runs */
     struct calendar *calendar;
-    struct decision_input world;
-    struct ring ring;
+    struct rollout_world world;
     struct arena arena, scratch;
     struct simulate_options options;
     struct simulate_totals totals;
@@ -516,12 +515,12 @@ static enum err_code prepare(struct replay *r, struct err *err)
         return code;
     if (calendar_prepare(r->calendar, r->run->policy->nudges.zone, &ignored) != OK)
         return err_set(err, ERR_INPUT, "the policy's zone %.*s is not known here", SPAN_ARGS(r->run->policy->nudges.zone));
-    directory_decision_input(r->rules, NULL, r->run->from_s, NULL, 0, &r->world);
-    r->world.policy = r->run->policy;
-    r->world.frozen = false; /* as it was then is told by the pauses */
-    r->world.ring = &r->ring;
-    r->options = (struct simulate_options){ .world = &r->world, .from_s = r->run->from_s, .to_s = r->run->to_s, .event = simulate_totals_event, .context = &r->totals };
-    if (!rollout_foresee(directory_control(r->rules), r->run->policy, &r->arena, &r->ring) || !simulate_totals_init(&r->totals, &r->options, r->run->names, &r->arena))
+    if (!rollout_foresee(r->rules, r->run->policy, r->run->from_s, &r->arena, &r->world))
+        return err_set(err, ERR_MEMORY, "a simulation: memory is short");
+    r->world.after.frozen = r->world.after.incident = false; /* as it was then is told by the pauses */
+    r->world.after.strictness = NULL;                        /* as if it had been in force all the time */
+    r->options = (struct simulate_options){ .world = &r->world.after, .from_s = r->run->from_s, .to_s = r->run->to_s, .event = simulate_totals_event, .context = &r->totals };
+    if (!simulate_totals_init(&r->totals, &r->options, r->run->names, &r->arena))
         return err_set(err, ERR_MEMORY, "a simulation: memory is short");
     return OK;
 }

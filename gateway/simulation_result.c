@@ -1,25 +1,12 @@
 /* What a run stands on, and how it is told. */
 #include "gateway/simulation_run.h"
 
-#include "gateway/rollout.h"
-
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 void simulation_give_way(void) { (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19); }
-
-bool simulation_worlds(const struct simulation_run *run, struct arena *arena, struct simulation_worlds *out)
-{
-    const struct directory *d = run->node->directory;
-    *out = (struct simulation_worlds){ 0 };
-    directory_decision_input(d, NULL, run->from_s, NULL, 0, &out->before);
-    out->after = out->before;
-    out->after.policy = run->policy;
-    out->after.ring = &out->ring;
-    return rollout_foresee(directory_control(d), run->policy, arena, &out->ring);
-}
 
 static void write_days(const struct simulate_totals *t, struct to_json *w)
 {

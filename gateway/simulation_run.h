@@ -22,9 +22,6 @@ struct simulation_run {
 /* OK with `result`, or the error; ERR_UNAVAILABLE when cancelled. Registered thread. */
 MUST_CHECK enum err_code simulation_ahead(struct simulation_run *run, struct err *err);
 MUST_CHECK enum err_code simulation_back(struct simulation_run *run, struct err *err);
-/* What holds for everybody, before and under the run's policy. Between directory_enter() and directory_leave(); ring and its ladders live in `arena`. */
-struct simulation_worlds { struct decision_input before, after; struct ring ring; };
-MUST_CHECK bool simulation_worlds(const struct simulation_run *run, struct arena *arena, struct simulation_worlds *out);
 /* Members that both kinds of run have. Between directory_enter() and directory_leave(). */
 void simulation_write_totals(const struct simulation_run *run, struct simulate_totals *totals, struct to_json *w);
 void simulation_give_way(void); /* the calling thread, to every other */
