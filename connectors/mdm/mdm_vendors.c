@@ -3,6 +3,7 @@
 
 static const struct mdm_ops *const vendors[MDM_KINDS] = {
     [MDM_FLEET] = &mdm_fleet, [MDM_KANDJI] = &mdm_kandji, [MDM_NANOMDM] = &mdm_nanomdm,
+    [MDM_JAMF] = &mdm_jamf, [MDM_INTUNE] = &mdm_intune,
 };
 static const char *const names[MDM_KINDS] = { [MDM_FLEET] = "fleet", [MDM_KANDJI] = "kandji", [MDM_NANOMDM] = "nanomdm", [MDM_JAMF] = "jamf", [MDM_INTUNE] = "intune" };
 
