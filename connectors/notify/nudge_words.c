@@ -2,7 +2,7 @@
 
 #include "connectors/notify/block_kit.h"
 
-enum { STEPS_SHOWN = 3, STEPS_ALL = 12 /* as many as a block has room for */, APPS_SHOWN = 5, SAW_MOST = 200, WORDS_MOST = 400, STEP_MOST = 200, MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400 };
+enum { STEPS_SHOWN = 3, STEPS_ALL = 12 /* as many as a block has room for */, APPS_SHOWN = 5, SAW_MOST = 200, WORDS_MOST = 400, STEP_MOST = 200, FALLBACK_LINE = 120, FALLBACK_LINES = 5, MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400 };
 
 /* ---- values and marks ---- */
 
@@ -244,7 +244,41 @@ void nudge_words_apps(const struct nudge_words *w, unsigned closes)
         buf_format(w->out, " and %zu more", count - shown);
 }
 
-void nudge_words_deadline(const struct nudge_words *w)
+static void say_lines(const struct nudge_words *w, const char *before, const struct span *lines, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        say(w, i == 0 ? before : "; ");
+        say_value(w, lines[i], FALLBACK_LINE);
+    }
+    say(w, count > 0 ? "." : "");
+}
+
+/* Announced with what it would mean, since the time to think it over counts from this message. Several devices: the first, the page says all. */
+static void say_fallback(const struct nudge_words *w)
+{
+    const struct policy_mdm *mdm = &w->in->policy->mdm;
+    const struct device *device = NULL;
+    for (size_t i = 0; i < w->in->item_count && device == NULL; i++)
+        if (w->in->items[i].device->fallback.state == FALLBACK_ANNOUNCED)
+            device = w->in->items[i].device;
+    if (device == NULL)
+        return;
+    say(w, "\nIf it is not fixed, ");
+    if (span_empty(w->in->policy->help.team))
+        say(w, "your IT team");
+    else
+        say_value(w, w->in->policy->help.team, NUDGE_WORDS_NAME);
+    say(w, " will look after the settings of ");
+    say_value(w, nudge_words_device(device), NUDGE_WORDS_NAME);
+    say(w, ", not before ");
+    nudge_words_time(w, (device->fallback.told_s > 0 ? device->fallback.told_s : w->in->now_s) + mdm->announce_before_s);
+    say(w, ".");
+    say_lines(w, " They can see: ", mdm->sees, mdm->sees_count < FALLBACK_LINES ? mdm->sees_count : FALLBACK_LINES);
+    say_lines(w, " They can do: ", mdm->does, mdm->does_count < FALLBACK_LINES ? mdm->does_count : FALLBACK_LINES);
+    say(w, " There is a way back. Your page says more.");
+}
+
+static void say_deadline(const struct nudge_words *w)
 {
     const struct nudge_text_item *item = &w->in->items[0];
     bool closed = count_apps(w->in->policy, item->closed) > 0;
@@ -264,6 +298,12 @@ void nudge_words_deadline(const struct nudge_words *w)
     else
         say(w, "some apps");
     say(w, " will not open on this device. Everything else keeps working.");
+}
+
+void nudge_words_deadline(const struct nudge_words *w)
+{
+    say_deadline(w);
+    say_fallback(w);
 }
 
 void nudge_words_others_short(const struct nudge_words *w, size_t most)

@@ -1,3 +1,4 @@
+#include "gateway/pages/managed.h"
 #include "gateway/pages/blocked.h"
 
 #include "gateway/pages/item.h"
@@ -253,6 +254,7 @@ static void write_items(const struct blocked *b, struct span me)
     blocked_write_ways(b);
     write_help(b);
     item_write_ladder(p, b->items[0]);
+    managed_write_fallback(p, b->device);
 }
 
 static void write_page(struct blocked *b)

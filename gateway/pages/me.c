@@ -3,6 +3,7 @@
 #include "gateway/pages/item.h"
 #include "gateway/pages/shown.h"
 #include "gateway/pages/link.h"
+#include "gateway/pages/managed.h"
 #include "gateway/pages/device_enroll.h"
 #include "gateway/pages/me_key.h"
 #include "gateway/pages/valve_forms.h"
@@ -120,6 +121,7 @@ static void write_failing(const struct page *p, const struct card *c)
 
 static void write_unsure(const struct page *p, const struct card *c)
 {
+    managed_write_disagreements(p, c->device);
     if (!span_empty(c->device->duplicate_of))
         html_raw(p->out, "<p>Two devices say they are this one. A person has to sort this out.</p>\n");
     else if (c->unknown > 0)
@@ -277,6 +279,8 @@ static void write_overview(struct overview *o)
         write_apps(o);
     if (o->first != NULL)
         item_write_ladder(p, &o->first->standings[0]);
+    for (size_t i = 0; i < p->device_count; i++)
+        managed_write_fallback(p, p->devices[i]);
     write_help(o);
     me_write_add(p);
     HTML(p->out, "<section class=\"small\"><p><a href=\"{}/data\">What is collected, why, and who can see it</a></p></section>\n", p->r->params[0]);
