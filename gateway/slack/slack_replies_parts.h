@@ -1,4 +1,4 @@
-/* slack_replies_parts: what slack_replies.c and slack_carry_out.c share. Private to them. */
+/* slack_replies_parts: what slack_replies.c, slack_carry_out.c and slack_commits.c share. Private to them. */
 #ifndef GATEWAY_SLACK_SLACK_REPLIES_PARTS_H
 #define GATEWAY_SLACK_SLACK_REPLIES_PARTS_H
 #include "gateway/slack/slack_notice.h"
@@ -33,6 +33,26 @@ struct item_result reply_judge(struct reply *p, const struct slack_result *resul
 struct slack_result reply_update_notice(struct reply *p, struct span person, bool all_steps, bool *waits);
 /* The Home tab. */
 struct slack_result reply_publish_home(struct reply *p, struct span person, struct span user);
-/* An order: the whole of slack_carry_out.c. */
+
+/* ---- an order ---- */
+
+enum stage { STAGE_NEW, STAGE_CARRIED_OUT, STAGE_ANSWERED };
+/* What is known of an order between two tries; the item's payload. */
+struct progress {
+    struct span data;
+    enum stage stage;
+    struct span line;              /* an answer in one sentence, instead of what the way shows; empty */
+    bool opened, waits;            /* a modal is open: nothing more to say; devices were asked */
+    struct slack_posted posted;    /* our answer in the conversation, once there is one */
+};
+struct doing {
+    struct reply *p;
+    struct slack_order order;
+    struct progress progress;
+    bool linked;                   /* the person's record has this Slack id */
+};
+/* The whole of an order. */
 struct item_result carry_out(struct reply *p);
+/* What it commits; `line` says what was answered where the way shows nothing of it. */
+enum err_code carry_out_commit(struct doing *d, struct err *err);
 #endif

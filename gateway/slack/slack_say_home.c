@@ -4,7 +4,7 @@
 #include "connectors/notify/block_kit.h"
 #include "connectors/notify/block_write.h"
 
-enum { NOTE_MOST = 500 /* characters, as on the page */ };
+enum { NOTE_MOST = 500 /* characters, as on the page */, VALVES_BYTES = 2900 };
 
 typedef void part_fn(const struct say *s);
 
@@ -31,8 +31,7 @@ static void add_card(const struct slack_scene *scene, struct to_json *w, const s
 static void say_stranger(const struct say *s) { say_words(s, "We do not know you here yet. Your IT team can add you: tell them that Postern does not know your address."); }
 static void say_more_devices(const struct say *s) { say_page(s, "The rest of your devices"); }
 
-/* What eases the pressure now: so that nobody has to remember what they agreed to. */
-static void say_valves(const struct say *s)
+static void say_open_disputes(const struct say *s)
 {
     const struct person *p = s->scene->person;
     size_t open = 0;
@@ -44,10 +43,53 @@ static void say_valves(const struct say *s)
         buf_format(s->out, "You told us of %zu thing%s that look%s wrong. A person looks at it, and the clock stands still.", open, open == 1 ? "" : "s", open == 1 ? "s" : "");
 }
 
+static void say_snoozes(const struct say *s)
+{
+    const struct person *p = s->scene->person;
+    for (size_t i = 0; i < p->snooze_count; i++) {
+        const struct check *check = policy_check(s->scene->policy, p->snoozes[i].check);
+        if (check == NULL || p->snoozes[i].time.to_s <= s->scene->now_s)
+            continue;
+        say_words(s, "\nPut off until ");
+        say_time(s, p->snoozes[i].time.to_s);
+        say_words(s, ": ");
+        say_value(s, check->title, NUDGE_WORDS_TITLE);
+    }
+}
+
+static void say_exemptions(const struct say *s)
+{
+    const struct exemptions all = directory_control(s->scene->node->directory)->exemptions;
+    for (size_t i = 0; i < s->scene->count; i++)
+        for (size_t k = 0; k < s->scene->policy->check_count; k++) {
+            const struct check *check = &s->scene->policy->checks[k];
+            const struct exemption *found = exemption_for(all, s->scene->person, s->scene->cards[i].device, check->id, s->scene->now_s);
+            if (found == NULL)
+                continue;
+            say_words(s, "\nYou do not have to fix this before ");
+            say_time(s, found->end_s);
+            say_words(s, ": ");
+            say_value(s, check->title, NUDGE_WORDS_TITLE);
+        }
+}
+
+/* What eases the pressure now: so that nobody has to remember what they agreed to. Cut at the room of a block. */
+static void say_valves(const struct say *s)
+{
+    size_t before = s->out->bytes;
+    say_open_disputes(s);
+    say_snoozes(s);
+    say_exemptions(s);
+    if (s->out->bytes - before > VALVES_BYTES) {
+        s->out->bytes = before;
+        say_page(s, "What you agreed with us");
+    }
+}
+
 static void write_home(const struct slack_scene *scene, struct to_json *w)
 {
     block_header(w, SPAN_LITERAL("Your devices"));
-    if (scene->person == NULL) {
+    if (scene->person == NULL || scene->policy == NULL) {
         add(scene, w, block_section, say_stranger);
         return;
     }

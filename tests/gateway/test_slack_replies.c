@@ -579,8 +579,11 @@ static void a_button_of_an_old_message_acts_on_nothing_old(void **state)
     (void)state;
     start(&w, "U0ANA");
     fail_and_tell(&w);
+    struct person *ana = story_stored_person(&w.story, ANA);
     order(&w, (struct slack_order){ .ask = SLACK_ASK_RECHECK, .person = SPAN_LITERAL(ANA), .notice = SPAN_LITERAL("e_old"), .device = SPAN_LITERAL(DOVER), .check = SPAN_LITERAL("firewall"),
-                                    .channel = SPAN_LITERAL("D0ANA"), .message = SPAN_LITERAL("1.000001"), .response_url = fresh(&w, "/control/response", "response_url", address) });
+                                    .channel = SPAN_LITERAL("D0ANA"), .message = ana->notice.message /* the fake knows no other */, .response_url = fresh(&w, "/control/response", "response_url", address) });
+    person_free(ana);
+    assert_says(&w, 0, "There is a newer message below.");
     story_pass(&w.story, 2);
     result(&w, "firewall", VERDICT_PASS);
     result(&w, "screen-lock", VERDICT_PASS);
