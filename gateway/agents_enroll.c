@@ -4,6 +4,7 @@
  * instance and UUID together ("machine"), or by an instance whose UUID changed while nobody else spoke for it. */
 #include "gateway/agents.h"
 #include "gateway/allowance.h"
+#include "gateway/onboarding/onboard.h"
 
 #include <stdio.h>
 
@@ -45,8 +46,24 @@ static const struct enroll_secret *find_secret(const struct control *control, st
     return found;
 }
 
+/* A secret of one person, which nothing stores. */
+static enum err_code check_own_secret(struct enrolling *e, struct err *err)
+{
+    enum err_code code = onboard_secret_read(e->node, e->said->secret, e->now_s, e->arena, &e->person, err);
+    if (code != OK)
+        return code == ERR_MEMORY ? code : err_set(err, ERR_DENIED, "%s", code == ERR_EXPIRED ? "the enrol secret has expired" : "the enrol secret is not known");
+    directory_enter(e->node->directory);
+    const struct person *p = directory_person(e->node->directory, e->person);
+    bool gone = p == NULL || p->removed;
+    directory_leave(e->node->directory);
+    e->secret = SPAN_LITERAL("onboarding");
+    return gone ? err_set(err, ERR_DENIED, "the enrol secret is of somebody who is not here any more") : OK;
+}
+
 static enum err_code check_secret(struct enrolling *e, struct err *err)
 {
+    if (onboard_secret_is(e->said->secret))
+        return check_own_secret(e, err);
     directory_enter(e->node->directory);
     const struct enroll_secret *found = span_empty(e->said->secret) ? NULL : find_secret(directory_control(e->node->directory), e->said->secret, e->now_s);
     if (found != NULL) {

@@ -2,7 +2,7 @@
  * under the fence, before it is made. Mail cannot be read back, so an end that is not known is given up for the day and does not count as told. */
 #include "gateway/effects_message.h"
 
-#include "connectors/notify/nudge_mail.h"
+#include "connectors/notify/greeting_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +58,8 @@ static struct item_result judge(struct mail *p, const struct email_result *resul
 static enum err_code write_mail(void *context, const struct nudge_text_input *in, struct err *err)
 {
     struct mail *p = context;
-    return nudge_mail(in, !span_empty(p->s->options.reply_to), &p->words, err);
+    bool answered = !span_empty(p->s->options.reply_to);
+    return in->item_count == 0 ? greeting_mail(in, answered, &p->words, err) : nudge_mail(in, answered, &p->words, err);
 }
 
 static struct item_result send_now(struct mail *p)

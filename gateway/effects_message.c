@@ -119,6 +119,8 @@ static struct notice_time time_of(const struct message_try *t)
     return time;
 }
 
+static bool is_greeting(const struct message_try *t) { return span_equal_text(t->person->notice.kind, NOTICE_GREETING); }
+
 enum notice_step message_step(struct message_try *t, struct item_result *result)
 {
     struct notice_time time = time_of(t);
@@ -128,6 +130,8 @@ enum notice_step message_step(struct message_try *t, struct item_result *result)
         return NOTICE_STEP_NOTHING;
     }
     enum notice_step step = notice_step(t->person, t->item, time);
+    if (step == NOTICE_STEP_TOO_LATE && is_greeting(t) && t->person->onboarding.now && time.local_day == t->person->notice.local_day)
+        step = NOTICE_STEP_SEND; /* somebody waits for it */
     if (step == NOTICE_STEP_TOO_LATE)
         *result = message_failed(t, "too_late", true);
     return step;
@@ -167,9 +171,10 @@ static enum err_code write_left(struct message_try *t, const struct nudge_text_i
     CLEANUP(buf_done) struct buf url;
     int64_t now_s = clock_wall_s(node->clock);
     buf_init(&url, LINK_URL_BYTES);
-    enum err_code code = link_me(node, t->person->id, now_s + LINK_ME_LIFETIME_S, &url, err);
+    enum err_code code = is_greeting(t) ? link_person(node, LINK_WELCOME, t->person->id, now_s + LINK_WELCOME_LIFETIME_S, &url, err)
+                                        : link_me(node, t->person->id, now_s + LINK_ME_LIFETIME_S, &url, err);
     const struct nudge_text_input in = { .policy = directory_control(node->directory)->policy, .calendar = node->calendar, .person = t->person, .items = items,
-                                         .item_count = t->left_count, .link = buf_span(&url), .now_s = now_s, .first = t->person->told_count == 0 };
+                                         .item_count = t->left_count, .link = buf_span(&url), .now_s = now_s, .first = t->person->told_count == 0 && t->person->onboarding.greeted_s == 0 };
     return code == OK ? write(context, &in, err) : code;
 }
 
@@ -181,7 +186,7 @@ static enum err_code write_message(struct message_try *t, message_write_fn *writ
     const struct nudge_text_item *items = directory_control(d)->policy != NULL ? collect_left(t) : NULL;
     if (items == NULL)
         code = err_set(err, ERR_UNAVAILABLE, "no policy is in force here yet");
-    else if (t->left_count > 0)
+    else if (t->left_count > 0 || is_greeting(t))
         code = write_left(t, items, write, context, err);
     directory_leave(d);
     return code;
@@ -196,10 +201,10 @@ bool message_write(struct message_try *t, message_write_fn *write, void *context
     } else if (code != OK) {
         log_event(t->node->log, LOG_ERROR, "notice.no_message", LOG_STR("channel", t->r->name), LOG_SPAN("notice", t->item->id), LOG_ERR(&err));
         *result = message_failed(t, "no_message", false);
-    } else if (t->left_count == 0) {
+    } else if (t->left_count == 0 && !is_greeting(t)) {
         *result = message_failed(t, "nothing_left_to_fix", true);
     }
-    return code == OK && t->left_count > 0;
+    return code == OK && (t->left_count > 0 || is_greeting(t));
 }
 
 bool message_announce(struct message_try *t, struct item_result *result)

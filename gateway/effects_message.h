@@ -22,7 +22,8 @@ void message_done(struct message_try *t);
 /* What is right now; *result is set with NOTICE_STEP_NOTHING and NOTICE_STEP_TOO_LATE (which was written down), or when there is no policy here yet. */
 enum notice_step message_step(struct message_try *t, struct item_result *result);
 
-/* Fills t->left with what of the notice still needs fixing, and gives it to `write` together with everything else that a text is made of (the directory is
+/* A greeting has no items: `write` gets item_count 0 and the link to the person's first page. Else:
+ * fills t->left with what of the notice still needs fixing, and gives it to `write` together with everything else that a text is made of (the directory is
  * held meanwhile). True: written. False: *result is how the try ends. */
 typedef enum err_code message_write_fn(void *context, const struct nudge_text_input *in, struct err *err);
 bool message_write(struct message_try *t, message_write_fn *write, void *context, struct item_result *result);

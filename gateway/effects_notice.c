@@ -47,6 +47,7 @@ static enum change_say say_event(const struct edit *e, const struct notice *noti
     to_json_object(&w);
     to_json_member_text(&w, "notice", notice->id);
     to_json_member_text(&w, "channel", notice->channel);
+    to_json_member_text_if(&w, "kind", notice->kind);
     to_json_member_text_if(&w, "error", e->why);
     if (notice->state == NOTICE_DELIVERED)
         write_items(notice, &w);
@@ -105,6 +106,8 @@ static enum change_say edit_delivered(void *context, struct person *copy, struct
     notice->conversation = arena_copy(&copy->arena, e->conversation);
     notice->message = arena_copy(&copy->arena, e->message);
     notice->why = SPAN_NONE;
+    if (span_equal_text(notice->kind, NOTICE_GREETING))
+        copy->onboarding.greeted_s = notice->settled_s;
     for (size_t i = 0; i < notice->item_count; i++)
         if (!person_add_told(copy, notice->items[i].device, notice->items[i].check, notice->settled_s))
             log_event(e->node->log, LOG_WARN, "notice.told_full", LOG_SPAN("person", e->person)); /* it then does not count: nothing closes without a count */
@@ -139,7 +142,7 @@ enum err_code notice_moved(const struct node *node, struct store *store, struct 
 /* When the person last heard of us, as far as it is still known. */
 static int64_t last_told_s(const struct person *person)
 {
-    int64_t last_s = 0;
+    int64_t last_s = person->onboarding.greeted_s;
     for (size_t i = 0; i < person->told_count; i++)
         if (person->told[i].last_s > last_s)
             last_s = person->told[i].last_s;

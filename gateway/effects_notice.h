@@ -4,6 +4,8 @@
 #define GATEWAY_EFFECTS_NOTICE_H
 #include "gateway/effects_reader.h"
 
+#define NOTICE_GREETING "greeting" /* a kind of notice */
+
 enum notice_step {
     NOTICE_STEP_NOTHING,   /* settled, or another notice took its place */
     NOTICE_STEP_SEND,      /* surely not sent yet */

@@ -2,6 +2,8 @@
  * made; an end that is not known is settled by reading the conversation back, and where that does not help, given up for the day. */
 #include "gateway/effects_message.h"
 
+#include "connectors/notify/greeting_text.h"
+
 #include "gateway/change.h"
 #include "gateway/slack/slack_app.h"
 #include "gateway/slack/slack_notice.h"
@@ -101,8 +103,9 @@ static enum err_code write_post(void *context, const struct nudge_text_input *in
     buf_init(&text, TEXT_BYTES);
     buf_init(&blocks, TEXT_BYTES);
     struct nudge_text_input with_buttons = *in;
-    offer_buttons(p, &with_buttons);
-    enum err_code code = nudge_text(&with_buttons, &text, &blocks, err);
+    if (in->item_count > 0)
+        offer_buttons(p, &with_buttons);
+    enum err_code code = in->item_count > 0 ? nudge_text(&with_buttons, &text, &blocks, err) : greeting_text(in, &text, &blocks, err);
     if (code != OK)
         return code;
     p->text = arena_copy(&p->t.arena, buf_span(&text));

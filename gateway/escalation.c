@@ -3,6 +3,7 @@
 #include "gateway/change.h"
 #include "gateway/escalation_healed.h"
 #include "gateway/channels.h"
+#include "gateway/effects_notice.h"
 #include "gateway/feed.h"
 
 #include <stdlib.h>
@@ -275,7 +276,8 @@ struct person_look {
     struct arena *arena;
     bool known;
     struct healings healings;
-    struct notice_item *items; size_t item_count;
+    const struct notice_item *items; size_t item_count;
+    bool greets;
     struct nudge_plan plan;
 };
 
@@ -292,9 +294,33 @@ static void look_for_items(struct person_look *l, const struct person *person)
 {
     struct escalation_item *found = NULL;
     size_t count = escalation_items(l->node, person, l->arena, &found);
-    l->items = arena_array(l->arena, count + 1, sizeof *l->items);
-    for (size_t i = 0; l->items != NULL && i < count; i++)
-        l->items[l->item_count++] = (struct notice_item){ arena_copy(l->arena, found[i].device->id), arena_copy(l->arena, found[i].check->id), found[i].deadline_s };
+    struct notice_item *items = arena_array(l->arena, count + 1, sizeof *items);
+    l->items = items;
+    for (size_t i = 0; items != NULL && i < count; i++)
+        items[l->item_count++] = (struct notice_item){ arena_copy(l->arena, found[i].device->id), arena_copy(l->arena, found[i].check->id), found[i].deadline_s };
+}
+
+/* Whoever was invited is greeted first; what is to fix is another day's message. */
+static void look_for_greeting(struct person_look *l, const struct person *person)
+{
+    static const struct notice_item nothing[1];
+    l->greets = person_awaits_greeting(person);
+    if (!l->greets)
+        return;
+    l->items = nothing;
+    l->item_count = 1;
+}
+
+/* Who tries it on themselves waits for no hour. The cap holds all the same. */
+static struct nudge_plan plan_message(const struct person_look *l, const struct nudge_input *in)
+{
+    struct nudge_plan plan = ladder_nudge(in);
+    const struct person *p = in->person;
+    bool under_way = !span_empty(p->notice.id) && (p->notice.state == NOTICE_RESERVED || p->notice.state == NOTICE_SENDING);
+    if (plan.send || !l->greets || !p->onboarding.now || under_way)
+        return plan;
+    int32_t today = calendar_local(in->calendar, calendar_zone(in->policy, p), in->now_s).day;
+    return p->nudge_day < today ? (struct nudge_plan){ .send = true, .at_s = in->now_s, .local_day = today } : plan;
 }
 
 static void look_at_person(struct person_look *l)
@@ -307,9 +333,10 @@ static void look_at_person(struct person_look *l)
     if (l->known) {
         healed_look(l->node, person, clock_wall_s(l->node->clock), l->arena, &l->healings);
         look_for_items(l, person);
+        look_for_greeting(l, person);
         struct nudge_input in = nudge_input(l, person);
         if (!span_empty(channels_first(l->node, policy, person)) && l->item_count > 0)
-            l->plan = ladder_nudge(&in);
+            l->plan = plan_message(l, &in);
     }
     directory_leave(d);
 }
@@ -318,14 +345,17 @@ static bool fill_notice(const struct person_look *l, struct person *copy, struct
 {
     struct arena *a = &copy->arena;
     char id[EVENT_ID_BYTES + 1];
-    struct notice_item *items = arena_array(a, l->item_count, sizeof *items);
+    size_t count = l->greets ? 0 : l->item_count;
+    struct notice_item *items = arena_array(a, count + 1, sizeof *items);
     if (items == NULL)
         return false;
-    for (size_t i = 0; i < l->item_count; i++)
+    for (size_t i = 0; i < count; i++)
         items[i] = (struct notice_item){ arena_copy(a, l->items[i].device), arena_copy(a, l->items[i].check), l->items[i].deadline_s };
     secret_new_id('e', id);
     copy->notice = (struct notice){ .id = arena_copy_text(a, id), .state = NOTICE_RESERVED, .reserved_s = clock_wall_s(l->node->clock), .local_day = day,
-                                    .channel = arena_copy(a, channel), .items = items, .item_count = l->item_count };
+                                    .channel = arena_copy(a, channel), .items = items, .item_count = count };
+    if (l->greets)
+        copy->notice.kind = SPAN_LITERAL(NOTICE_GREETING);
     copy->nudge_day = day;
     copy->nudge_s = copy->notice.reserved_s;
     return copy->notice.id.at != NULL;
@@ -340,6 +370,7 @@ static bool add_reserved_event(const struct person_look *l, const struct notice 
     to_json_object(&w);
     to_json_member_text(&w, "notice", notice->id);
     to_json_member_text(&w, "channel", notice->channel);
+    to_json_member_text_if(&w, "kind", notice->kind);
     to_json_member_int(&w, "items", (int64_t)notice->item_count);
     to_json_end(&w);
     bool added = !data.failed && change_event(events, l->node, "notice.reserved", l->person, SPAN_NONE, l->cause, buf_span(&data));
@@ -357,12 +388,12 @@ static enum change_say edit_reserve(void *context, struct person *copy, struct c
     struct nudge_plan plan = { 0 };
     struct span channel = SPAN_NONE;
     if (in.policy != NULL && !copy->removed) {
-        plan = ladder_nudge(&in);
+        plan = plan_message(l, &in);
         channel = channels_first(l->node, in.policy, copy);
     }
     directory_leave(d);
     l->plan.at_s = plan.at_s;
-    if (!plan.send || span_empty(channel))
+    if (!plan.send || span_empty(channel) || l->greets != person_awaits_greeting(copy))
         return CHANGE_NOTHING;
     if (!fill_notice(l, copy, channel, plan.local_day) || !add_reserved_event(l, &copy->notice, events))
         return (void)err_set(err, ERR_MEMORY, "a notice for %.*s", SPAN_ARGS(l->person)), CHANGE_REFUSE;

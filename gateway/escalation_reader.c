@@ -3,6 +3,7 @@
 
 #include "gateway/effects_reader.h"
 #include "gateway/feed.h"
+#include "gateway/onboarding/onboard.h"
 #include "gateway/valves.h"
 
 #include <stdlib.h>
@@ -129,6 +130,12 @@ static enum err_code take_entry(void *self, struct reader *r, const struct reade
         return look_at_all(l->node, r, err);
     if (e->kind == RECORD_DEVICE)
         return look_at_device(l->node, r->store, e->record, e->event.id, err);
+    if (e->kind == RECORD_PERSON && l->node->options.onboard_new && span_equal_text(e->event.type, "person.created")) {
+        bool invited = false;
+        enum err_code code = onboard_invite(l->node, r->store, e->record, SPAN_LITERAL("onboarding.automatic"), false, &invited, err);
+        if (code != OK && code != ERR_NOT_FOUND)
+            return code;
+    }
     if (e->kind == RECORD_PERSON)
         return look_at_person(l->node, r->store, e->record, e->event.id, err);
     return OK;

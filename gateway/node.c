@@ -457,7 +457,7 @@ enum err_code node_run(const struct postern_options *options, bool configured, c
     run->options = options;
     run->log = (struct log){ STDERR_FILENO, level_from(options->log_level), clock_system() };
     run->node = (struct node){ .clock = clock_system(), .log = &run->log };
-    run->node.options = (struct node_options){ options->public_url, options->state, options->trusted_proxies.all, options->trusted_proxies.count, slack_app_is_on(&options->slack), !span_empty(options->email_server), SPAN_NONE, options->device_certificates.public_url, (unsigned)options->policy_block_most };
+    run->node.options = (struct node_options){ options->public_url, options->state, options->trusted_proxies.all, options->trusted_proxies.count, slack_app_is_on(&options->slack), !span_empty(options->email_server), SPAN_NONE, options->device_certificates.public_url, (unsigned)options->policy_block_most, options->onboard_new };
     buf_init(&run->certificate, 64 * 1024);
     buf_init(&run->key, 64 * 1024);
     directory_register_thread();

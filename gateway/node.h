@@ -16,6 +16,7 @@ struct node_options {
     struct span certificate_pem;    /* of the public listener, for agents to trust; set before it listens */
     struct span device_url;         /* where browsers show a client certificate, no trailing slash; empty: nowhere */
     unsigned block_most_percent;    /* of people, whom one policy may shut out at once without their number being said */
+    bool onboard_new;               /* new people are greeted without being invited by an admin */
 };
 struct node {
     struct node_options options;

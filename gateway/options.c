@@ -37,6 +37,7 @@ static const struct option server_rows[] = {
     { .name = "workers", .kind = OPTION_INT, .offset = AT(workers), .least = 1, .most = 64, .fallback = "2", .unit = "threads", .help = "Threads that answer requests." },
     { .name = "slow_threads", .kind = OPTION_INT, .offset = AT(slow_threads), .least = 1, .most = 64, .fallback = "8", .unit = "threads", .help = "Threads for calls that wait for the store." },
     { .name = "connections", .kind = OPTION_INT, .offset = AT(connections), .least = 16, .most = 1000000, .fallback = "20000", .unit = "connections", .help = "Open connections at most, over all workers of a listener." },
+    { .name = "onboarding.automatic", .kind = OPTION_BOOL, .offset = AT(onboard_new), .fallback = "false", .help = "People who are new here are greeted by Slack or e-mail without being invited by an admin (docs/onboarding.md)." },
     { .name = "log_level", .kind = OPTION_TEXT, .offset = AT(log_level), .fallback = "info", .help = "debug, info, warn or error." },
 };
 static const struct option store_rows[] = {

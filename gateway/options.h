@@ -21,7 +21,7 @@ struct postern_options {
     struct span redis_url, redis_user, redis_password, durability, redis_server;
     struct slack_app_options slack;                           /* gateway/slack/slack_app.c has its rows */
     struct span email_server, email_from, email_name, email_user, email_password, email_reply_to, email_ca;
-    bool email_plain;
+    bool email_plain, onboard_new;
     struct okta_config okta;                                  /* gateway/okta_config.c has its rows */
     struct option_items webhooks;                             /* struct webhook_config */
     struct option_items managers;                             /* struct manager_config; gateway/managers.c has its rows */

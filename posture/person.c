@@ -18,6 +18,9 @@ static const struct record_body_field person_fields[] = {
     PERSON_FIELD("region", RECORD_TEXT, region, ID_BYTES),  PERSON_FIELD("locale", RECORD_TEXT, locale, ID_BYTES),
     PERSON_FIELD("archive_salt", RECORD_TEXT, archive_salt, ID_BYTES),
     PERSON_FIELD("created_s", RECORD_TIME, created_s, 0),   PERSON_FIELD("removed", RECORD_FLAG, removed, 0),
+    PERSON_FIELD("invited_s", RECORD_TIME, onboarding.invited_s, 0), PERSON_FIELD("greeted_s", RECORD_TIME, onboarding.greeted_s, 0),
+    PERSON_FIELD("linked_s", RECORD_TIME, onboarding.linked_s, 0),   PERSON_FIELD("invited_by", RECORD_TEXT, onboarding.by, ID_BYTES),
+    PERSON_FIELD("invited_now", RECORD_FLAG, onboarding.now, 0),
     PERSON_FIELD("nudge_day", RECORD_DAY, nudge_day, 0),    PERSON_FIELD("nudge_s", RECORD_TIME, nudge_s, 0),
     PERSON_FIELD("work_days", RECORD_COUNT, work.days, WEEK_BITS),              PERSON_FIELD("work_from", RECORD_COUNT, work.from_minute, DAY_MINUTES),
     PERSON_FIELD("work_to", RECORD_COUNT, work.to_minute, DAY_MINUTES),         PERSON_FIELD("write_at", RECORD_COUNT, work.write_at, DAY_MINUTES),
@@ -87,6 +90,7 @@ static const struct record_body_field warned_fields[] = {
 };
 static const struct record_body_field notice_fields[] = {
     { "id", RECORD_TEXT, offsetof(struct notice, id), ID_BYTES },
+    { "kind", RECORD_TEXT, offsetof(struct notice, kind), ID_BYTES },
     { "reserved_s", RECORD_TIME, offsetof(struct notice, reserved_s), 0 },
     { "settled_s", RECORD_TIME, offsetof(struct notice, settled_s), 0 },
     { "local_day", RECORD_DAY, offsetof(struct notice, local_day), 0 },
@@ -431,6 +435,8 @@ bool person_set_warned(struct person *p, struct span device, int64_t at_s)
     p->warned_count = kept;
     return true;
 }
+
+bool person_awaits_greeting(const struct person *p) { return p->onboarding.invited_s > 0 && p->onboarding.greeted_s < p->onboarding.invited_s; }
 
 bool person_has_email(const struct person *p, struct span email)
 {

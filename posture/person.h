@@ -31,6 +31,7 @@ struct notice_item { struct span device, check; int64_t deadline_s; /* next clos
 /* The newest message that we started. Only one is kept: the cap allows one a day. */
 struct notice {
     struct span id;                /* e_..., also Slack's metadata id */
+    struct span kind;              /* empty: what is to fix; "greeting": the first words of onboarding, without items */
     enum notice_state state;
     int64_t reserved_s, settled_s;
     int32_t local_day;             /* yyyymmdd in the person's zone: the cap's unit */
@@ -101,6 +102,13 @@ struct person {
     const struct lever *levers;     size_t lever_count;
     struct { unsigned days; /* bit 0 Monday; 0: the organisation's */ unsigned from_minute, to_minute; /* both 0: the organisation's */
              unsigned write_at; /* "write to me at 13:30": minute of the day + 1; 0: any */ } work;
+    struct {
+        int64_t invited_s;          /* an admin wants them greeted, since then; 0: nobody does */
+        int64_t greeted_s;          /* the greeting was delivered; before invited_s: an older one */
+        int64_t linked_s;           /* they last asked for the way to the agent */
+        struct span by;             /* who invited */
+        bool now;                   /* outside of the hours for messages too: somebody tries it on themselves */
+    } onboarding;
     struct notice notice;           /* id empty: never */
     int32_t nudge_day;              /* local day of the last nudge reserved, delivered or not (unless it surely failed) */
     int64_t nudge_s;                /* its time */
@@ -126,6 +134,8 @@ const struct lever *person_lever(const struct person *p, struct span kind, struc
 /* Puts it in the place of the one of that kind and target, or beside the others. */
 bool person_set_lever(struct person *p, const struct lever *lever);
 void person_drop_lever(struct person *p, struct span kind, struct span target);
+/* Invited, and not greeted since. */
+bool person_awaits_greeting(const struct person *p);
 bool person_has_email(const struct person *p, struct span email);  /* case folded */
 /* One more, zeroed, at the end of its list, to be filled with texts in p->arena; NULL when memory is short. The bounds are the caller's to keep. */
 struct snooze *person_add_snooze(struct person *p);

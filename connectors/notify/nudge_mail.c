@@ -153,11 +153,6 @@ enum err_code nudge_mail_plain(const struct nudge_mail_plain *in, bool answered,
     buf_append(&out->text, in->link);
     buf_append_text(&out->text, "\n\n");
     write_link(in->link, in->link_words, &out->html);
-    if (!span_empty(in->link_end)) {
-        buf_append(&out->text, in->link_end);
-        buf_append_text(&out->text, "\n\n");
-        write_line(in->link_end, &out->html);
-    }
     buf_format(&out->text, "%s\n", who_reads(answered));
     write_line(span_of(who_reads(answered)), &out->html);
     buf_append_text(&out->html, page_end);

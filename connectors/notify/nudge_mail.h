@@ -11,6 +11,6 @@ void nudge_mail_done(struct nudge_mail *m);
 MUST_CHECK enum err_code nudge_mail(const struct nudge_text_input *in, bool answered, struct nudge_mail *out, struct err *err);
 
 /* Any other message: a subject, sentences, one link with words on it. For greetings. `lines` are ours or escaped here; each is a paragraph. */
-struct nudge_mail_plain { struct span subject, team, link, link_words, link_end /* "The link works until ..." or empty */; const struct span *lines; size_t line_count; };
+struct nudge_mail_plain { struct span subject, link, link_words; const struct span *lines; size_t line_count; };
 MUST_CHECK enum err_code nudge_mail_plain(const struct nudge_mail_plain *in, bool answered, struct nudge_mail *out, struct err *err);
 #endif

@@ -49,6 +49,7 @@ void admin_write_ring(struct http_request *r, struct to_json *w);
 route_slow_fn admin_list_persons, admin_import_persons, admin_show_person, admin_person_link, admin_person_absence, admin_person_back, admin_person_snooze;
 route_slow_fn admin_list_exemptions, admin_ask_exemption, admin_approve_exemption, admin_refuse_exemption, admin_end_exemption;
 route_slow_fn admin_list_disputes, admin_answer_dispute, admin_list_asks, admin_answer_ask;
+route_slow_fn admin_invite, admin_list_onboarding, admin_list_slack_people;
 route_slow_fn admin_list_holidays, admin_set_holidays, admin_import_absences;
 route_slow_fn admin_list_devices, admin_show_device, admin_device_owner, admin_device_recheck, admin_device_identifier, admin_device_remove, admin_device_link, admin_device_forget;
 route_slow_fn admin_list_keys, admin_create_key, admin_revoke_key;

@@ -1,4 +1,5 @@
-/* slack: the manifest to make the app from, and how the app is. */
+/* slack: the manifest to make the app from, and how the app is; its people are in cli_slack_people.c. */
+#include "gateway/cli/cli_slack_people.h"
 #include "gateway/cli/client.h"
 #include "gateway/cli/print.h"
 #include "gateway/options.h"
@@ -103,9 +104,14 @@ static int status(const struct args *args)
 
 static int run(int argc, char **argv)
 {
+    static const struct arg_option group[] = { { "--group", ARG_TEXT } }, unmapped[] = { { "--unmapped", ARG_FLAG } };
     static const struct cli_action actions[] = {
         { "manifest", NULL, 0, 0, NULL, 0, manifest },
         { "status", NULL, 0, 0, NULL, 0, status },
+        { "people", NULL, 0, 0, unmapped, 1, cli_slack_people },
+        { "onboard", "everyone|PERSON", 0, 1, group, 1, cli_slack_onboard },
+        { "onboarding", NULL, 0, 0, NULL, 0, cli_slack_onboarding },
+        { "test-on-myself", "PERSON", 1, 1, NULL, 0, cli_slack_test },
     };
     return args_run_action(&cli_slack, actions, sizeof actions / sizeof actions[0], argc, argv);
 }
@@ -113,9 +119,16 @@ static int run(int argc, char **argv)
 const struct cli_command cli_slack = {
     "slack",
     "postern slack manifest [--config FILE]\n"
-    "       postern slack status [--json]\n\n"
+    "       postern slack status [--json]\n"
+    "       postern slack people [--unmapped] [--json]\n"
+    "       postern slack onboard (everyone | --group GROUP | PERSON) [--json]\n"
+    "       postern slack onboarding [--json]\n"
+    "       postern slack test-on-myself PERSON [--json]\n\n"
     "The manifest that Slack makes the app from, with this gateway's addresses (--config: without a gateway); and how the app is. See docs/slack.md.\n"
-    "Exit code of status: 0 all is well; 1 Slack is not configured, a scope is missing, or nothing is sent any more.",
+    "Exit code of status: 0 all is well; 1 Slack is not configured, a scope is missing, or nothing is sent any more.\n\n"
+    "people: who is known to Slack. onboard invites people: each gets one greeting with the way to set up a device, at their own hours and under the\n"
+    "cap of one message a day, by Slack or else by e-mail. onboarding: who was invited, contacted and has set up a device. test-on-myself greets\n"
+    "one person now. See docs/onboarding.md.",
     "the Slack app: its manifest, and how it is",
     run,
 };

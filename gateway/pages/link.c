@@ -12,7 +12,7 @@ static enum err_code seal_url(const struct node *node, const char *page, struct 
     return secret_seal(node->secret, SECRET_LINK, span_of(page), plain, url, err);
 }
 
-enum err_code link_me(const struct node *node, struct span person, int64_t expires_s, struct buf *url, struct err *err)
+static enum err_code link_one(const struct node *node, const char *page, struct span person, int64_t expires_s, struct buf *url, struct err *err)
 {
     CLEANUP(buf_done) struct buf plain;
     struct to_json w;
@@ -23,7 +23,16 @@ enum err_code link_me(const struct node *node, struct span person, int64_t expir
     to_json_member_int(&w, "e", expires_s);
     to_json_end(&w);
     enum err_code code = buf_check(&plain, "link", err);
-    return code != OK ? code : seal_url(node, "me", buf_span(&plain), url, err);
+    return code != OK ? code : seal_url(node, page, buf_span(&plain), url, err);
+}
+
+enum err_code link_me(const struct node *node, struct span person, int64_t expires_s, struct buf *url, struct err *err) { return link_one(node, "me", person, expires_s, url, err); }
+
+static const char *const kinds[] = { [LINK_WELCOME] = "welcome", [LINK_INSTALL] = "install" };
+
+enum err_code link_person(const struct node *node, enum link_kind kind, struct span person, int64_t expires_s, struct buf *url, struct err *err)
+{
+    return link_one(node, kinds[kind], person, expires_s, url, err);
 }
 
 enum err_code link_blocked(const struct node *node, const struct blocked_link *link, struct buf *url, struct err *err)
@@ -132,6 +141,11 @@ static enum err_code read_blocked(const struct from_json_value *root, struct are
 enum err_code link_open_me(const struct node *node, struct span token, int64_t now_s, struct arena *arena, struct span *person, int64_t *expires_s, struct err *err)
 {
     return open_token(node, "me", token, now_s, expires_s, read_me, arena, person, err);
+}
+
+enum err_code link_open_person(const struct node *node, enum link_kind kind, struct span token, int64_t now_s, struct arena *arena, struct span *person, int64_t *expires_s, struct err *err)
+{
+    return open_token(node, kinds[kind], token, now_s, expires_s, read_me, arena, person, err);
 }
 
 enum err_code link_open_blocked(const struct node *node, struct span token, int64_t now_s, struct arena *arena, struct blocked_link *out, struct err *err)

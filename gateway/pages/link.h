@@ -3,7 +3,7 @@
 #define GATEWAY_PAGES_LINK_H
 #include "gateway/node.h"
 
-enum { LINK_ME_LIFETIME_S = 7 * 86400, LINK_BLOCKED_LIFETIME_S = 86400, LINK_ENROLL_LIFETIME_S = 15 * 60, LINK_URL_BYTES = 2048 };
+enum { LINK_ME_LIFETIME_S = 7 * 86400, LINK_BLOCKED_LIFETIME_S = 86400, LINK_ENROLL_LIFETIME_S = 15 * 60, LINK_WELCOME_LIFETIME_S = 7 * 86400, LINK_INSTALL_LIFETIME_S = 5 * 60, LINK_URL_BYTES = 2048 };
 /* What a blocked page is about; all texts as they were at the decision. */
 struct blocked_link {
     struct span decision, person, device, app, policy; /* ids, policy: version's first 12 digits; device may be empty */
@@ -23,6 +23,10 @@ struct enroll_link {
 MUST_CHECK enum err_code link_me(const struct node *node, struct span person, int64_t expires_s, struct buf *url, struct err *err);
 MUST_CHECK enum err_code link_blocked(const struct node *node, const struct blocked_link *link, struct buf *url, struct err *err);
 MUST_CHECK enum err_code link_enroll(const struct node *node, const struct enroll_link *link, struct buf *url, struct err *err);
+/* A person's first page, and the short-lived one that holds an enrol secret of theirs (gateway/onboarding/welcome.h). */
+enum link_kind { LINK_WELCOME, LINK_INSTALL };
+MUST_CHECK enum err_code link_person(const struct node *node, enum link_kind kind, struct span person, int64_t expires_s, struct buf *url, struct err *err);
+MUST_CHECK enum err_code link_open_person(const struct node *node, enum link_kind kind, struct span token, int64_t now_s, struct arena *arena, struct span *person, int64_t *expires_s, struct err *err);
 /* ERR_DENIED for anything altered, ERR_EXPIRED past its time. Texts live in `arena`. `token` is untrusted. */
 MUST_CHECK enum err_code link_open_me(const struct node *node, struct span token, int64_t now_s, struct arena *arena, struct span *person, int64_t *expires_s, struct err *err);
 MUST_CHECK enum err_code link_open_blocked(const struct node *node, struct span token, int64_t now_s, struct arena *arena, struct blocked_link *out, struct err *err);

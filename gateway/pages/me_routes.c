@@ -1,4 +1,5 @@
 /* me_routes: every address that employees open. */
+#include "gateway/onboarding/welcome.h"
 #include "gateway/pages/assets.h"
 #include "gateway/pages/blocked.h"
 #include "gateway/pages/device_enroll.h"
@@ -29,6 +30,11 @@ static const struct route rows[] = {
     { HTTP_GET, "/me/{token}/key/here", LISTENER_PUBLIC | LISTENER_DEVICE, 0, 0, PROBLEM_PAGE, 0, me_key_here, NULL, "me.key_here" },
     { HTTP_POST, "/me/{token}/key-add", LISTENER_PUBLIC, 0, ME_KEY_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_key_add, "me.key_add" },
     { HTTP_POST, "/me/{token}/key-remove", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_key_remove, "me.key_remove" },
+    { HTTP_GET, "/welcome/{token}", LISTENER_PUBLIC, 0, 0, PROBLEM_PAGE, 0, NULL, welcome_get, "welcome" },
+    { HTTP_POST, "/welcome/{token}/link", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, welcome_link, "welcome.link" },
+    { HTTP_POST, "/welcome/{token}/mine", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, welcome_mine, "welcome.mine" },
+    { HTTP_POST, "/welcome/{token}/not-mine", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, welcome_not_mine, "welcome.not_mine" },
+    { HTTP_GET, "/install/{token}", LISTENER_PUBLIC, 0, 0, PROBLEM_PAGE, 0, install_get, NULL, "install" },
     { HTTP_GET, "/device/enroll/{token}", LISTENER_PUBLIC, 0, 0, PROBLEM_PAGE, 0, NULL, device_enroll_get, "device.enroll" },
     { HTTP_POST, "/device/enroll/{token}", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, device_enroll_post, "device.enroll_button" },
     { HTTP_GET, "/device/remember/{token}", LISTENER_PUBLIC | LISTENER_DEVICE, 0, 0, PROBLEM_PAGE, 0, device_enroll_remember, NULL, "device.remember" },

@@ -26,7 +26,7 @@ static bool copy_id(struct span from, char to[SLACK_ID_BYTES])
 bool slack_notice_place(const struct person *person, struct slack_posted *out)
 {
     const struct notice *n = &person->notice;
-    return n->state == NOTICE_DELIVERED && span_equal_text(n->channel, "slack") && copy_id(n->conversation, out->conversation) && copy_id(n->message, out->message);
+    return n->state == NOTICE_DELIVERED && span_empty(n->kind) && span_equal_text(n->channel, "slack") && copy_id(n->conversation, out->conversation) && copy_id(n->message, out->message);
 }
 
 /* ---- what became of an item ---- */

@@ -1,0 +1,80 @@
+"""From an invitation to a device that reports: the greeting, the first page, the secret of one person, and a device that looks like theirs."""
+import html
+import json
+import re
+
+import harness
+from harness import Fleet, expect, fast_policy, request, wait_for
+from test_loop import PEOPLE, fake_slack, slack_messages
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def device(name, serial, secret):
+    return {"name": name, "platform": "macos", "serial": serial, "uuid": "3b1c0000-0000-4000-8000-%012x" % (int.from_bytes(serial.encode()[-6:], "big")), "hostname": name, "model": "Mac14,2",
+            "enroll_secret": secret, "defects": []}
+
+
+def welcome_of(text):
+    return re.search(r"https://\S+/welcome/\S+", text).group(0).rstrip("|>")
+
+
+def press(gateway, url, button, fields=""):
+    answer = request(url + "/" + button, "POST", fields.encode(), FORM, ca=gateway.ca)
+    expect(answer.status == 303, "%s answered %d: %s" % (button, answer.status, answer.text()[:300]))
+    return answer.headers["location"]
+
+
+def story_an_invitation_ends_in_a_device_that_reports(world):
+    port, _ = fake_slack(world)
+    config = "slack: { token: env:SLACK_TOKEN, signing_secret: env:SLACK_SECRET, api_url: \"http://127.0.0.1:%d/api\" }\n" % port
+    gateway = world.gateway("gw", policy=fast_policy("4s"), config=config, env={"SLACK_TOKEN": "xoxb-test-token", "SLACK_SECRET": "not-a-secret"}).start()
+    gateway.cli("person", "import", "-", stdin=PEOPLE)
+    expect("not_invited" in gateway.cli("slack", "onboarding"), "nobody is invited at first")
+    said = json.loads(gateway.cli("slack", "onboard", "everyone", "--json"))
+    expect(said == {"invited": 2, "already": 0}, "everyone: %s" % said)
+    expect(json.loads(gateway.cli("slack", "onboard", "everyone", "--json")) == {"invited": 0, "already": 0}, "nobody twice")
+    messages = wait_for("two greetings", lambda: (lambda m: m if len(m["U0ANA"]) == 1 and len(m["U0BEN"]) == 1 else None)(slack_messages(port)))
+    wait_for("both are contacted", lambda: gateway.cli("slack", "onboarding").count("contacted") >= 2)
+
+    url = welcome_of(messages["U0ANA"][0]["text"])
+    page = request(url, ca=gateway.ca)
+    expect(page.status == 200 and "Welcome" in page.text() and "Show me how" in page.text() and "looks like yours" not in page.text(), "first page: %d %s" % (page.status, page.text()[:500]))
+    expect(request(url, ca=gateway.ca).status == 200, "opening a link changes nothing, so it opens again")
+    expect(request(url[:-3] + "AAA", ca=gateway.ca).status == 404, "an altered link is none")
+    install = request(press(gateway, url, "link"), ca=gateway.ca)
+    text = html.unescape(install.text())
+    expect(install.status == 200 and all(words in text for words in ("macOS", "Windows", "Linux", "--tls_hostname=localhost", "BEGIN CERTIFICATE", "sudo tee /etc/osquery/enroll_secret")), "install page")
+    secret = re.search(r"pone1\.[A-Za-z0-9_-]+", text).group(0)
+
+    fleet = Fleet(world, gateway, [device("dover", "C02DOVER01", secret)])
+    wait_for("her device is there, and hers", lambda: any(d.get("owner") for d in json.loads(gateway.cli("device", "list", "--json"))["devices"]))
+    table = json.loads(gateway.cli("slack", "onboarding", "--json"))["persons"]
+    stages = {p["email"]: p["stage"] for p in table}
+    expect(stages == {"ana@acme.example": "installed", "ben@acme.example": "contacted"}, "stages: %s" % stages)
+    types = [e["type"] for e in gateway.events() if e["type"].startswith("person.in")]
+    expect(types.count("person.invited") == 2 and types.count("person.install_link") == 1, "events: %s" % types)
+    expect("dover" in request(url, ca=gateway.ca).text(), "the first page shows what she has")
+
+    shared = gateway.cli_json("enroll-secret", "create")["secret"]
+    more = Fleet(world, gateway, [device("Anas-MacBook", "C02ANAS0001", shared), device("ana-old", "C02ANAS0002", shared), device("stranger", "C02STRANGE1", shared)])
+    page = wait_for("two devices that look like hers", lambda: (lambda t: t if t.count('/mine"') == 2 else None)(request(url, ca=gateway.ca).text()))
+    expect("stranger" not in page and "C02ANAS0001" not in page, "neither other devices nor whole serial numbers")
+    ids = {d["name"]: d["device"] for d in json.loads(gateway.cli("device", "list", "--json"))["devices"]}
+    expect("said=claimed" in press(gateway, url, "mine", "device=" + ids["Anas-MacBook"]), "hers is taken")
+    expect("said=gone" in press(gateway, url, "mine", "device=" + ids["stranger"]), "what was not offered is not given")
+    expect("said=released" in press(gateway, url, "not-mine", "device=" + ids["ana-old"]), "not hers")
+    wait_for("nothing is offered any more", lambda: '/mine"' not in request(url, ca=gateway.ca).text())
+    cross = request(url + "/mine", "POST", b"device=" + ids["ana-old"].encode(), dict(FORM, **{"Sec-Fetch-Site": "cross-site"}), ca=gateway.ca)
+    expect(cross.status == 403, "a form of another site is refused: %d" % cross.status)
+
+    expect("at most one message a day" in gateway.cli("slack", "test-on-myself", "ana@acme.example"), "a test")
+    expect(len(slack_messages(port)["U0ANA"]) == 1, "the cap holds for tests too")
+    expect("U0ANA" in gateway.cli("slack", "people") and "everybody is known" in gateway.cli("slack", "people", "--unmapped"), "people in Slack")
+    fleet.process.stop()
+    more.process.stop()
+    gateway.stop()
+
+
+if __name__ == "__main__":
+    harness.main(globals())
