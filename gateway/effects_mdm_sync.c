@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_PACE_MS = 500, FULL_EVERY_S = 6 * 3600, OVERLAP_S = 300, PAGES_MOST = 20000, PAGE_ARENA_BYTES = 96 * 1024 * 1024, ITEM_DEPTH = 4, ASK_MOST = 50, ASK_AGAIN_S = 12 * 3600,
+enum { PAGE_PACE_MS = 500, FULL_EVERY_S = 6 * 3600, OVERLAP_S = 300, PAGES_MOST = 20000, PAGE_ARENA_BYTES = 96 * 1024 * 1024, ITEM_DEPTH = 4, ASK_MOST = 50, ASK_AGAIN_S = 12 * 3600, ASK_RARELY_S = 7 * 86400,
        HELD_LEAST = 20, HELD_SHARE = 20 /* one in so many */, SWEEP_ARENA_BYTES = 4 * 1024 * 1024 };
 #define LAST_S INT64_C(253402300799)
 
@@ -272,30 +272,52 @@ static struct item_result walk(struct mdm_reader *m, struct reader *r, unsigned 
 
 /* ---- managers without an inventory are asked device by device, and answer by webhook ---- */
 
-struct asking { const struct mdm_reader *m; int64_t now_s; struct { char id[MDM_VENDOR_ID_BYTES + 1]; } *all; size_t count; };
+struct silent { char id[MDM_VENDOR_ID_BYTES + 1]; int64_t for_s; };
+struct asking { const struct mdm_reader *m; int64_t now_s; struct silent *all; size_t count, room; };
+
+/* What a device was asked waits for it: the longer it is silent, the less often it is asked again, or it wakes to a queue of weeks. */
+static bool may_ask(struct mdm_reader *m, struct reader *r, const struct silent *s)
+{
+    struct err err;
+    int64_t wait_s = s->for_s < ASK_AGAIN_S ? ASK_AGAIN_S : s->for_s > ASK_RARELY_S ? ASK_RARELY_S : s->for_s;
+    struct span value = arena_format(&r->item_arena, "%.*s/%s", SPAN_ARGS(m->manager->options.id), s->id);
+    return r->store->ops->once(r->store, SPAN_LITERAL("mdm_ask"), value, wait_s, &err) == OK;
+}
 
 static bool note_silent(void *context, const struct device *d)
 {
     struct asking *a = context;
     const struct managed_link *link = device_link(d, a->m->manager->options.id);
     bool silent = link != NULL && link->gone_s == 0 && link->managed == MDM_YES && a->now_s - link->facts_s >= ASK_AGAIN_S && link->id.bytes <= MDM_VENDOR_ID_BYTES;
-    if (silent && !d->removed) {
-        memcpy(a->all[a->count].id, link->id.at, link->id.bytes);
-        a->all[a->count++].id[link->id.bytes] = '\0';
+    if (!silent || d->removed)
+        return true;
+    if (a->count == a->room) {
+        size_t room = a->room == 0 ? ASK_MOST : 2 * a->room;
+        struct silent *more = realloc(a->all, room * sizeof *more);
+        if (more == NULL)
+            return false;
+        a->all = more;
+        a->room = room;
     }
-    return a->count < ASK_MOST;
+    struct silent *s = &a->all[a->count++];
+    memcpy(s->id, link->id.at, link->id.bytes);
+    s->id[link->id.bytes] = '\0';
+    s->for_s = a->now_s - link->facts_s;
+    return true;
 }
 
 static struct item_result ask_silent(struct mdm_reader *m, struct reader *r, struct effects_item *item, struct place *p)
 {
-    struct asking a = { .m = m, .now_s = clock_wall_s(m->node->clock), .all = calloc(ASK_MOST, sizeof *a.all) };
+    struct asking a = { .m = m, .now_s = clock_wall_s(m->node->clock) };
     struct mdm_result result = mdm_say(MDM_DONE, "%s", "");
-    if (a.all == NULL)
-        return (struct item_result){ ITEM_LATER, m->manager->every_s * 1000, false };
+    size_t asked = 0;
     directory_enter(m->node->directory);
     directory_each_device(m->node->directory, note_silent, &a);
     directory_leave(m->node->directory);
-    for (size_t i = 0; i < a.count && result.outcome != MDM_LATER && result.outcome != MDM_STOPPED && reader_keep(r); i++) {
+    for (size_t i = 0; i < a.count && asked < ASK_MOST && result.outcome != MDM_LATER && result.outcome != MDM_STOPPED && reader_keep(r); i++) {
+        if (!may_ask(m, r, &a.all[i]))
+            continue;
+        asked++;
         char key[SECRET_ID_BYTES + 1];
         secret_new_id('e', key);
         result = m->manager->ops->ask(m->mdm, span_of(a.all[i].id), span_of(key));

@@ -437,6 +437,130 @@ static void kandjis_list_has_pages_and_tables(void **state)
     end(&w);
 }
 
+/* ---- NanoMDM: a Mac that enrols, is asked, and answers by the signed webhook ---- */
+
+static const char profile[] = "<?xml version=\"1.0\"?><plist version=\"1.0\"><dict><key>PayloadIdentifier</key><string>com.acme.strict</string><key>PayloadUUID</key><string>u-1</string>"
+                              "<key>PayloadVersion</key><integer>1</integer><key>PayloadType</key><string>Configuration</string><key>PayloadContent</key><array/></dict></plist>";
+
+static struct span signature_of(void *context, const char *name) { return strcmp(name, "x-hmac-signature") == 0 ? *(const struct span *)context : SPAN_NONE; }
+
+static struct span member(const struct from_json_value *object, const char *key)
+{
+    struct from_json_value v = from_json_member(object, key);
+    struct span text = SPAN_NONE;
+    assert_int_equal(from_json_text(&v, MDM_HOOK_BYTES, &text, NULL), OK);
+    return text;
+}
+
+/* What /hooks/mdm/{id} does with each of them. */
+static void take_hooks(struct world *w)
+{
+    struct from_json *doc = fake_peer_get(&w->fleet, "/control/hooks");
+    struct from_json_value root = from_json_root(doc);
+    struct arena arena;
+    arena_init(&arena, 4096, 16 * 1024 * 1024);
+    for (size_t i = 0; i < from_json_count(&root); i++) {
+        struct from_json_value item = from_json_item(&root, i);
+        struct span body = member(&item, "body"), signature = member(&item, "signature");
+        struct mdm_hook hook = { signature_of, &signature, body, w->story.now_ms / 1000 };
+        struct mdm_news news;
+        struct manager_heard heard;
+        struct err err;
+        assert_int_equal(w->managers.all[0].ops->hook(&w->managers.all[0].options, &hook, &arena, &news, &err), OK);
+        struct manager_word word = { &w->managers.all[0], &news.device, news.partial, false };
+        if (news.has_device)
+            assert_int_equal(managers_hear(&w->story.node, w->story.store, &word, &heard, &err), OK);
+        story_feed(&w->story);
+    }
+    arena_done(&arena);
+    from_json_free(doc);
+    story_settle(&w->story);
+}
+
+/* The device wakes up, at the story's time. */
+static void wake(struct world *w, const char *path, const char *more)
+{
+    char at[CLOCK_TEXT_BYTES], body[256];
+    snprintf(body, sizeof body, "{\"at\":\"%s\"%s}", clock_rfc3339(w->story.now_ms / 1000, at), more);
+    fake_peer_post(&w->fleet, path, body);
+    take_hooks(w);
+}
+
+static bool has_profile(struct world *w)
+{
+    struct from_json *doc = fake_peer_get(&w->fleet, "/control/hosts");
+    struct from_json_value root = from_json_root(doc), mac = from_json_item(&root, 0), profiles = from_json_member(&mac, "profiles");
+    bool found = false;
+    for (size_t i = 0; i < from_json_count(&profiles); i++) {
+        struct from_json_value item = from_json_item(&profiles, i);
+        struct span text = SPAN_NONE;
+        assert_int_equal(from_json_text(&item, 100, &text, NULL), OK);
+        found = found || span_equal_text(text, "com.acme.strict");
+    }
+    from_json_free(doc);
+    return found;
+}
+
+static void start_nano(struct world *w)
+{
+    struct err err = { 0 };
+    memset(w, 0, sizeof *w);
+    story_start(&w->story, policy);
+    fake_peer_start(&w->fleet, "fake_nanomdm.py", NULL);
+    w->config = (struct manager_config){ .id = SPAN_LITERAL("fleet"), .kind = SPAN_LITERAL("nanomdm"), .url = span_of(w->fleet.base), .secret = SPAN_LITERAL("nano-key"),
+        .hook_secret = SPAN_LITERAL("0123456789abcdef"), .strict = SPAN_LITERAL("com.acme.strict"), .strict_profile = span_of(profile), .every_s = 900 };
+    if (managers_read(&w->config, 1, &w->story.clock, &w->managers, &err) != OK)
+        fail_msg("%s", err.text);
+    w->story.node.managers = &w->managers;
+    story_effects(&w->story, &w->options);
+    story_person(&w->story, ANA, "U0ANA", "ana@acme.example");
+    story_device(&w->story, DOVER, ANA);
+    assert_int_equal(change_device(&w->story.node, w->story.store, SPAN_LITERAL(DOVER), false, edit_serial, w, &err), OK);
+    story_settle(&w->story);
+}
+
+static void nanomdm_there_and_back_again(void **state)
+{
+    struct world w;
+    (void)state;
+    start_nano(&w);
+    wake(&w, "/control/enrol", ",\"serial\":\"C02X\",\"encrypted\":false");
+    struct device *d = dover(&w);
+    assert_true(device_link(d, SPAN_LITERAL("fleet"))->managed == MDM_YES);
+    device_free(d);
+    leap(&w, 13 * 3600); /* it was silent: it is asked */
+    wake(&w, "/control/connect", "");
+    d = dover(&w);
+    const struct managed_link *link = device_link(d, SPAN_LITERAL("fleet"));
+    assert_true(link->encrypted == MDM_NO && link->firewall == MDM_YES && span_equal_text(link->group, "none") && span_equal_text(link->os_version, "15.5"));
+    device_free(d);
+    fall(&w);
+    leap(&w, 60);
+    assert_int_equal(state_of(&w), FALLBACK_ACTED); /* queued; the Mac sleeps */
+    assert_false(has_profile(&w));
+    wake(&w, "/control/connect", "");
+    assert_true(has_profile(&w));
+    leap(&w, 60);
+    leap(&w, 1000);
+    assert_int_equal(state_of(&w), FALLBACK_CONFIRMED);
+    story_result(&w.story, DOVER, "disk-encryption", VERDICT_PASS);
+    leap(&w, 1000);
+    for (int i = 0; i < 62; i++)
+        leap(&w, DAY);
+    leap(&w, 1000);
+    assert_int_equal(state_of(&w), FALLBACK_UNDOING);
+    wake(&w, "/control/connect", "");
+    assert_false(has_profile(&w));
+    leap(&w, 60);
+    leap(&w, 1000);
+    assert_int_equal(state_of(&w), FALLBACK_NONE);
+    wake(&w, "/control/leave", "");
+    d = dover(&w);
+    assert_int_equal(device_link(d, SPAN_LITERAL("fleet"))->managed, MDM_NO);
+    device_free(d);
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,6 +572,7 @@ int main(void)
         cmocka_unit_test(kandjis_list_has_pages_and_tables),
         cmocka_unit_test(fleet_there_and_back_again),
         cmocka_unit_test(kandji_there_and_back_again),
+        cmocka_unit_test(nanomdm_there_and_back_again),
         cmocka_unit_test(who_is_not_managed_is_invited),
         cmocka_unit_test(an_invitation_is_withdrawn_when_it_is_not_needed),
         cmocka_unit_test(a_personal_device_is_never_touched),
