@@ -146,8 +146,7 @@ static void write_failing(const struct standing *s, struct to_json *w)
 {
     to_json_object(w);
     to_json_member_text(w, "id", s->check->id);
-    to_json_member_text(w, "title", s->check->title);
-    to_json_member_text(w, "severity", span_of(severity_name(s->check->severity)));
+    to_json_members(w, s->check->title_json);
     to_json_member_time_if(w, "since", s->result->first_failed_s);
     if (!s->waiting_for_notice) /* until somebody was told, the date is only what it would be if they were told now */
         to_json_member_time_if(w, "deadline", s->close_s);

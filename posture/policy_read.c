@@ -47,6 +47,13 @@ static void warn_missing(struct policy_reader *r, const struct yaml_node *root)
         yaml_warning(r->mistakes, root, "there are no ladders: a failing check has no consequence");
 }
 
+static void warn_full(struct policy_reader *r, const struct yaml_node *root)
+{
+    if (r->full)
+        yaml_mistake(r->mistakes, root, "the policy takes more memory than the %d MiB it may", ARENA_LIMIT_BYTES / 1024 / 1024);
+    r->full = false;
+}
+
 static void read_root(struct policy_reader *r, const struct yaml_node *root)
 {
     static const char *const known[] = { "policy", "sensitivities", "apps", "checks", "ladders", "visible_after", "grace", "nudges", "outage",
@@ -62,8 +69,7 @@ static void read_root(struct policy_reader *r, const struct yaml_node *root)
     policy_doors_read(r, yaml_get(root, "doors"));
     policy_rules_read(r, root);
     warn_missing(r, root);
-    if (r->full)
-        yaml_mistake(r->mistakes, root, "the policy takes more memory than the %d MiB it may", ARENA_LIMIT_BYTES / 1024 / 1024);
+    warn_full(r, root);
 }
 
 /* What was expanded must itself be readable, for it is what the store keeps and every node reads. */
@@ -112,8 +118,11 @@ static void read_tree(struct policy_reader *r, const struct yaml_node *root)
     size_t before = mistakes_errors(r->mistakes);
     arena_init(&r->scratch, ARENA_BLOCK_BYTES, ARENA_LIMIT_BYTES);
     read_root(r, root);
-    if (mistakes_errors(r->mistakes) == before)
+    if (mistakes_errors(r->mistakes) == before) {
         make_canonical(r, root);
+        policy_words_write(r);
+        warn_full(r, root);
+    }
     arena_done(&r->scratch);
 }
 

@@ -54,6 +54,7 @@ void policy_apps_read(struct policy_reader *r, const struct yaml_node *n);
 void policy_checks_read(struct policy_reader *r, const struct yaml_node *n);
 void policy_ladders_read(struct policy_reader *r, const struct yaml_node *n);
 void policy_doors_read(struct policy_reader *r, const struct yaml_node *n); /* after the apps, which doors name */
+void policy_words_write(struct policy_reader *r); /* last: what answers say of each check */
 void policy_mdm_read(struct policy_reader *r, const struct yaml_node *n);
 /* Everything else at the top level: visible_after, grace, nudges, outage, ... */
 void policy_rules_read(struct policy_reader *r, const struct yaml_node *root);

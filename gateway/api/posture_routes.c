@@ -3,6 +3,7 @@
 #include "gateway/decide.h"
 #include "gateway/http/router.h"
 
+#include "posture/base/form.h"
 #include "posture/base/from_json.h"
 
 enum { BODY_BYTES = 256 * 1024, ITEMS = 1000, DEPTH = 8, TEXT_BYTES = 512, PERSON_DEVICES = 64, MAX_AGE_MOST_S = 365 * 86400,
@@ -28,21 +29,6 @@ static void write_one(const struct http_request *r, const struct device *d, cons
     to_json_object(w);
     posture_write_device(r, d, view, w);
     to_json_end(w);
-}
-
-static enum err_code read_max_age(const struct http_request *r, struct posture_view *view, struct err *err)
-{
-    struct span text;
-    uint64_t seconds = 0;
-    enum err_code code = request_query(r, "max_age_s", &text, err);
-    if (code == ERR_NOT_FOUND)
-        return OK;
-    if (code != OK)
-        return code;
-    if (!span_to_u64(text, &seconds) || seconds == 0 || seconds > MAX_AGE_MOST_S)
-        return err_set(err, ERR_INPUT, "max_age_s must be seconds, 1 to %d", MAX_AGE_MOST_S);
-    view->max_age_s = (int64_t)seconds;
-    return OK;
 }
 
 static void answer_person(const struct http_request *r, struct http_response *res, struct span name, const struct posture_view *view)
@@ -82,43 +68,66 @@ static void answer_device(const struct http_request *r, struct http_response *re
     to_json_end(&w);
 }
 
-/* Exactly one selector. */
-static enum err_code read_selector(const struct http_request *r, struct span *kind, struct span *value, struct err *err)
+/* What a GET asks: the one selector, and how old a result may be. Parameters of no meaning here are passed over. */
+struct asked { struct span kind, value, max_age; unsigned selectors; };
+
+static bool is_twice(const struct asked *a, struct span name, bool age)
 {
-    unsigned found = 0;
-    for (size_t i = 0; i <= SELECTORS; i++) {
-        struct span text;
-        enum err_code code = request_query(r, i < SELECTORS ? selectors[i] : "person", &text, err);
-        if (code == ERR_NOT_FOUND)
+    return age ? a->max_age.at != NULL : a->selectors > 0 && span_equal(a->kind, name);
+}
+
+static enum err_code take_parameter(const struct http_request *r, struct span name, struct span raw, struct asked *a, struct err *err)
+{
+    static const struct { const char *name, *kind; } known[] = { { "device", "id" }, { "serial", "serial" }, { "certificate", "certificate" }, { "uuid", "uuid" }, { "person", "person" },
+                                                                 { "max_age_s", NULL } };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (!span_equal_text(name, known[i].name))
             continue;
-        if (code != OK)
-            return code;
-        *kind = span_of(i < SELECTORS ? kinds[i] : "person");
-        *value = text;
-        found++;
+        bool age = known[i].kind == NULL;
+        if (is_twice(a, age ? name : span_of(known[i].kind), age))
+            return err_set(err, ERR_INPUT, "parameter %s: given twice", known[i].name);
+        a->selectors += !age;
+        a->kind = age ? a->kind : span_of(known[i].kind);
+        return form_decode(r->arena, raw, known[i].name, age ? &a->max_age : &a->value, err);
     }
-    return found == 1 ? OK : err_set(err, ERR_INPUT, "give exactly one of device, serial, certificate, uuid and person");
+    return OK;
+}
+
+static enum err_code read_query(const struct http_request *r, struct asked *a, struct posture_view *view, struct err *err)
+{
+    struct span rest = r->query, part;
+    uint64_t seconds = 0;
+    enum err_code code = OK;
+    while (code == OK && span_cut(&rest, '&', &part)) {
+        size_t equals = span_find(part, '=');
+        code = take_parameter(r, span_slice(part, 0, equals), span_slice(part, equals + 1, part.bytes), a, err);
+    }
+    if (code != OK)
+        return code;
+    if (a->selectors != 1)
+        return err_set(err, ERR_INPUT, "give exactly one of device, serial, certificate, uuid and person");
+    if (a->max_age.at != NULL && (!span_to_u64(a->max_age, &seconds) || seconds == 0 || seconds > MAX_AGE_MOST_S))
+        return err_set(err, ERR_INPUT, "max_age_s must be seconds, 1 to %d", MAX_AGE_MOST_S);
+    view->max_age_s = (int64_t)seconds;
+    return OK;
 }
 
 static enum route_result get_posture(struct http_request *r, struct http_response *res)
 {
     struct posture_view view = { .with_words = true };
-    struct span kind, value;
+    struct asked asked = { .selectors = 0 };
     struct err err;
-    enum err_code code = read_selector(r, &kind, &value, &err);
-    if (code == OK)
-        code = read_max_age(r, &view, &err);
-    if (code != OK) {
+    if (read_query(r, &asked, &view, &err) != OK) {
         problem_answer(r, res, PROBLEM_JSON, &err);
         return ROUTE_DONE;
     }
     if (!decide_ready(r, res))
         return ROUTE_DONE;
     directory_enter(r->node->directory);
-    if (span_equal_text(kind, "person"))
-        answer_person(r, res, value, &view);
+    if (span_equal_text(asked.kind, "person"))
+        answer_person(r, res, asked.value, &view);
     else
-        answer_device(r, res, kind, value, &view);
+        answer_device(r, res, asked.kind, asked.value, &view);
     directory_leave(r->node->directory);
     return ROUTE_DONE;
 }

@@ -2,6 +2,19 @@
 
 #include "posture/evaluate.h"
 
+/* The results of a device beside the checks of the policy: both ascend by check, so one walk finds them all. NULL where a check has none. */
+static const struct result **results_of(struct arena *arena, const struct policy *policy, const struct device *d)
+{
+    const struct result **all = arena_array(arena, policy->check_count, sizeof *all);
+    for (size_t i = 0, at = 0; all != NULL && i < policy->check_count; i++) {
+        while (at < d->result_count && span_compare(d->results[at].check, policy->checks[i].id) < 0)
+            at++;
+        if (at < d->result_count && span_equal(d->results[at].check, policy->checks[i].id))
+            all[i] = &d->results[at];
+    }
+    return all;
+}
+
 static enum verdict verdict_of(const struct check *check, const struct device *d, const struct result *result, int64_t now_s, int64_t max_age_s)
 {
     enum verdict v = evaluate_now(check, d, result, now_s);
@@ -9,35 +22,20 @@ static enum verdict verdict_of(const struct check *check, const struct device *d
     return too_old && v != VERDICT_NOT_APPLICABLE ? VERDICT_UNKNOWN : v;
 }
 
-const char *posture_verdict(const struct policy *policy, const struct device *d, int64_t now_s, int64_t max_age_s)
+/* `results` as results_of() found them; NULL: nothing is known. */
+static const char *verdict_over(const struct policy *policy, const struct device *d, const struct result *const *results, int64_t now_s, int64_t max_age_s)
 {
     bool passed = false, unknown = false;
-    if (!span_empty(d->duplicate_of))
-        return "unknown"; /* two devices claim one identity: whose results these are is not known */
-    for (size_t i = 0; policy != NULL && i < policy->check_count; i++) {
-        const struct check *check = &policy->checks[i];
-        enum verdict v = verdict_of(check, d, device_result(d, check->id), now_s, max_age_s);
+    if (!span_empty(d->duplicate_of) || policy == NULL || results == NULL)
+        return "unknown"; /* two devices that claim one identity: whose results these are is not known */
+    for (size_t i = 0; i < policy->check_count; i++) {
+        enum verdict v = verdict_of(&policy->checks[i], d, results[i], now_s, max_age_s);
         if (v == VERDICT_FAIL)
             return "fail";
         passed = passed || v == VERDICT_PASS;
         unknown = unknown || (v == VERDICT_UNKNOWN && max_age_s > 0);
     }
     return passed && !unknown ? "pass" : "unknown";
-}
-
-static void write_words(const struct check *check, enum platform platform, struct to_json *w)
-{
-    const struct check_platform *on = &check->on[platform];
-    to_json_member_text_if(w, "what", check->what);
-    to_json_member_text_if(w, "why", check->why);
-    to_json_member_int(w, "minutes", check->minutes);
-    to_json_member_bool(w, "needs_admin", check->needs_admin);
-    to_json_member_bool(w, "restart", check->restart);
-    to_json_key(w, "fix");
-    to_json_array(w);
-    for (size_t i = 0; i < on->fix_count; i++)
-        to_json_text(w, on->fix[i]);
-    to_json_end(w);
 }
 
 /* What went wrong when it was judged, or what has become of it since. */
@@ -51,14 +49,12 @@ static struct span why_unknown(const struct check *check, const struct result *r
     return ended ? SPAN_LITERAL("the pushed facts that it rests on have ended") : SPAN_LITERAL("the last answer is older than fresh_for");
 }
 
-static void write_result(const struct check *check, const struct device *d, const struct posture_view *view, int64_t now_s, struct to_json *w)
+static void write_result(const struct check *check, const struct device *d, const struct result *result, const struct posture_view *view, int64_t now_s, struct to_json *w)
 {
-    const struct result *result = device_result(d, check->id);
     enum verdict v = verdict_of(check, d, result, now_s, view->max_age_s);
     to_json_object(w);
     to_json_member_text(w, "check", check->id);
-    to_json_member_text(w, "title", check->title);
-    to_json_member_text(w, "severity", span_of(severity_name(check->severity)));
+    to_json_members(w, check->title_json);
     to_json_member_text(w, "result", span_of(verdict_name(v)));
     if (result != NULL) {
         to_json_member_time_if(w, "evaluated_at", result->evaluated_s);
@@ -73,17 +69,16 @@ static void write_result(const struct check *check, const struct device *d, cons
         to_json_member_text_if(w, "policy", result->policy);
     }
     if (view->with_words)
-        write_words(check, d->platform, w);
+        to_json_members(w, check->on[d->platform].words_json);
     to_json_end(w);
 }
 
 static void write_standings(const struct http_request *r, const struct device *d, struct to_json *w)
 {
-    const struct device *devices[1];
     struct decision_input in = { 0 };
     const struct directory *directory = r->node->directory;
     const struct person *owner = span_empty(d->owner) ? NULL : directory_person(directory, d->owner);
-    directory_decision_input(directory, owner, r->now_s, devices, 1, &in);
+    directory_decision_input(directory, owner, r->now_s, NULL, 0, &in);
     struct ladder_input ladder = decision_ladder_input(&in, d, owner);
     struct standing *standings = NULL;
     size_t count = in.policy != NULL ? ladder_standings(&ladder, r->arena, &standings) : 0;
@@ -112,6 +107,7 @@ static void write_standings(const struct http_request *r, const struct device *d
 void posture_write_device(const struct http_request *r, const struct device *d, const struct posture_view *view, struct to_json *w)
 {
     const struct policy *policy = directory_control(r->node->directory)->policy;
+    const struct result *const *results = policy != NULL ? results_of(r->arena, policy, d) : NULL;
     struct device_live *live = directory_live(r->node->directory, d->id);
     int64_t seen_s = live != NULL && live->seen_s > d->seen_s ? live->seen_s : d->seen_s;
     to_json_member_text(w, "device", d->id);
@@ -124,15 +120,15 @@ void posture_write_device(const struct http_request *r, const struct device *d, 
     const struct person *owner = view->with_owner_email && !span_empty(d->owner) ? directory_person(r->node->directory, d->owner) : NULL;
     if (owner != NULL && owner->email_count > 0)
         to_json_member_text(w, "owner_email", owner->emails[0]);
-    to_json_member_text(w, "verdict", span_of(posture_verdict(policy, d, r->now_s, view->max_age_s)));
+    to_json_member_text(w, "verdict", span_of(verdict_over(policy, d, results, r->now_s, view->max_age_s)));
     write_standings(r, d, w);
     to_json_member_time_if(w, "seen_at", seen_s);
     if (seen_s > 0)
         to_json_member_int(w, "seen_age_s", r->now_s - seen_s);
     to_json_key(w, "results");
     to_json_array(w);
-    for (size_t i = 0; policy != NULL && i < policy->check_count; i++)
+    for (size_t i = 0; results != NULL && i < policy->check_count; i++)
         if (policy->checks[i].on[d->platform].applies)
-            write_result(&policy->checks[i], d, view, r->now_s, w);
+            write_result(&policy->checks[i], d, results[i], view, r->now_s, w);
     to_json_end(w);
 }

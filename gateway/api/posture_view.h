@@ -5,8 +5,7 @@
 #include "gateway/node.h"
 
 struct posture_view { int64_t max_age_s; /* older results count as unknown; 0: no demand */ bool with_words; /* title, what, why, fix */ bool with_owner_email; /* administration only */ };
-/* "pass": nothing fails and something passed; "fail"; "unknown": nothing is known well enough. */
-const char *posture_verdict(const struct policy *policy, const struct device *d, int64_t now_s, int64_t max_age_s);
-/* Writes the members of a device's posture into an open object. Between directory_enter() and directory_leave(). */
+/* Writes the members of a device's posture into an open object. Its verdict is "pass" when nothing fails and something passed, "fail", or "unknown" when nothing is
+ * known well enough. Between directory_enter() and directory_leave(). */
 void posture_write_device(const struct http_request *r, const struct device *d, const struct posture_view *view, struct to_json *w);
 #endif

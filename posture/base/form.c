@@ -2,8 +2,24 @@
 
 #include "posture/base/percent.h"
 
+/* Nothing in it that is encoded, or that would have to be. */
+static bool stands_for_itself(struct span raw)
+{
+    bool plain = true;
+    for (size_t i = 0; i < raw.bytes; i++)
+        plain = plain && raw.at[i] > ' ' && raw.at[i] < 0x7f && raw.at[i] != '%' && raw.at[i] != '+';
+    return plain;
+}
+
 enum err_code form_decode(struct arena *arena, struct span raw, const char *name, struct span *out, struct err *err)
 {
+    if (stands_for_itself(raw)) {
+        struct span same = arena_copy(arena, raw);
+        if (same.at == NULL)
+            return err_set(err, ERR_MEMORY, "decoding parameter %s", name);
+        *out = same;
+        return OK;
+    }
     CLEANUP(buf_done) struct buf plain;
     buf_init(&plain, raw.bytes);
     bool whole = percent_decode(raw, true, &plain);

@@ -282,6 +282,8 @@ void to_json_put_int(struct to_json *w, struct span key, int64_t value)
 
 void to_json_put_time(struct to_json *w, struct span key, int64_t wall_s)
 {
-    char text[CLOCK_TEXT_BYTES];
-    to_json_put_text(w, key, span_of(clock_rfc3339(wall_s, text)));
+    if (w->time_text[0] == '\0' || w->time_s != wall_s)
+        clock_rfc3339(wall_s, w->time_text);
+    w->time_s = wall_s;
+    to_json_put_text(w, key, span_make(w->time_text, strlen(w->time_text)));
 }

@@ -11,6 +11,8 @@ struct to_json {
     unsigned depth;
     char kinds[TO_JSON_DEPTH]; /* '{' or '[' */
     bool first, after_key;
+    char time_text[32];        /* of time_s, the last that was written: many stand in one answer */
+    int64_t time_s;
 };
 
 void to_json_init(struct to_json *w, struct buf *out);
