@@ -6,6 +6,7 @@ import hmac
 import json
 import os
 import re
+import sys
 import time
 import urllib.parse
 
@@ -13,7 +14,7 @@ import jsonschema
 import yaml
 
 import harness
-from harness import Fleet, expect, fast_policy, wait_for
+from harness import Fleet, expect, fast_policy, request, wait_for
 from test_loop import fake_slack
 
 SLACK_SECRET = "not-a-secret-of-anybody"
@@ -265,10 +266,34 @@ def archive(page):
     page.call("POST", "/admin/v1/persons/{id}/erase", at="/admin/v1/persons/ben@acme.example/erase", body={"confirm": "ben@acme.example"})
 
 
+def fake_fleet(world):
+    port = harness.free_port()
+    world.process([sys.executable, os.path.join(harness.ROOT, "tests/support/fake_fleet.py"), "--port", str(port)], "fleet-manager")
+    base = "http://127.0.0.1:%d" % port
+    hosts = [{"id": 7, "hardware_serial": "C02DOVER01"}, {"id": 8, "hardware_serial": "C02NOBODYS"}]
+    wait_for("the device manager", lambda: request(base + "/control/hosts", "POST", hosts).status == 200)
+    return base
+
+
+def managers(page):
+    """A device manager that knows dover, and one more that nobody else knows."""
+    page.call("POST", "/admin/v1/mdm/{id}/sync", 202, at="/admin/v1/mdm/fleet/sync")
+    page.call("POST", "/admin/v1/mdm/{id}/sync", 404, at="/admin/v1/mdm/none/sync")
+    wait_for("its list was read", lambda: page.call("GET", "/admin/v1/mdm/{id}/unmatched", at="/admin/v1/mdm/fleet/unmatched")["total"] == 1)
+    page.call("GET", "/admin/v1/mdm")
+    known = wait_for("dover is known by it", lambda: page.call("GET", "/admin/v1/mdm-devices")["devices"])
+    page.call("GET", "/admin/v1/mdm-devices", at="/admin/v1/mdm-devices?show=open")
+    expect(len(known) == 1, "only dover is a device here: %s" % known)
+    page.call("GET", "/admin/v1/mdm-devices/{id}", at="/admin/v1/mdm-devices/C02DOVER01")
+    page.call("POST", "/admin/v1/mdm-devices/{id}/retry", 404, at="/admin/v1/mdm-devices/C02DOVER01/retry")
+    page.call("POST", "/hooks/mdm/{id}", 401, at="/hooks/mdm/fleet", body={"x": 1})
+
+
 def story_live_answers_have_the_shapes_of_the_page(world):
     port, _ = fake_slack(world)
     config = "slack: { token: env:SLACK_TOKEN, signing_secret: env:SLACK_SECRET, api_url: \"http://127.0.0.1:%d/api\" }\n" % port
-    gateway = world.gateway(policy=POLICY, config=config, env={"SLACK_TOKEN": "xoxb-test-token", "SLACK_SECRET": SLACK_SECRET}).start()
+    config += "mdm: [{ id: fleet, kind: fleet, url: \"%s\", secret: env:FLEET_TOKEN, hook_secret: env:HOOK_SECRET, allow_private: true }]\n" % fake_fleet(world)
+    gateway = world.gateway(policy=POLICY, config=config, env={"SLACK_TOKEN": "xoxb-test-token", "SLACK_SECRET": SLACK_SECRET, "FLEET_TOKEN": "fleet-token", "HOOK_SECRET": "0123456789abcdef0123"}).start()
     page = Page(gateway)
     imported = page.call("POST", "/admin/v1/persons", body={"persons": [{"email": "ana@acme.example", "name": "Ana", "zone": "Europe/Berlin", "groups": ["staff"]}]})
     page.call("POST", "/admin/v1/persons", body={"persons": [{"email": "ben@acme.example"}, {"email": "nobody"}]})
@@ -432,6 +457,7 @@ def story_live_answers_have_the_shapes_of_the_page(world):
     page.call("POST", "/osquery/distributed/read", 401, body={"node_key": "wrong"})
     page.call("POST", "/osquery/carve/begin", 403, body={})
     slack(page)
+    managers(page)
     archive(page)
     fleet.process.stop()
     page.call("DELETE", "/admin/v1/devices/{id}", at="/admin/v1/devices/C02DOVER01")
