@@ -51,5 +51,7 @@ MUST_CHECK enum err_code manager_status_load(struct store *store, const struct m
 MUST_CHECK enum err_code manager_status_save(const struct node *node, struct store *store, const struct manager *manager, const struct manager_status *status, struct err *err);
 /* For managers without an inventory: one more (or again) that has no device here. Bounded; nothing is written when it is there already. */
 MUST_CHECK enum err_code manager_status_stranger(const struct node *node, struct store *store, const struct manager *manager, const struct mdm_device *device, bool conflict, struct err *err);
+/* It has one now. */
+MUST_CHECK enum err_code manager_status_known(const struct node *node, struct store *store, const struct manager *manager, struct span id, struct err *err);
 
 #endif

@@ -187,3 +187,34 @@ enum err_code manager_status_stranger(const struct node *node, struct store *sto
     arena_done(&a.arena);
     return code;
 }
+
+static enum change_say edit_known(void *context, struct span before, struct buf *after, struct change_events *events, struct err *err)
+{
+    struct adding *a = context;
+    struct manager_status status;
+    arena_reset(&a->arena);
+    if (read_status(before, &a->arena, &status, err) != OK)
+        return CHANGE_REFUSE;
+    struct manager_stranger *all = arena_array(&a->arena, status.stranger_count + 1, sizeof *all);
+    if (all == NULL || !is_there(&status, a->stranger.id))
+        return CHANGE_NOTHING;
+    size_t kept = 0;
+    for (size_t i = 0; i < status.stranger_count; i++)
+        if (!span_equal(status.strangers[i].id, a->stranger.id))
+            all[kept++] = status.strangers[i];
+    status.strangers = all;
+    status.stranger_count = kept;
+    status.stranger_total -= status.stranger_total > 0;
+    struct saving s = { a->node, a->manager, &status };
+    return edit_save(&s, before, after, events, err);
+}
+
+enum err_code manager_status_known(const struct node *node, struct store *store, const struct manager *manager, struct span id, struct err *err)
+{
+    char room[ID_BYTES];
+    struct adding a = { node, manager, { .id = id }, { 0 } };
+    arena_init(&a.arena, 16 * 1024, 4 * 1024 * 1024);
+    enum err_code code = change_control(node, store, record_id(manager, room), edit_known, &a, err);
+    arena_done(&a.arena);
+    return code;
+}

@@ -44,6 +44,8 @@ static enum err_code take_device(const struct http_request *r, const struct mana
     enum err_code code = managers_hear(r->node, r->store, &word, &heard, err);
     if (code == OK && heard.match != MANAGER_MATCHED && !m->ops->lists)
         code = manager_status_stranger(r->node, r->store, m, &news->device, heard.match == MANAGER_CONFLICT, err);
+    if (code == OK && heard.match == MANAGER_MATCHED && heard.changed && !m->ops->lists)
+        code = manager_status_known(r->node, r->store, m, news->device.id, err);
     return code;
 }
 

@@ -98,12 +98,12 @@ static int list(const struct args *args)
     static const char *const headings[] = { "DEVICE", "SERIAL", "MANAGER", "MANAGED", "GROUP", "SEEN THERE", "FALLBACK", "NOTE" };
     CLEANUP(client_closep) struct client *c = NULL;
     CLEANUP(table_done) struct table table;
+    table_init(&table, headings, 8);
     const char *unmatched = args_text(args, "--unmatched");
     bool open = args_has(args, "--open"), disagreements = args_has(args, "--disagreements");
     if (open + disagreements + (unmatched != NULL) > 1)
         return cli_usage(args->command, "--open, --disagreements and --unmatched exclude each other");
     const char *path = open ? "/admin/v1/mdm-devices?show=open" : disagreements ? "/admin/v1/mdm-devices?show=disagreements" : "/admin/v1/mdm-devices";
-    table_init(&table, headings, 8);
     struct client_list devices = { path, "devices", 0, args->json, add_row, &table };
     int code = client_open(args, &c);
     if (code == CLI_DONE && unmatched != NULL)
