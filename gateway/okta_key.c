@@ -93,9 +93,9 @@ enum err_code okta_key_sign(void *key, struct span claims, struct buf *jwt, stru
 {
     const struct okta_key *k = key;
     CLEANUP(buf_done) struct buf signature;
+    buf_init(&signature, SIGNATURE_BYTES);
     if (k->pair == NULL)
         return signing_sign_jwt(k->node, SIGNING_ES256, claims, SPAN_LITERAL("JWT"), jwt, err);
-    buf_init(&signature, SIGNATURE_BYTES);
     size_t begin = jwt->bytes;
     bool good = append_header(k, jwt) && buf_append_byte(jwt, '.') && secret_base64url(claims, jwt);
     enum err_code code = good ? signing_key_pair_sign(k->pair, span_slice(buf_span(jwt), begin, jwt->bytes), &signature, err) : err_set(err, ERR_MEMORY, "an assertion");

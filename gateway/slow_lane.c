@@ -5,12 +5,13 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 /* An eighth of the queue is kept for urgent calls, so that a wave of agents cannot shut people out. */
-enum { URGENT_SHARE = 8, FULL_PAUSE_NS = 1000000 };
+enum { URGENT_SHARE = 8, REST_SHARE = 4, FULL_PAUSE_NS = 1000000 };
 struct slow_thread {
     struct slow_lane *lane;
     struct store *store;
@@ -24,6 +25,7 @@ struct slow_lane {
     size_t most;
     struct slow_thread *threads;
     unsigned count;
+    _Atomic unsigned resting;
 };
 
 /* A full mailbox is a worker that falls behind: this thread waits for it, and so does the queue behind this thread. A closed one is a
@@ -113,6 +115,18 @@ bool slow_lane_send(struct slow_lane *lane, struct slow_job *job, bool urgent)
         return mailbox_send_first(lane->queue, job);
     return mailbox_count(lane->queue) < lane->most - lane->most / URGENT_SHARE && mailbox_send(lane->queue, job);
 }
+
+bool slow_lane_rest_begin(struct slow_lane *lane)
+{
+    if (lane == NULL)
+        return false;
+    if (atomic_fetch_add(&lane->resting, 1) < lane->count / REST_SHARE)
+        return true;
+    slow_lane_rest_end(lane);
+    return false;
+}
+
+void slow_lane_rest_end(struct slow_lane *lane) { atomic_fetch_sub(&lane->resting, 1); }
 
 size_t slow_lane_waiting(const struct slow_lane *lane) { return mailbox_count(lane->queue); }
 

@@ -16,6 +16,10 @@ struct slow_job {
 };
 MUST_CHECK enum err_code slow_lane_new(const struct node *node, unsigned threads, size_t queue, const struct store_factory *factory, struct slow_lane **out, struct err *err);
 bool slow_lane_send(struct slow_lane *lane, struct slow_job *job, bool urgent); /* false: full, the caller keeps the job */
+/* A call that waits for somebody outside (an agent's answer) keeps a thread from the others: a quarter of them at most may do so at a time. False: not now.
+ * Each true is followed by slow_lane_rest_end(). Any thread; NULL: false. */
+bool slow_lane_rest_begin(struct slow_lane *lane);
+void slow_lane_rest_end(struct slow_lane *lane);
 size_t slow_lane_waiting(const struct slow_lane *lane);
 void slow_lane_stop(struct slow_lane *lane);   /* finishes what waits, joins */
 void slow_lane_free(struct slow_lane *lane);

@@ -203,7 +203,7 @@ static void write_actions(const struct blocked *b)
     html_raw(p->out, "<div class=\"actions\">\n");
     if (ask)
         HTML(p->out, "<a class=\"button\" href=\"mailto:{}?subject=Please%20help%20me%20with%20my%20device\">Ask for help with it</a>\n", p->policy->help.contact);
-    HTML(p->out, "<form method=\"post\" action=\"{}/recheck\"><button class=\"{}\">Check again</button></form>\n</div>\n", p->r->params[0],
+    HTML(p->out, "<form method=\"post\" action=\"{}/recheck\" data-asking=\"We are asking your device now.\"><button class=\"{}\">Check again</button></form>\n</div>\n", p->r->params[0],
          ask ? SPAN_LITERAL("second") : SPAN_LITERAL("first"));
 }
 

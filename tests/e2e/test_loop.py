@@ -123,6 +123,28 @@ def story_the_sensitive_app_closes_in_the_second_of_its_deadline(world):
     gateway.stop()
 
 
+def story_check_again_opens_within_its_own_request(world):
+    """Whether an agent's poll falls into the wait is chance, so it may be pressed a few times; what counts is that the answer comes with the door open."""
+    slack, (gateway,), device = with_people(world, close="2s")
+    fleet = Fleet(world, gateway, [device], interval=1)
+    wait_for("a healthy first report", lambda: posture(gateway).get("verdict") == "pass")
+    opened = False
+    for attempt in range(5):
+        fleet.control("break", "dover", "firewall")
+        closed = wait_for("payroll closes", lambda: (lambda d: d if not d["decision"] else None)(gateway.decide("ana@acme.example", "payroll")))
+        page = closed["context"]["remediation_url"]
+        fleet.control("fix", "dover", "firewall")
+        answer = request(page + "/recheck", "POST", b"", {"Content-Type": "application/x-www-form-urlencoded"}, ca=gateway.ca)
+        opened = gateway.decide("ana@acme.example", "payroll")["decision"]
+        expect(answer.status == 303, "Check again answered %d" % answer.status)
+        if opened:
+            break
+        wait_for("the door opens all the same", lambda: gateway.decide("ana@acme.example", "payroll")["decision"])
+    expect(opened, "the agent never answered within the request")
+    fleet.process.stop()
+    gateway.stop()
+
+
 def story_two_gateways_on_one_redis_answer_alike(world):
     slack, (one, two), device = with_people(world, gateways=2)
     fleet = Fleet(world, one, [device])

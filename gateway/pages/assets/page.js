@@ -73,6 +73,10 @@
     if (seconds > 0 && Date.now() - started < LIMIT_MS) timer = setTimeout(look, seconds * 1000);
   }
 
+  // The answer to a form may wait for the device: that it is asked is said at once.
+  main.addEventListener("submit", function (event) {
+    if (event.target.dataset.asking) say(event.target.dataset.asking, "news");
+  });
   document.addEventListener("visibilitychange", function () { if (!document.hidden) { started = Date.now(); again(); } });
   sayAgain();
   if (!goOn()) again();
