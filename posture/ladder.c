@@ -96,8 +96,8 @@ static int64_t after_grace(const struct ladder_input *in, int64_t at_s)
 
 /* ---- what changed meanwhile ---- */
 
-/* What is closed after an exemption is closed anew: with the time to be told of it. */
-static int64_t after_exemptions(const struct climb *c, int64_t at_s)
+/* What is warned of or closed after an exemption is so anew, within the graces of that time; what is closed, with the time to be told of it. */
+static int64_t after_exemptions(const struct climb *c, int64_t notice_s, int64_t at_s)
 {
     const struct exemption *of_check = NULL;
     size_t count = exemptions_of_check(c->in->exemptions, c->result->check, &of_check);
@@ -106,7 +106,7 @@ static int64_t after_exemptions(const struct climb *c, int64_t at_s)
         bool held = (e->state == EXEMPTION_APPROVED || e->state == EXEMPTION_ENDED) && e->start_s <= c->in->now_s;
         int64_t end_s = e->ended_s != 0 && e->ended_s < e->end_s ? e->ended_s : e->end_s;
         if (held && end_s > e->start_s && exemption_concerns(e, c->in->person, c->in->device, c->result->check))
-            at_s = later(at_s, end_s + c->notice_before_s);
+            at_s = later(at_s, end_s + notice_s);
     }
     return at_s;
 }
@@ -221,8 +221,10 @@ static int64_t time_of(const struct climb *c, size_t rung, int64_t expected_s)
         at_s = at_s == LADDER_NEVER ? at_s : later(at_s, first_s + c->notice_before_s);
         at_s = later(at_s, c->reached_s[rung - 1]);
     }
+    if (is_consequence)
+        at_s = after_exemptions(c, r->close != 0 ? c->notice_before_s : 0, at_s);
     if (r->close != 0)
-        at_s = after_changes(c, rung, first_s, after_exemptions(c, later(at_s, closing_s)));
+        at_s = after_changes(c, rung, first_s, later(at_s, closing_s));
     at_s = at_s == LADDER_NEVER ? at_s : settle(c, rung, is_consequence, at_s);
     return c->in->frozen && at_s > c->in->now_s ? LADDER_NEVER : at_s;
 }
