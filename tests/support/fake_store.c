@@ -493,17 +493,36 @@ static bool is_gone(const struct fake_store *f, unsigned partition, const struct
 }
 
 /* Hands out up to `most` entries after *p and moves it. *stopped: the callback had enough. */
-static size_t hand_out(struct fake_store *f, unsigned partition, struct log_position *p, unsigned most, log_entry_fn *fn, void *context, bool *stopped)
+/* What comes after a position, at most so many: copied to walk without the lock. A log is ascending, so the first is found by halves. */
+static struct list after(struct fake_store *f, unsigned partition, const struct log_position *p, unsigned most)
 {
-    struct list all = snapshot(f, &f->logs[partition]);
     int64_t ms;
     uint64_t seq;
-    size_t given = 0;
     read_position(p, &ms, &seq);
-    for (size_t i = 0; i < all.count && given < most && !*stopped; i++) {
+    pthread_mutex_lock(&f->lock);
+    const struct list *l = &f->logs[partition];
+    size_t low = 0, high = l->count;
+    while (low < high) {
+        const struct fake_entry *e = l->all[(low + high) / 2];
+        if (is_after(e->ms, e->seq, ms, seq))
+            high = (low + high) / 2;
+        else
+            low = (low + high) / 2 + 1;
+    }
+    size_t count = l->count - low < most ? l->count - low : most;
+    struct list copy = { must(malloc((count + 1) * sizeof *copy.all)), count, count };
+    if (count > 0)
+        memcpy(copy.all, l->all + low, count * sizeof *copy.all);
+    pthread_mutex_unlock(&f->lock);
+    return copy;
+}
+
+static size_t hand_out(struct fake_store *f, unsigned partition, struct log_position *p, unsigned most, log_entry_fn *fn, void *context, bool *stopped)
+{
+    struct list all = after(f, partition, p, most);
+    size_t given = 0;
+    for (size_t i = 0; i < all.count && !*stopped; i++) {
         const struct fake_entry *e = all.all[i];
-        if (!is_after(e->ms, e->seq, ms, seq))
-            continue;
         struct log_entry entry = { .partition = partition, .event = e->event, .record = e->record };
         write_position(e->ms, e->seq, &entry.position);
         *p = entry.position;
@@ -712,14 +731,18 @@ static enum err_code fake_due(struct store *s, unsigned partition, int64_t now_s
     enum err_code code = enter(f, err);
     if (code != OK)
         return code;
+    struct list all = { must(malloc((f->records.count + 1) * sizeof *all.all)), 0, 0 };
+    for (size_t i = 0; i < f->records.count; i++) {
+        struct fake_record *r = f->records.all[i];
+        if (r->due_s != 0 && r->due_s <= now_s && fake_partition_of(s, r->kind, r->id) == partition)
+            all.all[all.count++] = r;
+    }
     leave(f, OK);
-    struct list all = snapshot(f, &f->records);
-    qsort(all.all, all.count, sizeof *all.all, due_first);
+    if (all.count > 0)
+        qsort(all.all, all.count, sizeof *all.all, due_first);
     bool go = true;
     for (size_t i = 0; i < all.count && most > 0 && go; i++) {
         const struct fake_record *r = all.all[i];
-        if (r->due_s == 0 || r->due_s > now_s || fake_partition_of(s, r->kind, r->id) != partition)
-            continue;
         struct record record = { .kind = r->kind, .id = r->id };
         most--;
         go = fn(context, &record);
@@ -914,8 +937,10 @@ size_t fake_store_event_count(struct fake_store *f, const char *type)
     size_t count = 0;
     pthread_mutex_lock(&f->lock);
     for (unsigned p = 0; p <= f->partitions; p++)
-        for (size_t i = 0; i < f->logs[p].count; i++)
-            count += type == NULL || span_equal_text(((struct fake_entry *)f->logs[p].all[i])->event.type, type);
+        for (size_t i = 0; type != NULL && i < f->logs[p].count; i++)
+            count += span_equal_text(((struct fake_entry *)f->logs[p].all[i])->event.type, type);
+    for (unsigned p = 0; type == NULL && p <= f->partitions; p++)
+        count += f->logs[p].count;
     leave(f, OK);
     return count;
 }
