@@ -60,14 +60,14 @@ static void write_destination(const struct effects_destination *e, struct to_jso
     to_json_end(w);
 }
 
-/* Slack (its messages and its replies) and e-mail are channels to people; webhooks tell machines; what else there is acts somewhere: at an IdP. */
+/* Slack (its messages and its replies) and e-mail are channels to people; webhooks tell machines; what else there is acts somewhere: at an IdP, at a device manager. */
 enum destination_kind { CHANNEL, WEBHOOK, ACTOR, OURSELVES };
 static enum destination_kind kind_of(const struct effects_destination *e)
 {
     struct span name = span_of(e->name);
     if (span_starts(name, SPAN_LITERAL("slack")) || span_equal_text(name, "email"))
         return CHANNEL;
-    return span_starts(name, SPAN_LITERAL("webhook:")) ? WEBHOOK : span_equal_text(name, "okta") ? ACTOR : OURSELVES;
+    return span_starts(name, SPAN_LITERAL("webhook:")) ? WEBHOOK : span_equal_text(name, "okta") || span_starts(name, SPAN_LITERAL("mdm:")) ? ACTOR : OURSELVES;
 }
 
 static void write_destinations(struct http_request *r, struct to_json *w)

@@ -292,6 +292,7 @@ static int doctor(const struct args *args)
     to_json_key(&e.w, "findings");
     to_json_array(&e.w);
     examine(&e, c, &a.root, clock_wall_s(clock_system()));
+    doctor_managers(&e, c);
     to_json_end(&e.w);
     to_json_member_bool(&e.w, "good", !e.failed);
     to_json_end(&e.w);

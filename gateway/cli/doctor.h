@@ -20,4 +20,7 @@ void doctor_probe_done(struct doctor_probe *p);
 /* The doors: what the gateway says of each, and what is seen of them from here. */
 void doctor_doors(struct examination *e, const struct from_json_value *status);
 
+/* The device managers; asks the gateway anew. */
+void doctor_managers(struct examination *e, struct client *c);
+
 #endif

@@ -81,6 +81,8 @@ def story_fleet_is_read_and_disagrees(world):
     shown = wait_for("a disagreement", lambda: managed_device(gateway)["disagreements"])
     expect(shown[0]["check"] == "disk-encryption" and shown[0]["osquery"] == "pass" and shown[0]["mdm"] == "fail" and shown[0]["result"] == "unknown", "shown: %s" % shown)
     expect("disk-encryption" in gateway.cli("mdm", "list", "--disagreements"), "and listed")
+    doctor = gateway.cli("doctor", code=None)
+    expect("mdm fleet" in doctor and "postern mdm list --disagreements" in doctor, "doctor says so: %s" % doctor)
     gateway.cli("mdm", "retry", MAC["serial"], code=1)
     gateway.cli("mdm", "sync", "nobody", code=1)
     gateway.cli("mdm", "list", "--open", "--disagreements", code=2)
