@@ -15,7 +15,7 @@ import yaml
 
 import harness
 from harness import Fleet, expect, fast_policy, request, wait_for
-from test_loop import fake_slack
+from test_loop import fake_slack, slack_messages
 
 SLACK_SECRET = "not-a-secret-of-anybody"
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
@@ -266,6 +266,24 @@ def archive(page):
     page.call("POST", "/admin/v1/persons/{id}/erase", at="/admin/v1/persons/ben@acme.example/erase", body={"confirm": "ben@acme.example"})
 
 
+def onboarding(page, slack_port, form):
+    """Somebody new is greeted, opens their first page, and is led to the agent."""
+    request("http://127.0.0.1:%d/control/people" % slack_port, "POST", [{"id": "U0" + name.upper(), "email": name + "@acme.example"} for name in ("ana", "ben", "cas")])
+    page.call("POST", "/admin/v1/persons", body={"persons": [{"email": "cas@acme.example", "name": "Cas", "slack": "U0CAS"}]})
+    page.call("POST", "/admin/v1/onboarding", body={"person": "cas@acme.example", "test": True})
+    page.call("POST", "/admin/v1/onboarding", 400, body={})
+    posted = wait_for("the greeting", lambda: re.search(r"/welcome/[A-Za-z0-9_.-]+", json.dumps(slack_messages(slack_port))))
+    welcome = posted.group(0)
+    page.call("GET", "/welcome/{token}", at=welcome)
+    led = page.gateway.call("POST", welcome + "/link", b"", form)
+    page.check("POST", "/welcome/{token}/link", 303, led)
+    page.call("GET", "/install/{token}", at="/install/" + led.headers["location"].partition("/install/")[2])
+    for what in ("mine", "not-mine"):
+        page.call("POST", "/welcome/{token}/" + what, 303, at=welcome + "/" + what, body=b"device=d_none", headers=form)
+    page.call("GET", "/admin/v1/onboarding")
+    page.call("GET", "/admin/v1/slack/people", at="/admin/v1/slack/people?unmapped=true")
+
+
 def fake_fleet(world):
     port = harness.free_port()
     world.process([sys.executable, os.path.join(harness.ROOT, "tests/support/fake_fleet.py"), "--port", str(port)], "fleet-manager")
@@ -457,6 +475,7 @@ def story_live_answers_have_the_shapes_of_the_page(world):
     page.call("POST", "/osquery/distributed/read", 401, body={"node_key": "wrong"})
     page.call("POST", "/osquery/carve/begin", 403, body={})
     slack(page)
+    onboarding(page, port, form)
     managers(page)
     archive(page)
     fleet.process.stop()
