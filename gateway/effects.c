@@ -6,6 +6,7 @@
 #include "gateway/feed.h"
 #include "gateway/managers.h"
 #include "gateway/slack/slack_app.h"
+#include "gateway/slack/slack_people.h"
 #include "gateway/slack/slack_replies.h"
 
 #include <stdio.h>
@@ -56,6 +57,14 @@ static enum err_code add_slack(struct effects *e, const struct slack_options *op
     void *self = NULL;
     enum err_code code = effects_slack_new(e->node, options, &ops, &self, err);
     return code == OK ? add_reader(e, "slack", ops, self, SENDER_WAIT_MS, err) : code;
+}
+
+static enum err_code add_slack_people(struct effects *e, struct err *err)
+{
+    const struct reader_ops *ops = NULL;
+    void *self = NULL;
+    enum err_code code = slack_people_new(e->node, &ops, &self, err);
+    return code == OK ? add_reader(e, SLACK_PEOPLE, ops, self, SENDER_WAIT_MS, err) : code;
 }
 
 static enum err_code add_slack_replies(struct effects *e, struct err *err)
@@ -136,6 +145,8 @@ static enum err_code add_readers(struct effects *e, const struct effects_options
         code = add_slack(e, options->slack, err);
     if (code == OK && options->slack != NULL && slack_app_hears(e->node->slack))
         code = add_slack_replies(e, err);
+    if (code == OK && options->slack != NULL && e->node->slack != NULL)
+        code = add_slack_people(e, err);
     if (code == OK && options->email != NULL)
         code = add_email(e, options->email, err);
     if (code == OK && options->okta != NULL)

@@ -212,6 +212,7 @@ static enum change_say edit_import(void *context, struct person *p, struct chang
     changed |= set_text(p, &p->name, in->name, in->has_name);
     changed |= set_text(p, &p->slack, in->slack, in->has_slack);
     changed |= set_text(p, &p->zone, in->zone, in->has_zone);
+    p->zone_from_slack = p->zone_from_slack && !in->has_zone;
     changed |= set_text(p, &p->region, in->region, in->has_region);
     changed |= set_text(p, &p->locale, in->locale, in->has_locale);
     changed |= set_working_time(p, in);

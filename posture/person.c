@@ -18,6 +18,7 @@ static const struct record_body_field person_fields[] = {
     PERSON_FIELD("region", RECORD_TEXT, region, ID_BYTES),  PERSON_FIELD("locale", RECORD_TEXT, locale, ID_BYTES),
     PERSON_FIELD("archive_salt", RECORD_TEXT, archive_salt, ID_BYTES),
     PERSON_FIELD("created_s", RECORD_TIME, created_s, 0),   PERSON_FIELD("removed", RECORD_FLAG, removed, 0),
+    PERSON_FIELD("zone_from_slack", RECORD_FLAG, zone_from_slack, 0),
     PERSON_FIELD("invited_s", RECORD_TIME, onboarding.invited_s, 0), PERSON_FIELD("greeted_s", RECORD_TIME, onboarding.greeted_s, 0),
     PERSON_FIELD("linked_s", RECORD_TIME, onboarding.linked_s, 0),   PERSON_FIELD("invited_by", RECORD_TEXT, onboarding.by, ID_BYTES),
     PERSON_FIELD("invited_now", RECORD_FLAG, onboarding.now, 0),

@@ -92,6 +92,7 @@ struct person {
     struct span archive_salt;      /* makes their key in the archive (gateway/archive_keys.h); once it is gone nobody can tell which records there are theirs */
     int64_t created_s;
     bool removed;
+    bool zone_from_slack;           /* nobody gave it here, so Slack may change it */
     const struct absence *absences; size_t absence_count; /* ascending */
     const struct told *told;        size_t told_count, told_room /* of edits: 0 when the list is not theirs to grow */;
     const struct dispute *disputes; size_t dispute_count;

@@ -14,6 +14,9 @@ const struct option slack_app_rows[] = {
     { .name = "slack.old_signing_secret", .kind = OPTION_SECRET, .offset = AT(old_signing_secret), .example = "env:SLACK_OLD_SIGNING_SECRET", .help = "Counts too, while the signing secret is being replaced." },
     { .name = "slack.command", .kind = OPTION_TEXT, .offset = AT(command), .fallback = "/device", .help = "Name of the slash command. Another app may own the word already." },
     { .name = "slack.teams", .kind = OPTION_LIST, .offset = AT(teams), .example = "[T024BE7LD]", .help = "Workspaces (T...) and organisations (E...) whose people are answered. Absent: the token's own." },
+    { .name = "slack.away_emoji", .kind = OPTION_LIST, .offset = AT(away_emoji), .example = "[\":palm_tree:\", \":face_with_thermometer:\"]", .help = "Emoji of a status that mean that somebody is away: no clock runs and nobody is written to. Only that is kept, and until when. Absent: none." },
+    { .name = "slack.away_words", .kind = OPTION_LIST, .offset = AT(away_words), .example = "[vacation, \"on leave\"]", .help = "Words of a status that mean the same, anywhere in it and whatever their case. Absent: none." },
+    { .name = "slack.guests", .kind = OPTION_BOOL, .offset = AT(guests), .fallback = "false", .help = "Guests of the workspace are written to as well." },
     { .name = "slack.client_id", .kind = OPTION_TEXT, .offset = AT(client_id), .example = "\"123.456\"", .help = "With token rotation: the app's client id." },
     { .name = "slack.client_secret", .kind = OPTION_SECRET, .offset = AT(client_secret), .example = "env:SLACK_CLIENT_SECRET", .help = "With token rotation: the app's client secret." },
     { .name = "slack.refresh_token", .kind = OPTION_SECRET, .offset = AT(refresh_token), .example = "env:SLACK_REFRESH_TOKEN", .help = "With token rotation: the first refresh token (xoxe-). Later ones are kept sealed in the store; another one here begins anew." },
@@ -67,6 +70,15 @@ struct slack_app {
     atomic_bool claimed, known;
 };
 
+static bool copy_list(struct slack_app *app, const struct option_list *from, struct option_list *to)
+{
+    struct span *all = arena_array(&app->texts, from->count + 1, sizeof *all);
+    for (size_t i = 0; all != NULL && i < from->count; i++)
+        all[i] = arena_copy(&app->texts, from->all[i]);
+    *to = (struct option_list){ all, from->count };
+    return all != NULL;
+}
+
 static bool copy_options(struct slack_app *app, const struct slack_app_options *from)
 {
     const struct span *const texts[] = { &from->token, &from->signing_secret, &from->old_signing_secret, &from->api_url, &from->command, &from->client_id, &from->client_secret, &from->refresh_token };
@@ -77,11 +89,8 @@ static bool copy_options(struct slack_app *app, const struct slack_app_options *
         if (copies[i]->bytes != texts[i]->bytes)
             return false;
     }
-    struct span *all = arena_array(&app->texts, from->teams.count + 1, sizeof *all);
-    for (size_t i = 0; all != NULL && i < from->teams.count; i++)
-        all[i] = arena_copy(&app->texts, from->teams.all[i]);
-    o->teams = (struct option_list){ all, from->teams.count };
-    return all != NULL;
+    o->guests = from->guests;
+    return copy_list(app, &from->teams, &o->teams) && copy_list(app, &from->away_emoji, &o->away_emoji) && copy_list(app, &from->away_words, &o->away_words);
 }
 
 struct slack_app *slack_app_new(const struct slack_app_options *options)

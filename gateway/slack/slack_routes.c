@@ -1,6 +1,7 @@
 /* What Slack sends to us. The signature is judged on the worker, over the body as it came, before anything is read; what only needs memory is answered
  * there. The rest is written into the log on the slow lane, and only then does Slack hear that we have it. */
 #include "gateway/http/router.h"
+#include "gateway/slack/slack_people.h"
 #include "gateway/slack/slack_order.h"
 #include "gateway/slack/slack_say.h"
 
@@ -165,7 +166,7 @@ static enum route_result events(struct http_request *r, struct http_response *re
     struct slack_heard h;
     if (!is_genuine(r, res, false) || !read_it(r, res, "application/json", slack_read_event, &h))
         return ROUTE_DONE;
-    bool for_us = h.kind == SLACK_HEARD_MESSAGE || h.kind == SLACK_HEARD_HOME;
+    bool for_us = h.kind == SLACK_HEARD_MESSAGE || h.kind == SLACK_HEARD_HOME || h.kind == SLACK_HEARD_USER;
     if (for_us && slack_app_is_ours(r->node->slack, &h)) {
         if (directory_counts(r->node->directory).complete)
             return ROUTE_SLOW;
@@ -180,7 +181,27 @@ static enum route_result events(struct http_request *r, struct http_response *re
     return ROUTE_DONE;
 }
 
-static void events_slow(struct http_request *r, struct http_response *res) { take(r, res, "application/json", slack_read_event); }
+/* Whoever joined or changed is looked up afterwards; what the event says of them is not used. */
+static void take_user(struct http_request *r, struct http_response *res, const struct slack_heard *h)
+{
+    struct err err;
+    if (slack_people_note(r->node, r->store, h->user, &err) == OK) {
+        answer_nothing(res);
+        return;
+    }
+    log_event(r->node->log, LOG_WARN, "slack.not_written_down", LOG_STR("id", r->id), LOG_ERR(&err));
+    problem_status_answer(r, res, PROBLEM_JSON, 503, "this cannot be written down now");
+}
+
+static void events_slow(struct http_request *r, struct http_response *res)
+{
+    struct slack_heard h;
+    struct err err;
+    if (slack_read_event(r->body, r->arena, &h, &err) == OK && h.kind == SLACK_HEARD_USER)
+        take_user(r, res, &h);
+    else
+        take(r, res, "application/json", slack_read_event);
+}
 
 /* ---- buttons and modals ---- */
 

@@ -40,6 +40,7 @@ METHODS = {
     "conversations.history": ("GET", False, "im:history", ("channel",), ("cursor", "inclusive", "latest", "limit", "oldest", "include_all_metadata")),
     "users.lookupByEmail": ("GET", False, "users:read.email", ("email",), ()),
     "users.info": ("GET", False, "users:read", ("user",), ("include_locale",)),
+    "users.list": ("GET", False, "users:read", (), ("limit", "cursor", "include_locale", "team_id")),
     "views.publish": ("POST", True, None, ("user_id", "view"), ("hash",)),
     "views.open": ("POST", True, None, ("trigger_id", "view"), ("interactivity_pointer",)),
     "oauth.v2.access": ("POST", False, None, ("grant_type", "refresh_token"), ()),
@@ -309,7 +310,7 @@ class Workspace(Views):
 
 
 HANDLERS = {"auth.test": Workspace.auth_test, "chat.postMessage": Workspace.post, "chat.update": Workspace.update, "conversations.open": Workspace.open,
-            "conversations.history": Workspace.history, "users.lookupByEmail": Workspace.lookup, "users.info": Workspace.info,
+            "conversations.history": Workspace.history, "users.lookupByEmail": Workspace.lookup, "users.info": Workspace.info, "users.list": Workspace.list_users,
             "views.publish": Workspace.publish, "views.open": Workspace.open_view}
 
 

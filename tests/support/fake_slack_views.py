@@ -23,7 +23,7 @@ class Views:
 
     def reset_views(self):
         self.home, self.modals, self.answers = {}, [], []
-        self.triggers, self.responses = {}, {}
+        self.triggers, self.responses, self.cursors = {}, {}, {}
 
     # -- views --
 
@@ -67,10 +67,33 @@ class Views:
         self.modals.append({"view": view})
         return {"view": {"id": "V%d" % len(self.modals), "type": "modal", "hash": "%d.ab" % len(self.modals)}}
 
+    def user_object(self, person):
+        """As Slack shows a person, whether or not they are still there."""
+        profile = {key: person[key] for key in ("status_emoji", "status_text", "status_expiration") if key in person}
+        if "email" in person and "users:read.email" in self.scopes:
+            profile["email"] = person["email"]
+        more = {k: v for k, v in person.items() if k not in profile and k != "email"}
+        return dict({"deleted": False, "is_bot": False, "tz": "UTC", "tz_offset": 0, "profile": profile}, **more)
+
     def info(self, a):
-        person = self.person(a["user"])
-        profile = {"email": person["email"]} if "email" in person and "users:read.email" in self.scopes else {}
-        return {"user": dict({"deleted": False, "is_bot": False, "tz": "UTC", "tz_offset": 0, "profile": profile}, **{k: v for k, v in person.items() if k != "email"})}
+        if a["user"] not in self.people:
+            self.refuse("user_not_found")
+        return {"user": self.user_object(self.people[a["user"]])}
+
+    def list_users(self, a):
+        limit = int(a.get("limit") or 0)
+        if limit < 1 or limit > 1000:
+            self.refuse("limit_required")
+        cursor, names = a.get("cursor") or "", sorted(self.people)
+        if cursor and cursor not in self.cursors:
+            self.refuse("invalid_cursor")
+        start = self.cursors.get(cursor, 0)
+        shown = names[start:start + limit]
+        next_cursor = ""
+        if start + limit < len(names):
+            next_cursor = base64.b64encode(b"user:%d" % (start + limit)).decode()
+            self.cursors[next_cursor] = start + limit
+        return {"members": [self.user_object(self.people[name]) for name in shown], "response_metadata": {"next_cursor": next_cursor}}
 
     # -- answers --
 

@@ -1,0 +1,22 @@
+/* slack_users: people as Slack knows them: one, or all of them page by page. Of a status nothing is kept but whether it says "away", and until when.
+ * Sources: docs.slack.dev/reference/methods/users.list and users.info, /reference/objects/user-object. */
+#ifndef CONNECTORS_NOTIFY_SLACK_USERS_H
+#define CONNECTORS_NOTIFY_SLACK_USERS_H
+#include "connectors/notify/slack.h"
+
+enum { SLACK_CURSOR_BYTES = 256, SLACK_ZONE_BYTES = 64, SLACK_USERS_PAGE = 100, SLACK_AWAY_MOST = 64 };
+
+struct slack_user {
+    char id[SLACK_ID_BYTES], email[SLACK_EMAIL_BYTES] /* lower case; empty: not told */, zone[SLACK_ZONE_BYTES];
+    bool gone;                     /* deactivated, a bot, invited only, or of another organisation: never written to */
+    bool guest;
+    bool away; int64_t away_until_s; /* 0: no end is said */
+};
+/* What in a status means "away": emoji as ":palm_tree:", words anywhere in its text, whatever their case. */
+struct slack_away { const struct span *emoji, *words; size_t emoji_count, word_count; };
+
+/* users.info. SLACK_REFUSED user_not_found, user_not_visible. */
+struct slack_result slack_user(struct slack *s, struct span user, const struct slack_away *away, struct slack_user *out);
+/* users.list: one page. `cursor` is empty at the start, then what came back; empty again: that was the last page. */
+struct slack_result slack_users(struct slack *s, char cursor[SLACK_CURSOR_BYTES], const struct slack_away *away, void (*each)(void *context, const struct slack_user *), void *context);
+#endif
