@@ -307,6 +307,25 @@ def managers(page):
     page.call("POST", "/hooks/mdm/{id}", 401, at="/hooks/mdm/fleet", body={"x": 1})
 
 
+def walk_evidence(page):
+    page.gateway.admin("POST", "/admin/v1/persons", {"persons": [{"email": "cy@acme.example"}]})
+    wait_for("the archive reaches the people", lambda: page.gateway.cli("audit", "list", "--type", "person.created", "--person", "cy@acme.example", code=None).count("person.created") == 1)
+    page.call("GET", "/admin/v1/archive/keys")
+    page.call("GET", "/admin/v1/archive/head")
+    names = page.call("GET", "/admin/v1/archive/names")
+    name = next(p["name"] for p in names["persons"] if p.get("email") == "cy@acme.example")
+    record = next(r for r in json.loads(page.gateway.cli("audit", "list", "--limit", "100000", "--json"))["records"] if r.get("person") == name)
+    page.call("POST", "/admin/v1/archive/open", body={"id": record["id"], "sealed": record["sealed"], "person": "cy@acme.example"})
+    page.call("POST", "/admin/v1/archive/open", 403, body={"id": "e_x", "sealed": record["sealed"], "person": "cy@acme.example"})
+    page.call("GET", "/admin/v1/report")
+    page.call("GET", "/admin/v1/report", at="/admin/v1/report?by=month&since=2026-01-01")
+    page.call("GET", "/admin/v1/report", 400, at="/admin/v1/report?by=shoe")
+    page.call("GET", "/admin/v1/report/as-of")
+    page.call("POST", "/admin/v1/persons/{id}/erase", 400, at="/admin/v1/persons/cy@acme.example/erase", body={"confirm": "ana"})
+    page.call("POST", "/admin/v1/persons/{id}/erase", at="/admin/v1/persons/cy@acme.example/erase", body={"confirm": "cy@acme.example"})
+    page.call("POST", "/admin/v1/persons/{id}/erase", 404, at="/admin/v1/persons/cy@acme.example/erase", body={"confirm": "cy@acme.example"})
+
+
 def story_live_answers_have_the_shapes_of_the_page(world):
     port, _ = fake_slack(world)
     config = "slack: { token: env:SLACK_TOKEN, signing_secret: env:SLACK_SECRET, api_url: \"http://127.0.0.1:%d/api\" }\n" % port
@@ -359,6 +378,7 @@ def story_live_answers_have_the_shapes_of_the_page(world):
     page.call("GET", "/readyz")
     page.call("GET", "/metrics")
     page.call("GET", "/.well-known/jwks.json")
+    walk_evidence(page)
     page.call("GET", "/oidc/jwks")
 
     token = refused["remediation_url"].rpartition("/")[2]
