@@ -232,10 +232,10 @@ static void commands_ask_print_and_exit(void **state)
           "GET /admin/v1/explain?person=a%40x.example&app=pay%26roll \n", "outcome    deny by rule ladder_closed\n\nstep by step\n  1. one\n  2. two\n", "" },
         { "a delivery is sent again", { "delivery", "resend", "x1" }, { { 202, "{\"id\":\"x1\",\"state\":\"sending\"}" } }, 0, "POST /admin/v1/deliveries/x1/resend \n", "x1 is sent again\n", "" },
         { "doctor fails when the store is silent", { "doctor" }, { { 200, "{\"version\":\"1\",\"store\":{\"ok\":false,\"about\":\"refused\"},\"policy\":{\"name\":\"x\",\"version\":\"0123456789abcdef\"},"
-          "\"directory\":{\"devices\":1,\"persons\":1,\"unowned\":0,\"complete\":true},\"channels\":[],\"webhooks\":[],\"warnings\":[]}" } }, 1, "GET /admin/v1/status \n", "fail  store: refused\n      -> start Redis", "" },
+          "\"directory\":{\"devices\":1,\"persons\":1,\"unowned\":0,\"complete\":true},\"channels\":[],\"webhooks\":[],\"warnings\":[]}" }, { 200, "{\"managers\":[]}" } }, 1, "GET /admin/v1/status \nGET /admin/v1/mdm \n", "fail  store: refused\n      -> start Redis", "" },
         { "doctor warns and is content", { "doctor" }, { { 200, "{\"version\":\"1\",\"store\":{\"ok\":true,\"about\":\"redis\"},\"policy\":{\"name\":\"x\",\"version\":\"0123456789abcdef\"},"
-          "\"directory\":{\"devices\":2,\"persons\":1,\"unowned\":1,\"complete\":true},\"channels\":[],\"webhooks\":[{\"id\":\"siem\",\"state\":\"failing\",\"detail\":\"no\",\"waiting\":3,\"set_aside\":0}],\"warnings\":[\"w\"]}" } }, 0,
-          "GET /admin/v1/status \n", "warn  siem: failing: no (3 waiting, 0 set aside)\n", "" },
+          "\"directory\":{\"devices\":2,\"persons\":1,\"unowned\":1,\"complete\":true},\"channels\":[],\"webhooks\":[{\"id\":\"siem\",\"state\":\"failing\",\"detail\":\"no\",\"waiting\":3,\"set_aside\":0}],\"warnings\":[\"w\"]}" }, { 200, "{\"managers\":[]}" } }, 0,
+          "GET /admin/v1/status \nGET /admin/v1/mdm \n", "warn  siem: failing: no (3 waiting, 0 set aside)\n", "" },
         { "a secret's files are named in its flags", { "enroll-secret", "create", "--write", "{folder}", "--label", "l" }, { { 201, SECRET } }, 0, "POST /admin/v1/enroll-secrets {\"label\":\"l\"}\n",
           "hush\n", "shown this once" },
     };
