@@ -5,22 +5,6 @@
 
 enum { POLICY_TEXT_BYTES = 1024 * 1024, AFFECTED_MOST = 200 };
 
-static void write_mistakes(const struct mistakes *mistakes, struct to_json *w)
-{
-    to_json_key(w, "mistakes");
-    to_json_array(w);
-    for (size_t i = 0; i < mistakes->count; i++) {
-        const struct mistake *m = &mistakes->all[i];
-        to_json_object(w);
-        to_json_member_text_if(w, "file", m->file);
-        to_json_member_int(w, "line", m->line);
-        to_json_member_int(w, "column", m->column);
-        to_json_member_text(w, "message", m->text);
-        to_json_end(w);
-    }
-    to_json_end(w);
-}
-
 void admin_answer_mistakes(struct http_response *res, const struct mistakes *mistakes)
 {
     struct to_json w = response_json(res, 422);
@@ -29,7 +13,7 @@ void admin_answer_mistakes(struct http_response *res, const struct mistakes *mis
     to_json_member_text(&w, "type", SPAN_LITERAL("about:blank"));
     to_json_member_text(&w, "title", SPAN_LITERAL("The policy has mistakes"));
     to_json_member_int(&w, "status", 422);
-    write_mistakes(mistakes, &w);
+    mistakes_to_json(mistakes, &w);
     to_json_end(&w);
 }
 
@@ -133,7 +117,7 @@ static bool write_plan(struct http_request *r, const struct policy *after, const
     bool well = plan_compare(r->node, after, write_row, &a, &counts);
     to_json_end(w);
     write_counts(r->node, &counts, w);
-    write_mistakes(mistakes, w); /* warnings */
+    mistakes_to_json(mistakes, w); /* warnings */
     to_json_end(w);
     return well;
 }

@@ -59,22 +59,6 @@ static void run_text(struct testing *t, const char *file, struct span text, stru
         policy_cases_run(yaml_root(tree), policy, t->calendar, mistakes, counts);
 }
 
-static void write_mistakes(const struct mistakes *mistakes, struct to_json *w)
-{
-    to_json_key(w, "mistakes");
-    to_json_array(w);
-    for (size_t i = 0; i < mistakes->count; i++) {
-        const struct mistake *m = &mistakes->all[i];
-        to_json_object(w);
-        to_json_member_text(w, "file", m->file);
-        to_json_member_int(w, "line", m->line);
-        to_json_member_int(w, "column", m->column);
-        to_json_member_text(w, "message", m->text);
-        to_json_end(w);
-    }
-    to_json_end(w);
-}
-
 static void tell(struct testing *t, const char *file, const struct mistakes *mistakes, const struct policy_case_counts *counts)
 {
     CLEANUP(buf_done) struct buf text;
@@ -83,7 +67,7 @@ static void tell(struct testing *t, const char *file, const struct mistakes *mis
         to_json_member_text(&t->w, "file", span_of(file));
         to_json_member_int(&t->w, "cases", (int64_t)counts->cases);
         to_json_member_int(&t->w, "failed", (int64_t)counts->failed);
-        write_mistakes(mistakes, &t->w);
+        mistakes_to_json(mistakes, &t->w);
         to_json_end(&t->w);
         return;
     }

@@ -1,6 +1,7 @@
 #include "posture/base/yaml_read.h"
 
 #include "posture/base/clock.h"
+#include "posture/base/to_json.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -177,6 +178,22 @@ bool mistakes_print(const struct mistakes *m, struct buf *out)
     if (m->dropped > 0)
         buf_format(out, "and %zu more\n", m->dropped);
     return !out->failed;
+}
+
+void mistakes_to_json(const struct mistakes *m, struct to_json *w)
+{
+    to_json_key(w, "mistakes");
+    to_json_array(w);
+    for (size_t i = 0; i < m->count; i++) {
+        const struct mistake *one = &m->all[i];
+        to_json_object(w);
+        to_json_member_text_if(w, "file", one->file);
+        to_json_member_int(w, "line", one->line);
+        to_json_member_int(w, "column", one->column);
+        to_json_member_text(w, "message", one->text);
+        to_json_end(w);
+    }
+    to_json_end(w);
 }
 
 /* ---- reading */
