@@ -167,9 +167,9 @@ static int64_t sure_deadline(const struct decision *d)
 void decide_write_context(const struct answer *a, struct to_json *w)
 {
     const struct decision *d = &a->decision;
-    to_json_member_text(w, "decision_id", a->id);
-    to_json_member_text(w, "outcome", span_of(outcome_name(d->outcome)));
-    to_json_member_text(w, "rule", span_of(rule_name(d->rule)));
+    to_json_member_plain(w, "decision_id", a->id);
+    to_json_member_plain(w, "outcome", span_of(outcome_name(d->outcome)));
+    to_json_member_plain(w, "rule", span_of(rule_name(d->rule)));
     write_reason(w, "reason_user", d->reason_user);
     write_reason(w, "reason_admin", d->reason_admin);
     to_json_member_text_if(w, "rung", d->rung);
@@ -188,5 +188,6 @@ void decide_write_context(const struct answer *a, struct to_json *w)
     to_json_member_time_if(w, "valid_until", d->valid_until_s);
     to_json_member_text_if(w, "remediation_url", a->page);
     to_json_member_bool(w, "stale", d->stale);
-    to_json_member_text_if(w, "policy_version", a->policy_version);
+    if (!span_empty(a->policy_version))
+        to_json_member_plain(w, "policy_version", a->policy_version);
 }

@@ -2,6 +2,8 @@
 #include "posture/base/secret.h"
 #include "posture/decision.h"
 
+#include <string.h>
+
 enum { CHARACTERS = 26, BITS = 5, TIME_BITS = 48, PARTITION_BITS = 10 };
 
 static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
@@ -18,15 +20,15 @@ static uint64_t get_bits(const uint8_t values[CHARACTERS], unsigned at, unsigned
 static void write_half(char *to, unsigned top, uint64_t rest)
 {
     to[0] = letters[top << 4 | (unsigned)(rest >> 60)];
+#pragma GCC unroll 12
     for (unsigned i = 1; i < CHARACTERS / 2; i++)
         to[i] = letters[rest >> (60 - BITS * i) & 31];
 }
 
 void decision_new_id(int64_t now_ms, unsigned partition, const uint8_t random[DECISION_RANDOM_BYTES], char id[29])
 {
-    uint64_t low = 0, head = (uint64_t)random[0]; /* 72 random bits: 7 of them end the first half, 65 are the second */
-    for (unsigned i = 1; i < DECISION_RANDOM_BYTES; i++)
-        low = low << 8 | random[i];
+    uint64_t low, head = (uint64_t)random[0]; /* 72 random bits: 7 of them end the first half, 65 are the second */
+    memcpy(&low, random + 1, sizeof low);
     uint64_t place = ((uint64_t)now_ms & ((UINT64_C(1) << TIME_BITS) - 1)) << PARTITION_BITS | (partition & ((1U << PARTITION_BITS) - 1)); /* 58 bits */
     id[0] = 'x';
     id[1] = '_';

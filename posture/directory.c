@@ -14,7 +14,7 @@
 #include <urcu/urcu-memb.h>
 #include <urcu/rculfhash.h>
 
-enum { TABLE_LEAST = 64, ANSWERING_MS = 1500, FOLD_BYTES = 256 };
+enum { TABLE_LEAST = 64, ANSWERING_MS = 1500 };
 
 struct device_entry {
     struct cds_lfht_node node;
@@ -102,18 +102,7 @@ static void table_added(struct table *t)
     cds_lfht_resize(t->hash, t->room);
 }
 
-static uint64_t hash_folded(const struct directory *d, struct span name)
-{
-    char room[FOLD_BYTES];
-    uint64_t hash = d->seed;
-    for (size_t at = 0; at < name.bytes; at += FOLD_BYTES) {
-        struct span part = span_slice(name, at, FOLD_BYTES);
-        for (size_t i = 0; i < part.bytes; i++)
-            room[i] = (char)(part.at[i] >= 'A' && part.at[i] <= 'Z' ? part.at[i] - 'A' + 'a' : part.at[i]);
-        hash = span_table_hash(span_make(room, part.bytes), hash);
-    }
-    return hash;
-}
+static uint64_t hash_folded(const struct directory *d, struct span name) { return span_table_hash_folded(name, d->seed); }
 
 static uint64_t hash_identifier(const struct directory *d, struct span kind, struct span value)
 {
@@ -320,7 +309,7 @@ const struct device *directory_device_by(const struct directory *d, struct span 
 
 const struct person *directory_person_by(const struct directory *d, struct span name)
 {
-    const struct person *by_id = directory_person(d, name);
+    const struct person *by_id = span_find(name, '@') == name.bytes ? directory_person(d, name) : NULL; /* no id of ours looks like an address */
     if (by_id != NULL)
         return by_id->removed ? NULL : by_id;
     const struct person_entry *e = only_one(d->names.hash, hash_folded(d, name), leads_to_name, &name);

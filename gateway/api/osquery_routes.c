@@ -358,7 +358,7 @@ static enum route_result carve(struct http_request *r, struct http_response *res
     return ROUTE_DONE;
 }
 
-#define AGENT_LISTENERS (LISTENER_PUBLIC | LISTENER_DEVICE)
+#define AGENT_LISTENERS (LISTENER_PUBLIC | LISTENER_DEVICE | LISTENER_INTERNAL) /* internal: agents behind a proxy that ends their TLS */
 #define BATCH_FLAGS (ROUTE_GZIP_BODY | ROUTE_DRAIN_OVERSIZE)
 #define AGENT_ROUTES(base)                                                                                                                                             \
     { HTTP_POST, base "/enroll", AGENT_LISTENERS, 0, OSQUERY_SMALL_BYTES, PROBLEM_AGENT, 0, NULL, enroll, "osquery.enroll" },                                         \

@@ -91,7 +91,7 @@ static bool is_host(struct span host)
 static struct refusal check_host(const struct preflight_input *in, struct span value, struct preflight *out)
 {
     (void)out;
-    if (in->any_host)
+    if (in->any_host || (!span_empty(value) && span_equal(value, in->good_host)))
         return fine;
     if (!is_host(value))
         return bad("the Host header is malformed");
@@ -145,10 +145,10 @@ static struct refusal check_nothing(const struct preflight_input *in, struct spa
 static const struct { struct span name; check_fn *check; const char *twice; } checks[] = {
     { NAME("Host"), check_host, "two Host headers" },
     { NAME("Content-Length"), check_length, "two Content-Length headers" },
-    { NAME("Transfer-Encoding"), check_transfer_encoding, "two Transfer-Encoding headers" },
-    { NAME("Expect"), check_expect, "two Expect headers" },
     { NAME("Authorization"), check_nothing, "two Authorization headers" },
     { NAME("Content-Type"), check_nothing, "two Content-Type headers" },
+    { NAME("Transfer-Encoding"), check_transfer_encoding, "two Transfer-Encoding headers" },
+    { NAME("Expect"), check_expect, "two Expect headers" },
     { NAME("Content-Encoding"), check_nothing, "two Content-Encoding headers" },
     { NAME("Cookie"), check_nothing, "two Cookie headers" },
     { NAME("DPoP"), check_nothing, "two DPoP headers" },
@@ -165,21 +165,27 @@ static const struct { struct span name; check_fn *check; const char *twice; } ch
 };
 enum { CHECKS = sizeof checks / sizeof checks[0] };
 
+static size_t find_check(struct span name)
+{
+    size_t i = 0;
+    while (i < CHECKS && !span_equal_fold(name, checks[i].name))
+        i++;
+    return i;
+}
+
 static struct refusal check_header(const struct preflight_input *in, const struct http_header *h, bool seen[CHECKS], struct preflight *out)
 {
-    if (h->name.bytes > PREFLIGHT_NAME_BYTES || !is_token(h->name))
+    size_t i = find_check(h->name); /* a name that stands in the table is well-formed */
+    if (i == CHECKS && (h->name.bytes > PREFLIGHT_NAME_BYTES || !is_token(h->name)))
         return bad("a header name is malformed or too long");
     if (h->value.bytes > PREFLIGHT_VALUE_BYTES || !is_value(h->value))
         return bad("a header value is malformed or too long");
-    for (size_t i = 0; i < CHECKS; i++) {
-        if (h->name.bytes != checks[i].name.bytes || !span_equal_fold(h->name, checks[i].name))
-            continue;
-        if (seen[i])
-            return bad(checks[i].twice);
-        seen[i] = true;
-        return checks[i].check(in, h->value, out);
-    }
-    return fine;
+    if (i == CHECKS)
+        return fine;
+    if (seen[i])
+        return bad(checks[i].twice);
+    seen[i] = true;
+    return checks[i].check(in, h->value, out);
 }
 
 static struct refusal check_headers(const struct preflight_input *in, struct preflight *out)

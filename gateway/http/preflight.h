@@ -14,6 +14,7 @@ struct preflight_input {
     const struct span *hosts;        /* accepted names without port; none: any well-formed one */
     size_t host_count;
     bool any_host;                   /* unix socket */
+    struct span good_host;           /* a whole value of Host that passed these very checks before; may be empty */
 };
 struct preflight {
     int status;                      /* 0: passed; else answer this and close the connection */

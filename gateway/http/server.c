@@ -24,6 +24,9 @@ enum {
     BROWSER_BYTES = 32 * 1024,       /* where browsers come: a login on its way is in the address, and again in the address it is sent to */
     INCREMENT_BYTES = 4 * 1024,
     OPTIONS_MOST = 16,
+    TLS_RECORD_BYTES = 16 * 1024,
+    RUNS_IN_VAIN = 2,
+    PAUSE_MS = 2,
 };
 
 /* ---- the socket ---- */
@@ -177,6 +180,14 @@ static void daemon_has_work(void *context, uint32_t events)
     struct server *s = context;
     (void)events;
     s->ready = true;
+    s->runs_in_vain = 0;
+}
+
+/* While a TLS handshake waits for its peer, libmicrohttpd (0.9.75) wants to be run again at once and for ever: six bytes of a hello would take a core. Run in vain
+ * it is given a pause; what really comes is told by its epoll, and ends the pause. A large answer goes out in records of 16 KiB, a run each: that is not in vain. */
+static bool should_pause(const struct server *s)
+{
+    return s->tls && s->runs_in_vain >= (s->phases[PHASE_ANSWER].first != NULL ? RESPONSE_MAX_BYTES / TLS_RECORD_BYTES + RUNS_IN_VAIN : RUNS_IN_VAIN);
 }
 
 /* Asked of libmicrohttpd before each wait. */
@@ -185,6 +196,8 @@ static int64_t server_timeout(void *context)
     struct server *s = context;
     MHD_UNSIGNED_LONG_LONG ms = 0;
     s->asked_ms = s->ready ? 0 : MHD_get_timeout(s->daemon, &ms) == MHD_YES ? (int64_t)ms : -1;
+    if (s->asked_ms == 0 && !s->ready && should_pause(s))
+        s->asked_ms = PAUSE_MS;
     return s->asked_ms;
 }
 
@@ -199,7 +212,9 @@ static void run_daemon(struct server *s, int most_ms)
 {
     s->ready = false;
     s->turn_known = false;
+    uint64_t before = s->steps;
     (void)MHD_run_wait(s->daemon, most_ms);
+    s->runs_in_vain = s->steps == before ? s->runs_in_vain + 1 : 0;
     s->turn_known = false;
 }
 
@@ -237,7 +252,7 @@ static enum err_code join_loop(struct server *s, struct err *err)
     if (info == NULL)
         return err_set(err, ERR_INTERNAL, "libmicrohttpd was built without epoll");
     s->epoll_fd = info->epoll_fd;
-    bool waits = (s->options.kinds & LISTENER_INTERNAL) != 0 && !loop_has_waiter(s->loop);
+    bool waits = (s->options.kinds & LISTENER_INTERNAL) != 0 && !s->tls && !loop_has_waiter(s->loop); /* not with TLS: see should_pause() */
     enum err_code code = waits ? wait_for_loop(s, err) : loop_watch(s->loop, s->epoll_fd, EPOLLIN, daemon_has_work, s, err);
     if (code != OK)
         return code;
@@ -316,6 +331,7 @@ enum err_code server_new(const struct node *node, struct worker *worker, struct 
     s->counters = worker != NULL ? worker_counters(worker) : node->counters;
     pthread_mutex_init(&s->wake_lock, NULL);
     secret_random_text(s->id_prefix, sizeof s->id_prefix - 1);
+    kept_responses_init(&s->kept);
     set_defaults(s);
     server_look_at_clock(s);
     enum err_code code = read_proxies(s, err);
@@ -409,6 +425,7 @@ void server_free(struct server *s)
     if (s->key != NULL)
         secret_free(s->key, strlen(s->key));
     key_memory_done(&s->keys);
+    kept_responses_done(&s->kept);
     free(s->client_ca);
     client_trust_free(s->caller_trust);
     pthread_mutex_destroy(&s->wake_lock);

@@ -63,6 +63,15 @@ static void fill_request(struct exchange *x)
     set_request_id(x);
 }
 
+static void remember_host(struct server *s, struct span host)
+{
+    if (host.bytes > sizeof s->good_host || (host.bytes == s->good_host_bytes && span_equal(host, span_make(s->good_host, host.bytes))))
+        return;
+    s->good_host_bytes = host.bytes;
+    if (host.bytes > 0)
+        memcpy(s->good_host, host.at, host.bytes);
+}
+
 static struct preflight check_head(struct exchange *x, const char *method, const char *version)
 {
     const struct server_options *o = &x->server->options;
@@ -75,8 +84,12 @@ static struct preflight check_head(struct exchange *x, const char *method, const
         .hosts = o->hosts,
         .host_count = o->host_count,
         .any_host = x->server->local,
+        .good_host = span_make(x->server->good_host, x->server->good_host_bytes),
     };
-    return preflight_run(&in, &x->arena);
+    struct preflight p = preflight_run(&in, &x->arena);
+    if (p.status == 0)
+        remember_host(x->server, request_header(&x->request, "Host"));
+    return p;
 }
 
 /* Up to 0.9.75 a NUL byte in the request line ends the target for everybody who reads it as text. The version stands behind the target in

@@ -88,6 +88,7 @@ static void start_lingering(struct connection *c);
 void connection_notify(void *context, struct MHD_Connection *mhd, void **socket_context, enum MHD_ConnectionNotificationCode what)
 {
     struct connection *c = *socket_context;
+    ((struct server *)context)->steps++;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         *socket_context = connection_new(context, mhd);
     } else if (c != NULL) {

@@ -113,6 +113,7 @@ void *exchange_open(void *server, const char *target, struct MHD_Connection *mhd
     x->target_at = (uintptr_t)target;
     x->target = arena_copy_text(&x->arena, target);
     s->id_count++;
+    s->steps++;
     s->open++;
     return x;
 }
@@ -262,6 +263,7 @@ enum MHD_Result exchange_step(void *server, struct MHD_Connection *mhd, const ch
     (void)server, (void)mhd, (void)url;
     if (x == NULL || x->target.at == NULL)
         return MHD_NO;
+    x->server->steps++;
     if (x->stage == STAGE_NEW)
         return begin(x, method, version);
     if (x->stage == STAGE_BODY && *upload_bytes > 0) {
@@ -306,6 +308,9 @@ void exchange_complete(void *server, struct MHD_Connection *mhd, void **con_cls,
     *con_cls = NULL;
     if (x == NULL)
         return;
+    kept_response_return(x->kept);
+    x->kept = NULL;
+    s->steps++;
     int64_t us = mono_us() - x->started_us;
     if (x->stage == STAGE_NEW) {
         counter_add(s->counters, COUNT_PREFLIGHT_REFUSED, 1); /* libmicrohttpd refused the head itself */

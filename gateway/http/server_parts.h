@@ -2,6 +2,7 @@
 #ifndef GATEWAY_HTTP_SERVER_PARTS_H
 #define GATEWAY_HTTP_SERVER_PARTS_H
 #include "gateway/http/auth.h"
+#include "gateway/http/kept_response.h"
 #include "gateway/http/network.h"
 #include "gateway/http/server.h"
 #include "gateway/node.h"
@@ -61,6 +62,7 @@ struct exchange {
     struct span target;              /* as sent, in the arena */
     uintptr_t target_at;             /* where libmicrohttpd had it */
     const struct route *route;
+    struct kept_response *kept;      /* the answer, when it is one that is kept */
     enum problem_style style;
     enum stage stage;
     bool refused, discard, gzip, body_taken, in_lane, timed_out, asleep, ending, beat;
@@ -93,6 +95,9 @@ struct server {
     bool tls, local, ready, quiescing; /* ready: libmicrohttpd has something to do */
     struct route_memory routes;
     struct key_memory keys;
+    struct kept_responses kept;
+    char good_host[64];              /* the last value of Host that passed */
+    size_t good_host_bytes;
     struct loop_timer *tick, *beat;
     struct phase_list phases[PHASES];
     struct lingering lingers[LINGERS];
@@ -100,6 +105,8 @@ struct server {
     size_t spare_count, open;        /* requests */
     char id_prefix[13];
     uint64_t id_count;
+    uint64_t steps;                  /* calls of libmicrohttpd: something went on */
+    unsigned runs_in_vain;           /* in a row: libmicrohttpd was run, and nothing went on */
     pthread_mutex_t wake_lock;       /* guards woken_first: any thread wakes a stream, and must not touch a connection that ends meanwhile */
     struct exchange *woken_first;
     atomic_bool any_woken;           /* it is not empty; may be read without the lock */

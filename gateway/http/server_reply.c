@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { STREAM_BLOCK_BYTES = 16 * 1024, HEADER_BYTES = 8 * 1024, RAW_BYTES = 4 * 1024 };
+enum { STREAM_BLOCK_BYTES = 16 * 1024, RAW_BYTES = 4 * 1024 };
 
 /* ---- headers ---- */
 
@@ -18,63 +18,57 @@ static bool has_header(const struct http_response *res, const char *name)
     return false;
 }
 
-static void add(struct MHD_Response *out, const char *name, struct span value)
+struct header_list { struct reply_header all[KEPT_HEADERS]; size_t count; };
+
+static void add(struct header_list *to, const char *name, struct span value)
 {
-    char text[HEADER_BYTES];
-    if (value.bytes >= sizeof text)
-        return;
-    memcpy(text, value.at != NULL ? value.at : "", value.bytes);
-    text[value.bytes] = '\0';
-    (void)MHD_add_response_header(out, name, text);
+    if (to->count < KEPT_HEADERS)
+        to->all[to->count++] = (struct reply_header){ name, value };
 }
 
-static void add_unless_given(struct MHD_Response *out, const struct http_response *res, const char *name, const char *value)
+static void add_unless_given(struct header_list *to, const struct http_response *res, const char *name, struct span value)
 {
     if (res->header_count == 0 || !has_header(res, name))
-        (void)MHD_add_response_header(out, name, value);
+        add(to, name, value);
 }
 
-static void add_headers(const struct exchange *x, const struct http_response *res, struct MHD_Response *out)
+static void collect_headers(const struct exchange *x, const struct http_response *res, struct header_list *to)
 {
     const struct server *s = x->server;
     for (size_t i = 0; i < res->header_count; i++)
-        add(out, res->headers[i].name, res->headers[i].value);
+        add(to, res->headers[i].name, res->headers[i].value);
     if (res->body.bytes > 0 || res->stream != NULL) {
-        (void)MHD_add_response_header(out, "Content-Type", res->content_type != NULL ? res->content_type : "application/json");
-        add_unless_given(out, res, "X-Content-Type-Options", "nosniff");
+        add(to, "Content-Type", res->content_type != NULL ? span_of(res->content_type) : SPAN_LITERAL("application/json"));
+        add_unless_given(to, res, "X-Content-Type-Options", SPAN_LITERAL("nosniff"));
     }
     if ((s->options.kinds & (LISTENER_PUBLIC | LISTENER_DEVICE)) != 0) /* where browsers come */
-        add_unless_given(out, res, "Referrer-Policy", "no-referrer");
+        add_unless_given(to, res, "Referrer-Policy", SPAN_LITERAL("no-referrer"));
     if (!res->cacheable)
-        add_unless_given(out, res, "Cache-Control", "no-store");
+        add_unless_given(to, res, "Cache-Control", SPAN_LITERAL("no-store"));
     if (s->tls && (s->options.kinds & LISTENER_PUBLIC) != 0)
-        (void)MHD_add_response_header(out, "Strict-Transport-Security", "max-age=31536000");
+        add(to, "Strict-Transport-Security", SPAN_LITERAL("max-age=31536000"));
     if (x->request.id[0] != '\0')
-        (void)MHD_add_response_header(out, "X-Request-ID", x->request.id);
+        add(to, "X-Request-ID", span_of(x->request.id));
     if (s->quiescing)
-        (void)MHD_add_response_header(out, "Connection", "close");
+        add(to, "Connection", SPAN_LITERAL("close"));
 }
 
 /* ---- whole answers ---- */
 
-static struct MHD_Response *from_bytes(const struct buf *body, bool copied)
-{
-#if MHD_VERSION >= 0x01000000
-    return copied ? MHD_create_response_from_buffer_copy(body->bytes, body->at) : MHD_create_response_from_buffer_static(body->bytes, body->at);
-#else
-    return MHD_create_response_from_buffer(body->bytes, body->at, copied ? MHD_RESPMEM_MUST_COPY : MHD_RESPMEM_PERSISTENT);
-#endif
-}
-
-static enum MHD_Result send_response(struct exchange *x, const struct http_response *res, struct MHD_Response *out)
+static enum MHD_Result queue(struct exchange *x, int status, struct MHD_Response *out)
 {
     if (out == NULL)
         return MHD_NO;
-    x->status = res->status != 0 ? res->status : 200;
+    x->status = status != 0 ? status : 200;
     x->stage = STAGE_ANSWERED;
-    add_headers(x, res, out);
-    enum MHD_Result queued = MHD_queue_response(x->connection->mhd, (unsigned)x->status, out);
-    MHD_destroy_response(out);
+    return MHD_queue_response(x->connection->mhd, (unsigned)x->status, out);
+}
+
+static enum MHD_Result queue_own(struct exchange *x, int status, struct MHD_Response *out)
+{
+    enum MHD_Result queued = queue(x, status, out);
+    if (out != NULL)
+        MHD_destroy_response(out);
     return queued;
 }
 
@@ -85,7 +79,9 @@ enum MHD_Result reply_queue_status(struct exchange *x, int status, const char *d
     buf_init(&res.body, RESPONSE_MAX_BYTES);
     problem_status_answer(&x->request, &res, x->style, status, detail);
     body = res.body;
-    return send_response(x, &res, from_bytes(&body, true));
+    struct header_list headers = { .count = 0 };
+    collect_headers(x, &res, &headers);
+    return queue_own(x, status, response_make(headers.all, headers.count, buf_span(&body), true));
 }
 
 static enum MHD_Result queue_stream(struct exchange *x);
@@ -102,7 +98,14 @@ enum MHD_Result reply_queue(struct exchange *x)
         problem_answer(&x->request, res, x->style, &err);
     }
     connection_enter(x->connection, PHASE_ANSWER);
-    return send_response(x, res, from_bytes(&res->body, false));
+    struct header_list headers;
+    headers.count = 0;
+    collect_headers(x, res, &headers);
+    struct span body = buf_span(&res->body);
+    x->kept = x->server->quiescing ? NULL : kept_response_take(&x->server->kept, headers.all, headers.count, body);
+    if (x->kept != NULL)
+        return queue(x, res->status, kept_response_mhd(x->kept));
+    return queue_own(x, res->status, response_make(headers.all, headers.count, body, false));
 }
 
 /* ---- past libmicrohttpd ---- */
@@ -149,6 +152,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *at, size_t ro
     struct exchange *x = context;
     struct http_stream *stream = x->response.stream;
     bool done = false;
+    x->server->steps++;
     (void)position;
     size_t bytes = x->ending ? 0 : stream->next(stream, at, room, &done);
     bool beat = x->beat && is_event_stream(&x->response) && room >= sizeof comment;
@@ -171,7 +175,12 @@ static enum MHD_Result queue_stream(struct exchange *x)
     x->ending = x->server->quiescing;
     connection_enter(x->connection, PHASE_STREAM);
     atomic_store(&x->response.stream->connection, x);
-    return send_response(x, &x->response, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_stream, x, NULL));
+    struct MHD_Response *out = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_stream, x, NULL);
+    struct header_list headers = { .count = 0 };
+    collect_headers(x, &x->response, &headers);
+    if (out != NULL)
+        response_add_headers(out, headers.all, headers.count);
+    return queue_own(x, x->response.status, out);
 }
 
 /* Any thread. The exchange is there: whoever wakes it stops to do so when `free` was called, which is before it goes. */

@@ -56,7 +56,7 @@ struct reader {
 };
 
 /* Over bytes of a text that stand for themselves, eight at once; the byte that ends them is found by the lowest mark, which no other one can have caused. */
-static char *skip_plain(char *at)
+static inline char *skip_plain(char *at)
 {
     const uint64_t each = UINT64_C(0x0101010101010101);
     for (;; at += sizeof(uint64_t)) {
@@ -143,13 +143,12 @@ static bool read_escape(struct reader *r, char **to)
     return false;
 }
 
-/* After the opening quote. What is unescaped is never longer than what was written. */
-static bool read_text(struct reader *r, struct span *out)
+/* A text that has to be looked at byte by byte, from r->at on. What is unescaped is never longer than what was written. */
+static bool read_odd_text(struct reader *r, char *start, struct span *out)
 {
-    char *start = r->at, *to;
+    char *to = r->at;
     bool wide = false;
-    r->at = skip_plain(r->at);
-    for (to = r->at; *r->at != '"';) {
+    while (*r->at != '"') {
         unsigned char c = (unsigned char)*r->at;
         if (c < 0x20)
             return false; /* the NUL at the end of the copy, too */
@@ -164,6 +163,19 @@ static bool read_text(struct reader *r, struct span *out)
     *to = '\0'; /* at the quote, or before it */
     *out = span_make(start, (size_t)(to - start));
     return !wide || span_is_utf8(*out);
+}
+
+/* After the opening quote. */
+static inline bool read_text(struct reader *r, struct span *out)
+{
+    char *start = r->at, *end = skip_plain(start);
+    r->at = end;
+    if (*end != '"')
+        return read_odd_text(r, start, out);
+    *end = '\0';
+    r->at++;
+    *out = span_make(start, (size_t)(end - start));
+    return true;
 }
 
 static char *skip_digits(char *at)

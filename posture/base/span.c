@@ -29,15 +29,29 @@ static uint64_t fold_word(uint64_t word)
     return word | ((from_a & ~past_z & ~word & high) >> 2);
 }
 
+static bool same_folded_word(uint64_t left, uint64_t right) { return left == right || fold_word(left) == fold_word(right); }
+
+/* Four to seven bytes as a word: the last four overlap the first. */
+static uint64_t short_word_at(const char *at, size_t bytes)
+{
+    uint32_t first, last;
+    memcpy(&first, at, sizeof first);
+    memcpy(&last, at + bytes - sizeof last, sizeof last);
+    return (uint64_t)first << 32 | last;
+}
+
 bool span_same_folded(const char *a, const char *b, size_t bytes)
 {
-    size_t at = 0;
-    for (; bytes - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
-        uint64_t left = word_at(a + at), right = word_at(b + at);
-        if (left != right && fold_word(left) != fold_word(right))
-            return false;
+    if (bytes >= sizeof(uint64_t)) {
+        for (size_t at = 0; at < bytes - sizeof(uint64_t); at += sizeof(uint64_t))
+            if (!same_folded_word(word_at(a + at), word_at(b + at)))
+                return false;
+        size_t last = bytes - sizeof(uint64_t); /* overlaps the one before */
+        return same_folded_word(word_at(a + last), word_at(b + last));
     }
-    for (; at < bytes; at++)
+    if (bytes >= sizeof(uint32_t))
+        return same_folded_word(short_word_at(a, bytes), short_word_at(b, bytes));
+    for (size_t at = 0; at < bytes; at++)
         if (fold(a[at]) != fold(b[at]))
             return false;
     return true;
@@ -204,20 +218,25 @@ static uint64_t fold_product(uint64_t a, uint64_t b)
     return (uint64_t)p ^ (uint64_t)(p >> 64);
 }
 
-uint64_t span_table_hash(struct span s, uint64_t seed)
+static uint64_t table_hash(struct span s, uint64_t seed, uint64_t (*change)(uint64_t))
 {
     const uint64_t first = UINT64_C(0x9e3779b97f4a7c15), second = UINT64_C(0xd6e8feb86659fd93); /* odd, with their bits mixed: 2^64 over the golden ratio, and one beside it */
     uint64_t hash = fold_product(seed ^ second, first ^ s.bytes), tail = 0;
     size_t at = 0;
     for (; s.bytes - at > sizeof tail; at += sizeof tail)
-        hash = fold_product(hash ^ word_at(s.at + at), first);
+        hash = fold_product(hash ^ change(word_at(s.at + at)), first);
     if (s.bytes >= sizeof tail)
         tail = word_at(s.at + s.bytes - sizeof tail); /* overlaps the one before */
     else
         for (; at < s.bytes; at++)
             tail = tail << 8 | (unsigned char)s.at[at];
-    return fold_product(hash ^ tail, second);
+    return fold_product(hash ^ change(tail), second);
 }
+
+static uint64_t as_it_is(uint64_t word) { return word; }
+
+uint64_t span_table_hash(struct span s, uint64_t seed) { return table_hash(s, seed, as_it_is); }
+uint64_t span_table_hash_folded(struct span s, uint64_t seed) { return table_hash(s, seed, fold_word); }
 
 char *span_dup(struct span s)
 {

@@ -30,6 +30,8 @@ static inline bool span_equal_fold(struct span a, struct span b)
 {
     return a.bytes == b.bytes && (a.bytes == 0 || (((a.at[0] ^ b.at[0]) & ~0x20) == 0 && span_same_folded(a.at, b.at, a.bytes)));
 }
+/* span_table_hash() of the text with ASCII capitals folded. */
+uint64_t span_table_hash_folded(struct span s, uint64_t seed);
 /* Constant time in the content (not in the lengths). For secrets. */
 bool span_equal_ct(struct span a, struct span b);
 /* memcmp order, shorter first on a common prefix. */

@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import subprocess
+import time
 
 import harness
 from harness import expect, fast_policy, request, wait_for
@@ -70,6 +71,29 @@ def story_bodies_are_bounded(world):
     answer = gateway.call("POST", "/osquery/log", bomb, {"Content-Type": "application/json", "Content-Encoding": "gzip"})
     expect(answer.body not in (b"", b"{}") or answer.status == 200, "a gzip bomb to the log endpoint is answered: %d %r" % (answer.status, answer.body[:100]))
     expect(gateway.get("/healthz").status == 200, "and the server goes on")
+    gateway.stop()
+
+
+def cpu_s(pid):
+    """What all threads of a process have used so far."""
+    tasks = "/proc/%d/task" % pid
+    total = 0
+    for task in os.listdir(tasks):
+        with open("%s/%s/schedstat" % (tasks, task)) as f:
+            total += int(f.read().split()[0])
+    return total / 1e9
+
+
+def story_half_a_tls_hello_costs_nothing(world):
+    gateway = world.gateway(policy=fast_policy()).start()
+    with socket.create_connection(("127.0.0.1", gateway.public_port), timeout=10) as s:
+        s.sendall(b"\x16\x03\x01\x02\x00\x01")
+        before, begun = cpu_s(gateway.process.child.pid), time.monotonic()
+        for _ in range(20):
+            expect(gateway.get("/healthz").status == 200, "others are served")
+            time.sleep(0.05)
+        used, took = cpu_s(gateway.process.child.pid) - before, time.monotonic() - begun
+        expect(used < took / 2, "a peer that says six bytes and falls silent takes no core: %.2f s of CPU in %.2f s" % (used, took))
     gateway.stop()
 
 

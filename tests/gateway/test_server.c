@@ -359,6 +359,41 @@ static void a_connection_serves_many_requests(void **state)
     }
 }
 
+static void send_marked(struct fixture_client *c, int mark, bool with_body)
+{
+    char request[256];
+    snprintf(request, sizeof request, with_body ? "POST /echo HTTP/1.1\r\n" H "X-Request-ID: %06d\r\nContent-Length: 6\r\n\r\n%06d" : "GET /hello HTTP/1.1\r\n" H "X-Request-ID: %06d\r\n\r\n", mark, mark);
+    assert_true(peer_send(c, span_of(request)));
+}
+
+static void check_marked(struct fixture_client *c, int mark, bool with_body)
+{
+    struct fixture_answer a;
+    char text[16], value[512];
+    peer_read(c, false, &a);
+    snprintf(text, sizeof text, "%06d", mark);
+    assert_int_equal(a.status, 200);
+    assert_string_equal(answer_header(&a, "X-Request-ID", value), text);
+    assert_string_equal(a.body, with_body ? text : "{\"hello\":true}");
+}
+
+/* Responses are kept and filled again: whoever asks at the same time, and whatever was answered before in the same shape, each gets its own words. */
+static void answers_of_one_shape_keep_their_own_words(void **state)
+{
+    enum { CLIENTS = 12, ROUNDS = 40 };
+    struct fixture_client clients[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++)
+        peer_open(&clients[i], *state, FIXTURE_PLAIN);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < CLIENTS; i++)
+            send_marked(&clients[i], round * 100 + i, (round + i) % 3 != 0);
+        for (int i = 0; i < CLIENTS; i++)
+            check_marked(&clients[i], round * 100 + i, (round + i) % 3 != 0);
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        peer_close(&clients[i]);
+}
+
 static void pipelined_requests_are_answered_in_order(void **state)
 {
     struct fixture_client c;
@@ -816,6 +851,7 @@ int main(void)
         WITH(a_flood_of_headers_is_refused),
         WITH(only_configured_host_names_are_served),
         WITH(a_connection_serves_many_requests),
+        WITH(answers_of_one_shape_keep_their_own_words),
         WITH(pipelined_requests_are_answered_in_order),
         WITH(tls_answers_with_hsts),
         WITH(the_admin_socket_knows_its_peer_and_lets_it_do_everything),
