@@ -28,6 +28,10 @@ static const struct { const char *word; enum slack_outcome outcome; } words[] = 
     { "trigger_expired", SLACK_REFUSED },       { "trigger_exchanged", SLACK_REFUSED },    { "push_limit_reached", SLACK_REFUSED },
     { "view_too_large", SLACK_REFUSED },        { "not_found", SLACK_REFUSED },            { "cant_delete_message", SLACK_REFUSED },
     { "compliance_exports_prevent_deletion", SLACK_REFUSED },
+    { "not_admin", SLACK_STOPPED },             { "not_app_admin", SLACK_STOPPED },        { "cannot_update_admin_user", SLACK_REFUSED },
+    { "permission_denied", SLACK_REFUSED },     { "sudo_required", SLACK_REFUSED },        { "user_is_bot", SLACK_REFUSED },
+    { "too_long", SLACK_REFUSED },              { "invalid_emoji_not_allowed", SLACK_REFUSED }, { "invalid_profile", SLACK_REFUSED },
+    { "must_clear_both_status_text_and_status_emoji", SLACK_REFUSED },
     { "msg_blocks_too_long", SLACK_BLOCKS },    { "no_text", SLACK_BLOCKS },
     { "team_added_to_org", SLACK_PAUSED },      { "org_login_required", SLACK_PAUSED },    { "ekm_access_denied", SLACK_PAUSED },
 };

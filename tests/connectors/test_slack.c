@@ -43,7 +43,9 @@ static void every_error_word_has_its_meaning(void **state)
         { "app_access_restricted", SLACK_REFUSED }, { "invalid_blocks", SLACK_BLOCKS }, { "invalid_blocks_format", SLACK_BLOCKS }, { "msg_blocks_too_long", SLACK_BLOCKS },
         { "no_text", SLACK_BLOCKS },         { "message_not_found", SLACK_REFUSED },{ "edit_window_closed", SLACK_REFUSED }, { "cant_update_message", SLACK_REFUSED },
         { "fatal_error", SLACK_LATER },      { "internal_error", SLACK_LATER },     { "service_unavailable", SLACK_LATER }, { "request_timeout", SLACK_LATER },
-        { "team_added_to_org", SLACK_PAUSED },{ "org_login_required", SLACK_PAUSED },{ "ekm_access_denied", SLACK_PAUSED }, { "a_new_word", SLACK_LATER }, { "", SLACK_LATER },
+        { "team_added_to_org", SLACK_PAUSED },{ "org_login_required", SLACK_PAUSED },{ "ekm_access_denied", SLACK_PAUSED }, { "a_new_word", SLACK_LATER },
+        { "not_admin", SLACK_STOPPED },      { "cannot_update_admin_user", SLACK_REFUSED }, { "permission_denied", SLACK_REFUSED }, { "too_long", SLACK_REFUSED }, { "user_is_bot", SLACK_REFUSED },
+        { "profile_set_failed", SLACK_LATER }, { "", SLACK_LATER },
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

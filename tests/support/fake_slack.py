@@ -11,7 +11,7 @@ Prints "listening PORT" when it is ready. The API lies under /api/; what tests s
   POST /control/reset     forgets messages, calls and faults
   GET  /control/messages  {"U1": [{"ts", "channel", "text", "blocks", "metadata"}]}
   GET  /control/calls     [{"method", "arguments", "content_type", "at", "answer"}]
-  and what fake_slack_views.py adds.
+  and what fake_slack_views.py and fake_slack_profile.py add.
 """
 import argparse
 import json
@@ -23,6 +23,7 @@ import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from fake_slack_profile import Profiles
 from fake_slack_views import Views
 
 BODY_MOST = 1024 * 1024
@@ -41,6 +42,8 @@ METHODS = {
     "users.lookupByEmail": ("GET", False, "users:read.email", ("email",), ()),
     "users.info": ("GET", False, "users:read", ("user",), ("include_locale",)),
     "users.list": ("GET", False, "users:read", (), ("limit", "cursor", "include_locale", "team_id")),
+    "users.profile.get": ("GET", False, "users.profile:read", ("user",), ("include_labels",)),
+    "users.profile.set": ("POST", True, "users.profile:write", ("user", "profile"), ()),
     "views.publish": ("POST", True, None, ("user_id", "view"), ("hash",)),
     "views.open": ("POST", True, None, ("trigger_id", "view"), ("interactivity_pointer",)),
     "oauth.v2.access": ("POST", False, None, ("grant_type", "refresh_token"), ()),
@@ -188,7 +191,7 @@ def check_blocks(blocks):
 
 # ---- the workspace ----
 
-class Workspace(Views):
+class Workspace(Views, Profiles):
     check_block, need = staticmethod(check_block), staticmethod(need)
 
     def __init__(self, token, scopes, now):
@@ -206,6 +209,7 @@ class Workspace(Views):
         self.faults = []
         self.counter = 0
         self.reset_views()
+        self.reset_profiles()
 
     @staticmethod
     def refuse(error):
@@ -311,6 +315,7 @@ class Workspace(Views):
 
 HANDLERS = {"auth.test": Workspace.auth_test, "chat.postMessage": Workspace.post, "chat.update": Workspace.update, "conversations.open": Workspace.open,
             "conversations.history": Workspace.history, "users.lookupByEmail": Workspace.lookup, "users.info": Workspace.info, "users.list": Workspace.list_users,
+            "users.profile.get": Workspace.get_profile, "users.profile.set": Workspace.set_profile,
             "views.publish": Workspace.publish, "views.open": Workspace.open_view}
 
 
@@ -385,8 +390,13 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused("not_authed")
         if token in workspace.expired:
             raise Refused("token_expired")
+        if token == workspace.user_token:
+            workspace.authorize_user(method)
+            return
         if token != workspace.token:
             raise Refused("invalid_auth")
+        if method == "users.profile.set":
+            raise Refused("not_allowed_token_type")
         scope = METHODS[method][2]
         if scope is not None and scope not in workspace.scopes:
             raise Refused("missing_scope", needed=scope, provided=",".join(sorted(workspace.scopes)))
@@ -490,6 +500,7 @@ class Handler(BaseHTTPRequestHandler):
                 return
             else:
                 answer = workspace.control_views(name, given)
+                answer = workspace.control_profiles(name, given) if answer is None else answer
                 self.say(404 if answer is None else 200, {"error": "unknown"} if answer is None else answer)
                 return
         self.say(200, {"ok": True})
