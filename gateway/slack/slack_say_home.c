@@ -3,6 +3,7 @@
 
 #include "connectors/notify/block_kit.h"
 #include "connectors/notify/block_write.h"
+#include "posture/evaluate.h"
 
 enum { NOTE_MOST = 500 /* characters, as on the page */, VALVES_BYTES = 2900 };
 
@@ -26,6 +27,34 @@ static void add_card(const struct slack_scene *scene, struct to_json *w, const s
     block_divider(w);
     block_section(w, buf_span(&words));
     say_card_buttons(w, c, true);
+}
+
+/* From results alone: since the last of their checks came to pass. 0: something is not well, not known, or not shown here. */
+static int64_t well_since(const struct slack_scene *s)
+{
+    int64_t since_s = 0;
+    if (s->devices > s->count)
+        return 0;
+    for (size_t i = 0; i < s->count; i++)
+        for (size_t k = 0; k < s->policy->check_count; k++) {
+            const struct check *check = &s->policy->checks[k];
+            const struct device *d = s->cards[i].device;
+            const struct result *r = device_result(d, check->id);
+            enum verdict now = evaluate_now(check, d, r, s->now_s);
+            if (!check->on[d->platform].applies || now == VERDICT_NOT_APPLICABLE)
+                continue;
+            if (r == NULL || now != VERDICT_PASS)
+                return 0;
+            since_s = r->changed_s > since_s ? r->changed_s : since_s;
+        }
+    return since_s;
+}
+
+static void say_well(const struct say *s)
+{
+    say_words(s, s->scene->devices == 1 ? ":white_check_mark: Your device is well. Well since " : ":white_check_mark: All your devices are well. Well since ");
+    say_time(s, well_since(s->scene));
+    say_words(s, ".");
 }
 
 static void say_stranger(const struct say *s) { say_words(s, "We do not know you here yet. Your IT team can add you: tell them that Postern does not know your address."); }
@@ -94,6 +123,8 @@ static void write_home(const struct slack_scene *scene, struct to_json *w)
         return;
     }
     add(scene, w, block_section, say_state);
+    if (well_since(scene) > 0)
+        add(scene, w, block_section, say_well);
     for (size_t i = 0; i < scene->count; i++)
         add_card(scene, w, &scene->cards[i]);
     if (scene->devices > scene->count)
