@@ -2,7 +2,7 @@
 #include "gateway/effects_okta.h"
 
 #include "gateway/change.h"
-#include "gateway/effects_reader.h"
+#include "gateway/effects_people.h"
 #include "gateway/feed.h"
 #include "gateway/okta_key.h"
 
@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SWEEP_MS = 30000, SWEEP_SHARE = 20 /* of the time, looking at everybody may take one part */, CHECK_MS = 3600 * 1000, CHECK_AGAIN_MS = 60000, TEXTS_BYTES = 64 * 1024, ID_BYTES = 32,
-       PEOPLE_MOST = 4 * 1024 * 1024, LOOK_ARENA_BYTES = 4 * 1024 * 1024 };
+enum { SWEEP_MS = 30000, SWEEP_SHARE = 20 /* of the time, looking at everybody may take one part */, CHECK_MS = 3600 * 1000, CHECK_AGAIN_MS = 60000, TEXTS_BYTES = 64 * 1024,
+       LOOK_ARENA_BYTES = 4 * 1024 * 1024 };
 
 /* ---- one person ---- */
 
@@ -84,70 +84,9 @@ static enum err_code look_at(const struct okta_reader *o, struct store *store, s
 
 /* ---- everybody whom it could concern: a rung is recorded, or something was closed ---- */
 
-struct id { char text[ID_BYTES]; };
-static bool copy_id(struct span from, struct id *to)
-{
-    if (from.bytes == 0 || from.bytes >= sizeof to->text)
-        return false;
-    memcpy(to->text, from.at, from.bytes);
-    to->text[from.bytes] = '\0';
-    return true;
-}
-
-struct walk { struct id *ids; size_t count, room; };
-
-static bool note(struct walk *w, struct span person)
-{
-    if (w->count == w->room) {
-        size_t room = w->room == 0 ? 1024 : w->room * 2;
-        struct id *more = room <= PEOPLE_MOST ? realloc(w->ids, room * sizeof *more) : NULL;
-        if (more == NULL)
-            return false;
-        w->ids = more;
-        w->room = room;
-    }
-    w->count += copy_id(person, &w->ids[w->count]);
-    return true;
-}
-
-static bool note_device(void *context, const struct device *d)
-{
-    struct walk *w = context;
-    bool again = w->count > 0 && span_equal_text(d->owner, w->ids[w->count - 1].text);
-    return span_empty(d->rung) || again || note(w, d->owner);
-}
-
-static bool note_person(void *context, const struct person *p) { return p->lever_count == 0 || note(context, p->id); }
-
-static enum err_code look_at_all(const struct okta_reader *o, struct reader *r, struct err *err)
-{
-    struct walk w = { 0 };
-    enum err_code code = OK;
-    directory_enter(o->node->directory);
-    directory_each_device(o->node->directory, note_device, &w);
-    directory_each_person(o->node->directory, note_person, &w);
-    directory_leave(o->node->directory);
-    for (size_t i = 0; i < w.count && code == OK; i++)
-        code = i % 64 == 0 && !reader_keep(r) ? err_set(err, ERR_UNAVAILABLE, "stopping") : look_at(o, r->store, span_of(w.ids[i].text), SPAN_LITERAL("clock"), err);
-    free(w.ids);
-    return code;
-}
+static enum err_code look_by_the_clock(void *context, struct store *store, struct span person, struct err *err) { return look_at(context, store, person, SPAN_LITERAL("clock"), err); }
 
 /* ---- entries ---- */
-
-static bool concerns_all(const struct reader_entry *e)
-{
-    return e->kind == RECORD_CONTROL && (span_equal_text(e->record, "policy") || span_equal_text(e->record, "clock"));
-}
-
-static struct span owner_of(const struct node *node, struct span device, struct id *owner)
-{
-    directory_enter(node->directory);
-    const struct device *d = directory_device(node->directory, device);
-    bool owned = d != NULL && copy_id(d->owner, owner);
-    directory_leave(node->directory);
-    return owned ? span_of(owner->text) : SPAN_NONE;
-}
 
 static enum err_code queue(struct reader *r, const struct reader_entry *e, struct err *err)
 {
@@ -158,7 +97,7 @@ static enum err_code queue(struct reader *r, const struct reader_entry *e, struc
 static enum err_code take_entry(void *self, struct reader *r, const struct reader_entry *e, struct err *err)
 {
     struct okta_reader *o = self;
-    struct id owner;
+    struct effects_id owner;
     if (!e->has_record)
         return OK;
     if (e->kind == RECORD_PERSON && span_equal_text(e->event.type, "okta.wanted"))
@@ -167,9 +106,9 @@ static enum err_code take_entry(void *self, struct reader *r, const struct reade
         return err_set(err, ERR_UNAVAILABLE, "the directory is still loading");
     if (o->node->feed != NULL)
         feed_await(o->node->feed, e->kind, e->record, e->version);
-    if (concerns_all(e))
+    if (effects_concerns_all(e))
         o->sweep_ms = 0;
-    struct span person = e->kind == RECORD_DEVICE ? owner_of(o->node, e->record, &owner) : e->kind == RECORD_PERSON ? e->record : SPAN_NONE;
+    struct span person = e->kind == RECORD_DEVICE ? effects_owner(o->node, e->record, &owner) : e->kind == RECORD_PERSON ? e->record : SPAN_NONE;
     return span_empty(person) ? OK : look_at(o, r->store, person, e->event.id, err);
 }
 
@@ -213,7 +152,7 @@ static enum err_code tick(void *self, struct reader *r, unsigned partition, stru
         check_groups(o, r);
     if (begun_ms < o->sweep_ms)
         return OK;
-    enum err_code code = look_at_all(o, r, err);
+    enum err_code code = effects_each_person(o->node, r, look_by_the_clock, o, err);
     int64_t took_ms = clock_mono_ms(o->node->clock) - begun_ms;
     o->sweep_ms = begun_ms + took_ms + (took_ms * SWEEP_SHARE > SWEEP_MS ? took_ms * SWEEP_SHARE : SWEEP_MS);
     return code;
