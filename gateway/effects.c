@@ -22,6 +22,7 @@ struct effects {
     void *ladder;
     char archive_folder[ARCHIVE_PATH_BYTES];
     struct okta_reader *okta;             /* NULL: none */
+    struct marker_reader *marker;         /* NULL: off */
     char holder[SECRET_ID_BYTES + 1];     /* this process: a restarted one waits until its leases have run out */
 };
 
@@ -107,6 +108,18 @@ static enum err_code add_okta(struct effects *e, const struct okta_options *opti
     return code;
 }
 
+static enum err_code add_marker(struct effects *e, const struct marker_options *options, struct err *err)
+{
+    const struct reader_ops *ops = NULL;
+    void *self = NULL;
+    enum err_code code = effects_marker_new(e->node, options, &ops, &self, err);
+    if (code == OK)
+        code = add_reader(e, MARKER_READER, ops, self, SENDER_WAIT_MS, err);
+    if (code == OK)
+        e->marker = self;
+    return code;
+}
+
 static enum err_code add_webhook(struct effects *e, const struct webhook_options *options, struct err *err)
 {
     const struct reader_ops *ops = NULL;
@@ -151,6 +164,8 @@ static enum err_code add_readers(struct effects *e, const struct effects_options
         code = add_email(e, options->email, err);
     if (code == OK && options->okta != NULL)
         code = add_okta(e, options->okta, err);
+    if (code == OK && options->marker != NULL)
+        code = add_marker(e, options->marker, err);
     for (size_t i = 0; code == OK && i < options->webhook_count; i++)
         code = add_webhook(e, &options->webhooks[i], err);
     for (size_t i = 0; code == OK && e->node->managers != NULL && i < e->node->managers->count; i++)
@@ -342,6 +357,10 @@ void effects_warnings(const struct effects *e, const struct policy *policy, void
     char text[EFFECTS_ERROR_BYTES + 64];
     if (e->okta == NULL && ends_sessions(policy))
         say(context, SPAN_LITERAL("the policy ends sessions, but no IdP is configured where that could be done (okta.url)"));
+    if (e->marker != NULL)
+        say(context, SPAN_LITERAL("the marker is on: people's Slack status is set while a device stands on marker.rung. The evidence speaks against it (docs/slack.md)"));
+    if (e->marker != NULL && !marker_rung_is_known(&e->marker->options, policy))
+        say(context, SPAN_LITERAL("marker.rung names a rung that no ladder of the policy has: nobody's status is set"));
     struct span unknown = e->okta != NULL ? okta_rules_unknown(&e->okta->options, policy) : SPAN_NONE;
     if (span_empty(unknown))
         return;

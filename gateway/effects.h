@@ -10,6 +10,7 @@
 #include "connectors/notify/slack.h"
 #include "connectors/notify/webhook.h"
 #include "gateway/archive_folder.h"
+#include "gateway/effects_marker.h"
 #include "gateway/effects_okta.h"
 #include "gateway/node.h"
 
@@ -25,6 +26,7 @@ struct effects_options {
     const struct webhook_options *webhooks; size_t webhook_count; /* ids must differ */
     /* node->managers each get a reader too. */
     const struct okta_options *okta;             /* NULL: nothing is closed at Okta */
+    const struct marker_options *marker;         /* NULL: nobody's status is set */
 };
 /* Registers with node->feed (when there is one), so before feed_start(). Options are copied. ERR_INPUT names the option at fault. */
 MUST_CHECK enum err_code effects_new(const struct node *node, const struct effects_options *options, struct effects **out, struct err *err);

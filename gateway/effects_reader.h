@@ -118,5 +118,6 @@ struct managers; struct manager;
 /* Borrows both. */
 MUST_CHECK enum err_code effects_mdm_new(const struct node *node, const struct managers *managers, const struct manager *manager, const struct reader_ops **ops, void **self, struct err *err);
 MUST_CHECK enum err_code effects_okta_new(const struct node *node, const struct okta_options *options, const struct reader_ops **ops, void **self, struct err *err);
+MUST_CHECK enum err_code effects_marker_new(const struct node *node, const struct marker_options *options, const struct reader_ops **ops, void **self, struct err *err);
 MUST_CHECK enum err_code effects_webhook_new(const struct node *node, const struct webhook_options *options, const struct reader_ops **ops, void **self, struct err *err);
 #endif

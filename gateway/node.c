@@ -182,6 +182,10 @@ static enum err_code make_effects(struct running *run, struct err *err)
     if (code == OK)
         code = okta_config_options(&o->okta, true, &arena, &okta, err);
     options.okta = okta;
+    struct marker_options *marker = NULL;
+    if (code == OK)
+        code = marker_config_options(&o->marker, o->slack.api_url, true, &arena, &marker, err);
+    options.marker = marker;
     if (code == OK)
         code = effects_new(&run->node, &options, &run->node.effects, err);
     free(webhooks);

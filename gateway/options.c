@@ -96,6 +96,7 @@ size_t options_groups(struct postern_options *o, struct option_group groups[OPTI
     groups[7] = (struct option_group){ "E-mail", email_rows, sizeof email_rows / sizeof email_rows[0], o };
     groups[8] = (struct option_group){ "Device managers", manager_rows, sizeof manager_rows / sizeof manager_rows[0], o };
     groups[9] = (struct option_group){ "Closings at Okta", okta_rows, okta_row_count, &o->okta };
+    groups[10] = (struct option_group){ "The marker (off)", marker_rows, marker_row_count, &o->marker };
     return OPTION_GROUPS;
 }
 
@@ -184,6 +185,17 @@ static bool check_okta(struct postern_options *o, bool secrets, struct span file
     return false;
 }
 
+static bool check_marker(struct postern_options *o, bool secrets, struct span file, struct mistakes *mistakes)
+{
+    struct marker_options *read = NULL;
+    struct err err;
+    if (marker_config_options(&o->marker, o->slack.api_url, secrets, &o->arena, &read, &err) == OK)
+        return true;
+    const struct yaml_node place = { .file = file };
+    yaml_mistake(mistakes, &place, "%s", err.text);
+    return false;
+}
+
 /* A certificate is shown within TLS or not at all. */
 static bool check_client_ca(const struct postern_options *o, struct span file, struct mistakes *mistakes)
 {
@@ -216,6 +228,7 @@ bool options_read_text(struct postern_options *o, struct span text, struct span 
     default_device_url(o);
     good = check_client_ca(o, file, mistakes) && good;
     good = check_okta(o, read_secrets, file, mistakes) && good;
+    good = check_marker(o, read_secrets, file, mistakes) && good;
     good = caller_options_check(&o->callers, file, mistakes) && good;
     good = slack_app_options_check(&o->slack, read_secrets, file, mistakes) && good;
     return check_device_rules(o, file, mistakes) && good;

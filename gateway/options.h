@@ -4,6 +4,7 @@
 #include "config/option.h"
 #include "gateway/callers.h"
 #include "gateway/doors/device_certificates.h"
+#include "gateway/marker_config.h"
 #include "gateway/node.h"
 #include "gateway/okta_config.h"
 #include "gateway/slack/slack_app.h"
@@ -23,6 +24,7 @@ struct postern_options {
     struct span email_server, email_from, email_name, email_user, email_password, email_reply_to, email_ca;
     bool email_plain, onboard_new;
     struct okta_config okta;                                  /* gateway/okta_config.c has its rows */
+    struct marker_config marker;                              /* gateway/marker_config.c has its rows */
     struct option_items webhooks;                             /* struct webhook_config */
     struct option_items managers;                             /* struct manager_config; gateway/managers.c has its rows */
     bool archive; bool archive_pack;
@@ -32,7 +34,7 @@ struct postern_options {
     struct span log_level;
 };
 /* The rows as groups over `o`, for loading and describing; `groups` has room for OPTION_GROUPS. */
-enum { OPTION_GROUPS = 10 };
+enum { OPTION_GROUPS = 11 };
 size_t options_groups(struct postern_options *o, struct option_group groups[OPTION_GROUPS]);
 /* Reads `path` (NULL: defaults). False when something is wrong; mistakes say everything. options_done() frees either way. */
 bool options_read(struct postern_options *o, const char *path, bool read_secrets, struct mistakes *mistakes);

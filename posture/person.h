@@ -74,7 +74,8 @@ enum lever_state {
 };
 const char *lever_state_name(unsigned state); /* "open", "begun", "done", "found" */
 struct lever {
-    struct span kind, target;      /* "okta.add" and "okta.remove": id of a group; "okta.sessions": the device that stands where sessions end */
+    struct span kind, target;      /* "okta.add" and "okta.remove": id of a group; "okta.sessions": the device that stands where sessions end;
+                                      "slack.marker": when that status ends, seconds since 1970 */
     bool wanted;                   /* false: to be taken back */
     unsigned state;                /* enum lever_state */
     int64_t at_s;                  /* of the last change */

@@ -117,7 +117,7 @@ static void write_closings(const struct person *p, struct to_json *w)
         to_json_object(w);
         to_json_member_text(w, "kind", l->kind);
         to_json_member_text(w, "target", l->target);
-        to_json_member_text(w, "state", l->wanted ? span_of(lever_state_name(l->state)) : SPAN_LITERAL("undoing"));
+        to_json_member_text(w, "state", l->wanted || l->state == LEVER_FOUND ? span_of(lever_state_name(l->state)) : SPAN_LITERAL("undoing"));
         to_json_member_time_if(w, "at", l->at_s);
         to_json_end(w);
     }

@@ -65,6 +65,8 @@ enum destination_kind { CHANNEL, WEBHOOK, ACTOR, OURSELVES };
 static enum destination_kind kind_of(const struct effects_destination *e)
 {
     struct span name = span_of(e->name);
+    if (span_equal_text(name, MARKER_READER))
+        return ACTOR;
     if (span_starts(name, SPAN_LITERAL("slack")) || span_equal_text(name, "email"))
         return CHANNEL;
     return span_starts(name, SPAN_LITERAL("webhook:")) ? WEBHOOK : span_equal_text(name, "okta") || span_starts(name, SPAN_LITERAL("mdm:")) ? ACTOR : OURSELVES;
