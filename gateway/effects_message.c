@@ -35,7 +35,7 @@ struct item_result message_delivered(struct message_try *t, struct span conversa
 struct item_result message_failed(struct message_try *t, const char *why, bool free_cap)
 {
     struct err err;
-    enum err_code code = notice_failed(t->node, t->r->store, t->person->id, t->item->id, span_of(why), free_cap, &err);
+    enum err_code code = notice_failed(t->node, t->r->store, t->person->id, t->item, span_of(why), free_cap, &err);
     if (code != OK)
         return message_store_waits(t, &err);
     counter_add(t->node->counters, COUNT_NUDGES_FAILED, 1);
@@ -62,7 +62,7 @@ static bool move_on(struct message_try *t, const char *why, struct item_result *
     struct span next = next_channel(t);
     if (span_empty(next))
         return false;
-    enum err_code code = notice_moved(t->node, t->r->store, t->person->id, t->item->id, next, span_of(why), &err);
+    enum err_code code = notice_moved(t->node, t->r->store, t->person->id, t->item, next, span_of(why), &err);
     *result = code == OK ? done() : message_store_waits(t, &err);
     if (code == OK)
         log_event(t->node->log, LOG_INFO, "notice.moved", LOG_SPAN("person", t->person->id), LOG_SPAN("notice", t->item->id), LOG_STR("from", t->r->name), LOG_SPAN("to", next), LOG_STR("why", why));
@@ -212,13 +212,14 @@ bool message_announce(struct message_try *t, struct item_result *result)
     struct err err;
     bool mine = false;
     *result = done();
+    struct notice_try try = { .item = t->item, .sure = !t->item->unclear, .now = time_of(t), .left = t->left, .left_count = t->left_count };
     t->item->unclear = true;
     t->item->sends++;
     if (reader_store_item(t->r, t->partition, t->item, &err) != OK) {
         *result = message_store_waits(t, &err); /* perhaps another node's by now: then that write fails too */
         return false;
     }
-    enum err_code code = notice_begin(t->node, t->r->store, t->person->id, t->item, time_of(t), t->left, t->left_count, &mine, &err);
+    enum err_code code = notice_begin(t->node, t->r->store, t->person->id, &try, &mine, &err);
     if (code != OK) {
         t->item->unclear = false;
         *result = message_store_waits(t, &err);

@@ -21,7 +21,7 @@ struct edit {
     const struct effects_item *item;
     struct notice_time now;
     const struct notice_item *left; size_t left_count;
-    bool mine, free_cap;
+    bool mine, sure, free_cap;
     struct span conversation, message, why, channel;
 };
 
@@ -74,9 +74,12 @@ static enum change_say edit_begin(void *context, struct person *copy, struct cha
     struct edit *e = context;
     struct notice *notice = &copy->notice;
     e->mine = span_equal(notice->id, e->notice) && span_equal(notice->channel, e->now.channel) && notice->state != NOTICE_DELIVERED && (notice->state != NOTICE_FAILED || e->item->asked);
-    if (!e->mine || notice->state == NOTICE_SENDING)
+    e->mine = e->mine && e->item->sends > notice->sends; /* a node that stood still while another took over announced an older try */
+    e->mine = e->mine && (notice->state != NOTICE_SENDING || e->sure);
+    if (!e->mine)
         return CHANGE_NOTHING;
     notice->state = NOTICE_SENDING;
+    notice->sends = e->item->sends;
     notice->why = SPAN_NONE;
     notice->settled_s = 0;
     if (copy->nudge_day < e->now.local_day)
@@ -86,10 +89,9 @@ static enum change_say edit_begin(void *context, struct person *copy, struct cha
     return say_event(e, notice, "notice.sending", events, err);
 }
 
-enum err_code notice_begin(const struct node *node, struct store *store, struct span person, const struct effects_item *item, struct notice_time now, const struct notice_item *left,
-                           size_t left_count, bool *mine, struct err *err)
+enum err_code notice_begin(const struct node *node, struct store *store, struct span person, const struct notice_try *try, bool *mine, struct err *err)
 {
-    struct edit e = { .node = node, .person = person, .notice = item->id, .item = item, .now = now, .left = left, .left_count = left_count };
+    struct edit e = { .node = node, .person = person, .notice = try->item->id, .item = try->item, .now = try->now, .left = try->left, .left_count = try->left_count, .sure = try->sure };
     enum err_code code = change_person(node, store, person, false, edit_begin, &e, err);
     *mine = e.mine;
     return code;
@@ -124,18 +126,19 @@ static enum change_say edit_moved(void *context, struct person *copy, struct cha
 {
     struct edit *e = context;
     struct notice *notice = &copy->notice;
-    if (!span_equal(notice->id, e->notice) || span_equal(notice->channel, e->channel) || notice->state == NOTICE_DELIVERED)
+    if (!span_equal(notice->id, e->notice) || span_equal(notice->channel, e->channel) || notice->state == NOTICE_DELIVERED || e->item->sends < notice->sends)
         return CHANGE_NOTHING;
     notice->state = NOTICE_RESERVED;
+    notice->sends = 0;
     notice->settled_s = 0;
     notice->why = SPAN_NONE;
     notice->channel = arena_copy(&copy->arena, e->channel);
     return say_event(e, notice, "notice.moved", events, err);
 }
 
-enum err_code notice_moved(const struct node *node, struct store *store, struct span person, struct span notice, struct span channel, struct span why, struct err *err)
+enum err_code notice_moved(const struct node *node, struct store *store, struct span person, const struct effects_item *item, struct span channel, struct span why, struct err *err)
 {
-    struct edit e = { .node = node, .person = person, .notice = notice, .channel = channel, .why = why };
+    struct edit e = { .node = node, .person = person, .notice = item->id, .item = item, .channel = channel, .why = why };
     return change_person(node, store, person, false, edit_moved, &e, err);
 }
 
@@ -153,7 +156,7 @@ static enum change_say edit_failed(void *context, struct person *copy, struct ch
 {
     struct edit *e = context;
     struct notice *notice = &copy->notice;
-    if (!span_equal(notice->id, e->notice) || notice->state == NOTICE_DELIVERED || notice->state == NOTICE_FAILED)
+    if (!span_equal(notice->id, e->notice) || notice->state == NOTICE_DELIVERED || notice->state == NOTICE_FAILED || e->item->sends < notice->sends)
         return CHANGE_NOTHING;
     notice->state = NOTICE_FAILED;
     notice->settled_s = clock_wall_s(e->node->clock);
@@ -165,8 +168,8 @@ static enum change_say edit_failed(void *context, struct person *copy, struct ch
     return say_event(e, notice, "notice.failed", events, err);
 }
 
-enum err_code notice_failed(const struct node *node, struct store *store, struct span person, struct span notice, struct span why, bool free_cap, struct err *err)
+enum err_code notice_failed(const struct node *node, struct store *store, struct span person, const struct effects_item *item, struct span why, bool free_cap, struct err *err)
 {
-    struct edit e = { .node = node, .person = person, .notice = notice, .why = why, .free_cap = free_cap };
+    struct edit e = { .node = node, .person = person, .notice = item->id, .item = item, .why = why, .free_cap = free_cap };
     return change_person(node, store, person, false, edit_failed, &e, err);
 }

@@ -17,14 +17,17 @@ struct notice_time { int32_t local_day; bool in_window; /* now, where the person
  * only when this very item knows that its last try did not arrive. */
 enum notice_step notice_step(const struct person *person, const struct effects_item *item, struct notice_time now);
 
+/* Each try has its number (item->sends, which grows under the fence), and the record keeps that of the newest that began: a node that stood still while
+ * another took its place over has an older one, and may neither post any more nor say what became of the notice. */
 /* The items that are left are what the person is told. SENDING; event notice.sending. *mine false: no longer ours to send. Today is spent from here on,
  * also when an admin asked for a notice of another day. */
-MUST_CHECK enum err_code notice_begin(const struct node *node, struct store *store, struct span person, const struct effects_item *item, struct notice_time now,
-                                      const struct notice_item *left, size_t left_count, bool *mine, struct err *err);
+/* `sure`: nothing was announced for this item before, or it surely did not arrive. Then it may be SENDING already; otherwise whoever made it so may have posted. */
+struct notice_try { const struct effects_item *item; bool sure; struct notice_time now; const struct notice_item *left; size_t left_count; };
+MUST_CHECK enum err_code notice_begin(const struct node *node, struct store *store, struct span person, const struct notice_try *try, bool *mine, struct err *err);
 /* DELIVERED, and every item of the notice counts as told; event notice.delivered. */
 MUST_CHECK enum err_code notice_delivered(const struct node *node, struct store *store, struct span person, struct span notice, struct span conversation, struct span message, struct err *err);
 /* RESERVED for another channel, which surely is the first to send it: the cap was spent once and stays spent. Event notice.moved. */
-MUST_CHECK enum err_code notice_moved(const struct node *node, struct store *store, struct span person, struct span notice, struct span channel, struct span why, struct err *err);
+MUST_CHECK enum err_code notice_moved(const struct node *node, struct store *store, struct span person, const struct effects_item *item, struct span channel, struct span why, struct err *err);
 /* FAILED; event notice.failed. `free_cap`: surely nothing was sent, and another notice may be started today. */
-MUST_CHECK enum err_code notice_failed(const struct node *node, struct store *store, struct span person, struct span notice, struct span why, bool free_cap, struct err *err);
+MUST_CHECK enum err_code notice_failed(const struct node *node, struct store *store, struct span person, const struct effects_item *item, struct span why, bool free_cap, struct err *err);
 #endif

@@ -96,6 +96,7 @@ static const struct record_body_field notice_fields[] = {
     { "settled_s", RECORD_TIME, offsetof(struct notice, settled_s), 0 },
     { "local_day", RECORD_DAY, offsetof(struct notice, local_day), 0 },
     { "channel", RECORD_TEXT, offsetof(struct notice, channel), ID_BYTES },
+    { "sends", RECORD_COUNT, offsetof(struct notice, sends), 1000 * 1000 },
     { "conversation", RECORD_TEXT, offsetof(struct notice, conversation), NAME_BYTES },
     { "message", RECORD_TEXT, offsetof(struct notice, message), NAME_BYTES },
     { "why", RECORD_TEXT, offsetof(struct notice, why), TEXT_BYTES },

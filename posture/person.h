@@ -36,6 +36,7 @@ struct notice {
     int64_t reserved_s, settled_s;
     int32_t local_day;             /* yyyymmdd in the person's zone: the cap's unit */
     struct span channel;           /* "slack", "email" */
+    unsigned sends;                /* the try (effects_item.sends) that may post; an older one is another node's, and over */
     struct span conversation, message; /* Slack: D... and ts; empty until delivered */
     struct span why;               /* of a failure */
     const struct notice_item *items;
