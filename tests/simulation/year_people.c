@@ -415,11 +415,13 @@ static bool deliver(struct year *y, struct year_notice *n)
     size_t count = step == NOTICE_STEP_SEND ? collect_left(y, p, &arena, &left) : 0;
     enum err_code code = OK;
     if (step == NOTICE_STEP_TOO_LATE || (step == NOTICE_STEP_SEND && count == 0)) {
-        code = notice_failed(node, store, p->id, n->item.id, step == NOTICE_STEP_SEND ? SPAN_LITERAL("nothing_left_to_fix") : SPAN_LITERAL("too_late"), true, &err);
+        code = notice_failed(node, store, p->id, &n->item, step == NOTICE_STEP_SEND ? SPAN_LITERAL("nothing_left_to_fix") : SPAN_LITERAL("too_late"), true, &err);
     } else if (step == NOTICE_STEP_SEND && y->slack_away) {
         done = false;
     } else if (step == NOTICE_STEP_SEND) {
-        code = notice_begin(node, store, p->id, &n->item, t, left, count, &mine, &err);
+        struct notice_try try = { .item = &n->item, .sure = true, .now = t, .left = left, .left_count = count };
+        n->item.sends++;
+        code = notice_begin(node, store, p->id, &try, &mine, &err);
         if (code == OK && mine)
             code = notice_delivered(node, store, p->id, n->item.id, SPAN_LITERAL("D1"), SPAN_LITERAL("1.1"), &err);
         if (code == OK && mine) {
