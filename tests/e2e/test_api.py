@@ -416,7 +416,7 @@ def story_methods_and_paths(world):
         answer = gateway.api(method, path)
         refused(answer, 405, "%s %s" % (method, path))
         expect({m.strip() for m in answer.headers["allow"].split(",")} == allowed, "%s %s allows %s" % (method, path, answer.headers["allow"]))
-    for path in ("/", "/v1", "/v1/posture/", "/V1/posture", "/v1/postures", "/me", "/admin/v1/status", "/access/v2/evaluation", "/osquery/enroll"):
+    for path in ("/", "/v1", "/v1/posture/", "/V1/posture", "/v1/postures", "/me", "/admin/v1/status", "/access/v2/evaluation"):
         refused(gateway.api("GET", path), 404, "%s on the internal listener" % path)
     for method in ("PATCH", "OPTIONS", "TRACE", "BREW"):
         answer = gateway.api(method, "/v1/posture")

@@ -99,7 +99,8 @@ def story_an_erased_person_is_nobody_and_reports_come_from_a_copy(world):
     expect(gateway.get("/admin/v1/persons", admin=True).status in (401, 403), "the admin's door needs a key")
     expect(gateway.cli_json("device", "show", "C02DOVER01").get("owner") in (None, ""), "the device is nobody's")
     signed = gateway.cli_json("report", "as-of", "2030-01-01", "--sign")
-    expect(signed["signature"].count(".") == 2 and len(signed["state"]["devices"]) == 1, "signed: %s" % signed)
+    free = [d for d in signed["state"]["devices"] if not d["owned"]]  # under the erased person's name its last state may stay: docs/reports.md
+    expect(signed["signature"].count(".") == 2 and len(free) == 1, "signed: %s" % signed)
     gateway.stop()
     copy = os.path.join(world.folder, "copy")
     shutil.move(folders(gateway)[0], copy)

@@ -82,7 +82,7 @@ def story_the_command_is_for_one_person_alone(world):
     for who, says in (({"user": "U0NOBODY"}, "We do not know you here yet"), ({"team": "T0FAR"}, "It has nothing of yours.")):
         wait_for("%r: %s" % (who, says), lambda: says in slack.command("status", **who).json()["text"], limit_s=30)
     status = gateway.cli_json("slack", "status")
-    expect(status["team"] == "T0001" and status["missing_scopes"] == [] and [s["state"] for s in status["senders"]] == ["ok", "ok"], "status: %s" % status)
+    expect(status["team"] == "T0001" and status["missing_scopes"] == [] and all(s["state"] == "ok" for s in status["senders"]), "status: %s" % status)
     expect("workspace: T0001" in gateway.cli("slack", "status") and json.loads(gateway.cli("slack", "manifest")) == status["manifest"], "the same for people")
     slack.command("recheck")
     wait_for("the result, at its address", lambda: any("Nothing to fix." in a["body"]["text"] for a in slack.control("answers")))
