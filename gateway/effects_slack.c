@@ -185,6 +185,7 @@ static struct item_result read_back(struct post *p)
         return deliver(p, &posted);
     if (result.outcome == SLACK_DONE && p->t.item->resends == 0) {
         p->t.item->resends = 1; /* written with the announcement of the post: never a third */
+        p->t.item->unclear = false; /* it was looked for and is not there */
         return send_message(p);
     }
     if (result.outcome == SLACK_LATER && ++p->t.item->reads < READS_MOST) {
