@@ -61,8 +61,10 @@ async function checkWithoutScript(browser, url) {
 
 async function recheck(browser, url) {
   const page = await open(browser, url, "check again", { viewport: NARROW });
+  const answered = page.waitForResponse((r) => r.request().method() === "POST"); // it may wait some seconds for the device
   await page.getByRole("button", { name: "Check again" }).first().click();
-  await page.getByRole("status").filter({ hasText: /Checking|Waiting/ }).waitFor({ timeout: 10000 });
+  await answered;
+  await page.waitForLoadState();
   let loads = 0;
   page.on("load", () => loads++);
   console.log("asked");
