@@ -301,9 +301,58 @@ static void dates_and_days_are_each_others_inverse(void **state)
     assert_int_equal(tzif_days(2000, 2, 29), 11016);
 }
 
+static void holidays_are_no_working_days(void **state)
+{
+    static const struct holiday all[] = {
+        { SPAN_LITERAL("*"), 20270101, SPAN_LITERAL("New Year") }, { SPAN_LITERAL("DE"), 20261225, SPAN_NONE }, { SPAN_LITERAL("DE"), 20280229, SPAN_NONE },
+        { SPAN_LITERAL("DE-BY"), 20270106, SPAN_NONE }, { SPAN_LITERAL("US"), 20261126, SPAN_NONE }, { SPAN_LITERAL("US"), 20261127, SPAN_NONE },
+    };
+    static const struct { const char *name, *zone, *region, *from, *expected; } rows[] = {
+        { "of the region", "Europe/Berlin", "DE", "2026-12-24T16:00:00Z", "2026-12-28T09:00:00Z" },
+        { "of the wider region", "Europe/Berlin", "DE-BY-MUC", "2026-12-24T16:00:00Z", "2026-12-28T09:00:00Z" },
+        { "of a part of it only", "Europe/Berlin", "DE", "2027-01-06T08:00:00Z", "2027-01-06T09:00:00Z" },
+        { "of that part", "Europe/Berlin", "DE-BY", "2027-01-06T08:00:00Z", "2027-01-07T09:00:00Z" },
+        { "of a region that only begins so", "Europe/Berlin", "DEU", "2026-12-25T08:00:00Z", "2026-12-25T09:00:00Z" },
+        { "of everybody, without a region", "UTC", "", "2027-01-01T11:00:00Z", "2027-01-04T10:00:00Z" },
+        { "of elsewhere", "Europe/Berlin", "DE", "2026-11-26T08:00:00Z", "2026-11-26T09:00:00Z" },
+        { "two in a row, then the weekend", "America/New_York", "US", "2026-11-25T22:00:00Z", "2026-11-30T15:00:00Z" },
+        { "a leap day", "Europe/Berlin", "DE", "2028-02-28T16:00:00Z", "2028-03-01T09:00:00Z" },
+        { "in the middle of it", "Europe/Berlin", "DE", "2026-12-25T12:00:00Z", "2026-12-28T09:00:00Z" },
+        { "where it is another day already", "Asia/Tokyo", "", "2026-12-31T15:30:00Z", "2027-01-04T01:00:00Z" },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct calendar_hours h = { .calendar = *state, .zone = span_of(rows[i].zone), .region = span_of(rows[i].region), .holidays = { all, COUNT(all) }, .days = MON_TO_FRI, .from_minute = 600, .to_minute = 960 };
+        char text[CLOCK_TEXT_BYTES];
+        int64_t opens_s = calendar_next_window(&h, at(rows[i].from));
+        if (opens_s != at(rows[i].expected) || !calendar_is_working_day(&h, opens_s))
+            fail_msg("%s: %s", rows[i].name, clock_rfc3339(opens_s, text));
+    }
+}
+
+static void people_have_days_and_hours_of_their_own(void **state)
+{
+    static const struct { const char *name; unsigned days, from, to, write_at; const char *from_s, *works, *written; } rows[] = {
+        { "none", 0, 0, 0, 0, "2026-11-27T17:00:00Z", "2026-11-30T10:00:00Z", "2026-11-30T10:00:00Z" },
+        { "from Sunday to Thursday", 0x4f, 0, 0, 0, "2026-11-27T17:00:00Z", "2026-11-29T10:00:00Z", "2026-11-29T10:00:00Z" },
+        { "early hours", 0, 360, 600, 0, "2026-11-26T17:00:00Z", "2026-11-27T06:00:00Z", "2026-11-27T06:00:00Z" },
+        { "write to me at 13:30", 0, 0, 0, 13 * 60 + 31, "2026-11-26T17:00:00Z", "2026-11-27T10:00:00Z", "2026-11-27T13:30:00Z" },
+        { "in the evening, outside of the hours", 0, 0, 0, 19 * 60 + 1, "2026-11-26T17:30:00Z", "2026-11-27T10:00:00Z", "2026-11-26T19:00:00Z" },
+        { "in the last hour of the day", 0, 0, 0, 23 * 60 + 31, "2026-11-26T17:30:00Z", "2026-11-27T10:00:00Z", "2026-11-26T23:30:00Z" },
+    };
+    struct policy p = { .nudges = { .from_minute = 600, .to_minute = 960, .days = MON_TO_FRI, .zone = SPAN_LITERAL("UTC") } };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct person person = { .work = { rows[i].days, rows[i].from, rows[i].to, rows[i].write_at } };
+        struct calendar_hours works = calendar_hours(*state, &p, &person, (struct holidays){ 0 }), written = calendar_write_hours(*state, &p, &person, (struct holidays){ 0 });
+        if (calendar_next_window(&works, at(rows[i].from_s)) != at(rows[i].works) || calendar_next_window(&written, at(rows[i].from_s)) != at(rows[i].written))
+            fail_msg("%s", rows[i].name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(holidays_are_no_working_days, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(people_have_days_and_hours_of_their_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(local_time_is_what_clocks_show, set_up, tear_down),
         cmocka_unit_test_setup_teardown(all_zones_agree_with_the_c_library, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_edges_of_time_are_bounded, set_up, tear_down),

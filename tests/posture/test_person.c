@@ -14,11 +14,15 @@
 
 static const char FULL[] =
     "{\"id\":\"p_1\",\"name\":\"Ana Ruiz\",\"slack\":\"U1\",\"zone\":\"Europe/Madrid\",\"region\":\"ES\",\"locale\":\"es\",\"created_s\":5,\"removed\":true,\"nudge_day\":20261124,"
-    "\"nudge_s\":1700,\"emails\":[\"ana@acme.example\",\"a.ruiz@acme.example\"],\"aliases\":[\"00u1\"],\"groups\":[\"finance\"],"
+    "\"nudge_s\":1700,\"work_days\":79,\"work_from\":540,\"work_to\":1020,\"write_at\":811,\"emails\":[\"ana@acme.example\",\"a.ruiz@acme.example\"],\"aliases\":[\"00u1\"],\"groups\":[\"finance\"],"
     "\"absences\":[{\"from_s\":10,\"to_s\":20,\"source\":\"calendar\"},{\"from_s\":30}],"
-    "\"told\":[{\"device\":\"d_1\",\"check\":\"disk\",\"count\":2,\"last_s\":200,\"at_s\":[100,200]}],"
-    "\"disputes\":[{\"id\":\"e_1\",\"device\":\"d_1\",\"check\":\"disk\",\"text\":\"It is on\",\"from_s\":40,\"to_s\":50}],"
-    "\"notice\":{\"id\":\"e_2\",\"reserved_s\":1700,\"settled_s\":1701,\"local_day\":20261124,\"channel\":\"slack\",\"conversation\":\"D1\",\"message\":\"1.2\",\"why\":\"x\","
+    "\"told\":[{\"device\":\"d_1\",\"check\":\"disk\",\"count\":2,\"last_s\":200,\"passed_s\":300,\"resumed_s\":250,\"flapped_s\":9,\"at_s\":[100,200]}],"
+    "\"disputes\":[{\"id\":\"e_1\",\"device\":\"d_1\",\"check\":\"disk\",\"text\":\"It is on\",\"from_s\":40,\"to_s\":50,\"answer\":\"So\",\"by\":\"admin:x\","
+    "\"answered_s\":60,\"evidence\":\"{}\",\"outcome\":\"rejected\"}],"
+    "\"snoozes\":[{\"device\":\"d_1\",\"check\":\"disk\",\"from_s\":40,\"to_s\":50}],"
+    "\"passes\":[{\"id\":\"e_3\",\"device\":\"d_1\",\"app\":\"pay\",\"check\":\"disk\",\"reason\":\"run\",\"policy\":\"ab\",\"from_s\":40,\"to_s\":50}],"
+    "\"asks\":[{\"id\":\"e_4\",\"text\":\"How\",\"at_s\":70}],"
+    "\"notice\":{\"id\":\"e_2\",\"reserved_s\":1700,\"settled_s\":1701,\"local_day\":20261124,\"channel\":\"slack\",\"sends\":2,\"conversation\":\"D1\",\"message\":\"1.2\",\"why\":\"x\","
     "\"state\":\"delivered\",\"items\":[{\"device\":\"d_1\",\"check\":\"disk\",\"deadline_s\":9000}]}}";
 
 static struct person *read_person(const char *body)

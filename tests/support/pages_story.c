@@ -40,6 +40,8 @@ const char pages_policy[] =
     "    clock: { pauses: [absence, dispute, incident, store_outage] }\n"
     "    notices_before_close: 1\n"
     "    rise: { notice_before: 0s, working_hours: false, per_day: 0 }\n"
+    "    snooze: { times: 1, length: 1d, per: 7d }\n"
+    "    continue_once: { times: 1, length: 8h, per: 7d }\n"
     "visible_after: { reads: 1, apart: 0s }\n"
     "grace: { new_device: 0s, after_absence: 0s }\n"
     "nudges: { hours: \"10:00-16:00\", days: [mon, tue, wed, thu, fri], zone: UTC }\n"
