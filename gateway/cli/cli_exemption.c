@@ -33,7 +33,7 @@ static int list(const struct args *args)
     CLEANUP(client_closep) struct client *c = NULL;
     CLEANUP(table_done) struct table table;
     char path[CLIENT_PATH_BYTES] = "/admin/v1/exemptions";
-    const char *state = args_text(args, "--state");
+    const char *state = args_text(args, "--only");
     table_init(&table, headings, 8);
     if (state != NULL && !client_path(path, "/admin/v1/exemptions?state=%s", state))
         return CLI_USAGE;
@@ -128,7 +128,7 @@ static int end(const struct args *args) { return decide(args, "/admin/v1/exempti
 
 static int run(int argc, char **argv)
 {
-    static const struct arg_option states[] = { { "--state", ARG_TEXT } }, answer[] = { { "--answer", ARG_TEXT } }, approving[] = { { "--answer", ARG_TEXT }, { "--until", ARG_TEXT } },
+    static const struct arg_option states[] = { { "--only", ARG_TEXT } }, answer[] = { { "--answer", ARG_TEXT } }, approving[] = { { "--answer", ARG_TEXT }, { "--until", ARG_TEXT } },
                                    asking[] = { { "--person", ARG_TEXT }, { "--device", ARG_TEXT }, { "--group", ARG_TEXT }, { "--check", ARG_TEXT }, { "--reason", ARG_TEXT },
                                                 { "--measure", ARG_TEXT }, { "--requester", ARG_TEXT }, { "--from", ARG_TEXT }, { "--until", ARG_TEXT } };
     static const struct cli_action actions[] = {
@@ -140,7 +140,7 @@ static int run(int argc, char **argv)
 
 const struct cli_command cli_exemption = {
     "exemption",
-    "postern exemption list [--state asked|approved|refused|ended] [--json]\n"
+    "postern exemption list [--only asked|approved|refused|ended] [--json]\n"
     "       postern exemption ask --person P|--device D|--group G --check CHECK --reason TEXT [--measure TEXT]\n"
     "                         [--requester PERSON] [--from TIME] [--until TIME] [--json]\n"
     "       postern exemption approve EXEMPTION [--answer TEXT] [--until TIME] [--json]\n"

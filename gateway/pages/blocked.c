@@ -273,6 +273,8 @@ static void write_page(struct blocked *b)
         if (b->state != BLOCKED_OUTAGE)
             write_also(b, 0);
         blocked_write_ways(b);
+        if (b->state == BLOCKED_GO_ON && b->item_count > 0)
+            write_help(b);
     }
     blocked_write_way_out(b);
     write_small_print(b, me);

@@ -105,6 +105,7 @@ void item_write_folded(const struct page *p, const struct device *d, const struc
         html_raw(p->out, "</span>");
     }
     html_raw(p->out, "</summary>\n");
+    valve_write_exempted(p, s);
     write_body(p, d, s);
     html_raw(p->out, "</details>\n");
 }
