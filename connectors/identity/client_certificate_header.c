@@ -21,6 +21,16 @@ const char *certificate_header_word(enum certificate_header h) { return headers[
 const char *certificate_header_name(enum certificate_header h) { return headers[h].name; }
 const char *certificate_header_about(enum certificate_header h) { return headers[h].about; }
 
+bool certificate_header_is_one(struct span name)
+{
+    static const struct span all[] = { { "Client-Cert", 11 }, { "Client-Cert-Chain", 17 }, { "X-Forwarded-Client-Cert", 23 }, { "X-SSL-Client-Cert", 17 }, { "X-SSL-Client-Verify", 19 },
+                                       { "X-Forwarded-Tls-Client-Cert", 27 }, { "X-SSL-Client-Serial", 19 }, { "X-SSL-Client-SHA256", 19 } };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (span_equal_fold(name, all[i]))
+            return true;
+    return false;
+}
+
 bool certificate_header_from(struct span word, enum certificate_header *h)
 {
     for (int i = 0; i < CERTIFICATE_HEADERS; i++) {

@@ -19,6 +19,8 @@ enum certificate_header {
 const char *certificate_header_word(enum certificate_header h);      /* "rfc9440", ... as the option names it */
 bool certificate_header_from(struct span word, enum certificate_header *h);
 const char *certificate_header_name(enum certificate_header h);      /* "Client-Cert" */
+/* Is it the name of any of them, or of what comes about one? Asked for each header of each request of a proxy. */
+bool certificate_header_is_one(struct span name);
 const char *certificate_header_about(enum certificate_header h);     /* "Client-Cert-Chain"; NULL: none */
 
 enum certificate_form { FORM_NONE, FORM_CERTIFICATE, FORM_SHA256, FORM_SERIAL };

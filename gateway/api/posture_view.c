@@ -53,9 +53,9 @@ static void write_result(const struct check *check, const struct device *d, cons
 {
     enum verdict v = verdict_of(check, d, result, now_s, view->max_age_s);
     to_json_object(w);
-    to_json_member_text(w, "check", check->id);
+    to_json_member_plain(w, "check", check->id);
     to_json_members(w, check->title_json);
-    to_json_member_text(w, "result", span_of(verdict_name(v)));
+    to_json_member_plain(w, "result", span_of(verdict_name(v)));
     if (result != NULL) {
         to_json_member_time_if(w, "evaluated_at", result->evaluated_s);
         to_json_member_int(w, "age_s", now_s - result->evaluated_s);
@@ -66,7 +66,8 @@ static void write_result(const struct check *check, const struct device *d, cons
         to_json_member_text_if(w, "saw", result->saw);
         to_json_member_time_if(w, "valid_until", result->valid_until_s);
         to_json_member_text_if(w, "why_unknown", why_unknown(check, result, v, now_s));
-        to_json_member_text_if(w, "policy", result->policy);
+        if (!span_empty(result->policy))
+            to_json_member_plain(w, "policy", result->policy);
     }
     if (view->with_words)
         to_json_members(w, check->on[d->platform].words_json);

@@ -175,6 +175,8 @@ static bool from_cookie(struct http_request *r, struct device_proof *out)
 {
     struct device_cookie cookie = { 0 };
     struct err err;
+    if (!request_has_header(r, "Cookie"))
+        return false;
     enum err_code code = device_cookie_read(r, &cookie, &err);
     if (code == ERR_NOT_FOUND)
         return false;

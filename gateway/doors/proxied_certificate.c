@@ -63,22 +63,12 @@ static bool read_header(const struct http_request *r, enum certificate_header h,
     return code != OK || p.form != FORM_NONE || !p.none_said;
 }
 
-/* Looks at the first letter before it counts the others. */
-static bool is_named(struct span header, const char *name)
-{
-    return name != NULL && header.bytes > 0 && ((header.at[0] ^ name[0]) & ~0x20) == 0 && span_equal_fold(header, span_of(name));
-}
-
 /* Nearly all requests carry none of these headers. */
 static bool has_any_header(const struct http_request *r)
 {
-    for (size_t i = 0; i < r->header_count; i++) {
-        for (int h = 0; h < CERTIFICATE_HEADERS; h++) {
-            const char *name = certificate_header_name((enum certificate_header)h), *about = certificate_header_about((enum certificate_header)h);
-            if (is_named(r->headers[i].name, name) || is_named(r->headers[i].name, about))
-                return true;
-        }
-    }
+    for (size_t i = 0; i < r->header_count; i++)
+        if (certificate_header_is_one(r->headers[i].name))
+            return true;
     return false;
 }
 

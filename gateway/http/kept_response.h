@@ -8,7 +8,7 @@
 
 #include <microhttpd.h>
 
-enum { KEPT_HEADERS = 24, KEPT_SETS = 32, KEPT_WAYS = 4, KEPT_BODY_BYTES = 8 * 1024 };
+enum { KEPT_HEADERS = 24, KEPT_SETS = 16, KEPT_WAYS = 4, KEPT_BODY_BYTES = 16 * 1024 };
 struct reply_header { const char *name; /* static */ struct span value; };
 struct kept_response;
 struct kept_responses { struct kept_response *all[KEPT_SETS][KEPT_WAYS]; unsigned next; bool off; };

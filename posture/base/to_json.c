@@ -200,8 +200,9 @@ void to_json_text(struct to_json *w, struct span value)
 
 void to_json_int(struct to_json *w, int64_t value)
 {
+    char room[TO_JSON_INT_BYTES];
     before_value(w);
-    buf_append_i64(w->out, value);
+    buf_append(w->out, to_json_int_text(value, room));
 }
 
 void to_json_bool(struct to_json *w, bool value)
@@ -274,16 +275,23 @@ void to_json_put_text(struct to_json *w, struct span key, struct span value)
     wrote_member(w, at + value.bytes + 2);
 }
 
-void to_json_put_int(struct to_json *w, struct span key, int64_t value)
+struct span to_json_int_text(int64_t value, char room[TO_JSON_INT_BYTES])
 {
-    to_json_key_span(w, key);
-    to_json_int(w, value);
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    size_t start = TO_JSON_INT_BYTES;
+    do {
+        room[--start] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (value < 0)
+        room[--start] = '-';
+    return span_make(room + start, TO_JSON_INT_BYTES - start);
 }
 
-void to_json_put_time(struct to_json *w, struct span key, int64_t wall_s)
+const char *to_json_time_text(struct to_json *w, int64_t wall_s)
 {
     if (w->time_text[0] == '\0' || w->time_s != wall_s)
         clock_rfc3339(wall_s, w->time_text);
     w->time_s = wall_s;
-    to_json_put_text(w, key, span_make(w->time_text, strlen(w->time_text)));
+    return w->time_text;
 }

@@ -5,7 +5,10 @@
 #define POSTURE_BASE_TO_JSON_H
 #include "posture/base/buf.h"
 
-enum { TO_JSON_DEPTH = 32 };
+/* Where the length of a literal must be known: compilers would otherwise fold the calls into one copy that counts. */
+#define TO_JSON_INLINE static inline __attribute__((always_inline))
+
+enum { TO_JSON_DEPTH = 32, TO_JSON_TIME_BYTES = 20 };
 struct to_json {
     struct buf *out; /* borrowed */
     unsigned depth;
@@ -33,7 +36,7 @@ void to_json_raw(struct to_json *w, struct span json);
 void to_json_members(struct to_json *w, struct span members);
 /* Key and value in one. `_if` variants leave the member out when empty or zero. */
 /* A member whose key is a literal of ours and whose value is one of our own words, ids or hashes: neither has anything to escape, so neither is looked at. */
-static inline void to_json_member_plain(struct to_json *w, const char *key, struct span value)
+TO_JSON_INLINE void to_json_member_plain(struct to_json *w, const char *key, struct span value)
 {
     size_t key_bytes = strlen(key);
     if (value.bytes > SIZE_MAX / 2 || !buf_reserve(w->out, key_bytes + value.bytes + 5 + !w->first))
@@ -52,10 +55,10 @@ static inline void to_json_member_plain(struct to_json *w, const char *key, stru
     w->first = false;
 }
 /* The same for a value that is JSON already: a number, true, an empty list. */
-static inline void to_json_member_literal(struct to_json *w, const char *key, const char *value)
+TO_JSON_INLINE void to_json_member_raw(struct to_json *w, const char *key, struct span value)
 {
-    size_t key_bytes = strlen(key), value_bytes = strlen(value);
-    if (!buf_reserve(w->out, key_bytes + value_bytes + 3 + !w->first))
+    size_t key_bytes = strlen(key);
+    if (value.bytes > SIZE_MAX / 2 || !buf_reserve(w->out, key_bytes + value.bytes + 3 + !w->first))
         return;
     char *at = w->out->at + w->out->bytes;
     if (!w->first)
@@ -63,36 +66,41 @@ static inline void to_json_member_literal(struct to_json *w, const char *key, co
     *at++ = '"';
     memcpy(at, key, key_bytes);
     memcpy(at + key_bytes, "\":", 2);
-    memcpy(at + key_bytes + 2, value, value_bytes);
-    w->out->bytes = (size_t)(at + key_bytes + 2 + value_bytes - w->out->at);
+    memcpy(at + key_bytes + 2, value.at, value.bytes);
+    w->out->bytes = (size_t)(at + key_bytes + 2 + value.bytes - w->out->at);
     w->first = false;
 }
+enum { TO_JSON_INT_BYTES = 24 };
+struct span to_json_int_text(int64_t value, char room[TO_JSON_INT_BYTES]);
 void to_json_put_text(struct to_json *w, struct span key, struct span value);
-void to_json_put_int(struct to_json *w, struct span key, int64_t value);
-void to_json_put_time(struct to_json *w, struct span key, int64_t wall_s);
+const char *to_json_time_text(struct to_json *w, int64_t wall_s); /* TO_JSON_TIME_BYTES, until the next */
 static inline void to_json_member_text(struct to_json *w, const char *key, struct span value) { to_json_put_text(w, span_of(key), value); }
 static inline void to_json_member_text_if(struct to_json *w, const char *key, struct span value)
 {
     if (!span_empty(value))
         to_json_put_text(w, span_of(key), value);
 }
-static inline void to_json_member_int(struct to_json *w, const char *key, int64_t value) { to_json_put_int(w, span_of(key), value); }
+TO_JSON_INLINE void to_json_member_int(struct to_json *w, const char *key, int64_t value)
+{
+    char room[TO_JSON_INT_BYTES];
+    to_json_member_raw(w, key, to_json_int_text(value, room));
+}
 static inline void to_json_member_int_if(struct to_json *w, const char *key, int64_t value)
 {
     if (value != 0)
-        to_json_put_int(w, span_of(key), value);
+        to_json_member_int(w, key, value);
 }
 static inline void to_json_member_bool(struct to_json *w, const char *key, bool value)
 {
     if (value)
-        to_json_member_literal(w, key, "true");
+        to_json_member_raw(w, key, SPAN_LITERAL("true"));
     else
-        to_json_member_literal(w, key, "false");
+        to_json_member_raw(w, key, SPAN_LITERAL("false"));
 }
-static inline void to_json_member_time_if(struct to_json *w, const char *key, int64_t wall_s)
+TO_JSON_INLINE void to_json_member_time_if(struct to_json *w, const char *key, int64_t wall_s)
 {
     if (wall_s != 0)
-        to_json_put_time(w, span_of(key), wall_s);
+        to_json_member_plain(w, key, span_make(to_json_time_text(w, wall_s), TO_JSON_TIME_BYTES));
 }
 
 #endif

@@ -236,9 +236,24 @@ static void an_element_is_chosen_when_told(void **state)
     assert_int_equal(certificate_header_read(HEADER_XFCC, both, SPAN_NONE, XFCC_ONLY, &made.arena, &p, &err), ERR_INPUT);
 }
 
+static void every_name_is_known_as_one(void **state)
+{
+    (void)state;
+    for (int h = 0; h < CERTIFICATE_HEADERS; h++) {
+        const char *about = certificate_header_about((enum certificate_header)h);
+        assert_true(certificate_header_is_one(span_of(certificate_header_name((enum certificate_header)h))));
+        assert_true(about == NULL || certificate_header_is_one(span_of(about)));
+    }
+    assert_true(certificate_header_is_one(SPAN_LITERAL("client-cert")));
+    assert_false(certificate_header_is_one(SPAN_LITERAL("Client-Certs")));
+    assert_false(certificate_header_is_one(SPAN_LITERAL("X-Forwarded-For")));
+    assert_false(certificate_header_is_one(SPAN_NONE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_name_is_known_as_one),
         cmocka_unit_test(each_spelling_gives_the_same_certificate),
         cmocka_unit_test(digests_and_numbers_are_made_comparable),
         cmocka_unit_test(nothing_shown_is_no_certificate),
