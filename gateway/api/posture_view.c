@@ -7,10 +7,11 @@ static const struct result **results_of(struct arena *arena, const struct policy
 {
     const struct result **all = arena_array(arena, policy->check_count, sizeof *all);
     for (size_t i = 0, at = 0; all != NULL && i < policy->check_count; i++) {
-        while (at < d->result_count && span_compare(d->results[at].check, policy->checks[i].id) < 0)
+        struct span check = policy->checks[i].id;
+        while (at < d->result_count && !span_equal(d->results[at].check, check) && span_compare(d->results[at].check, check) < 0) /* most are equal at once */
             at++;
-        if (at < d->result_count && span_equal(d->results[at].check, policy->checks[i].id))
-            all[i] = &d->results[at];
+        if (at < d->result_count && span_equal(d->results[at].check, check))
+            all[i] = &d->results[at++];
     }
     return all;
 }

@@ -35,13 +35,21 @@ static void before_value(struct to_json *w)
 /* Past the limit the text is spoilt, also in a build without asserts: never memory. */
 static void open_kind(struct to_json *w, char kind)
 {
-    before_value(w);
+    bool comma = !w->after_key && !w->first;
+    assert(innermost(w) != '{' || w->after_key);
+    assert(w->depth > 0 || w->first);
     assert(w->depth < TO_JSON_DEPTH);
     if (w->depth >= TO_JSON_DEPTH) {
         w->out->failed = true;
         return;
     }
-    buf_append_byte(w->out, kind);
+    if (buf_reserve(w->out, 1 + (size_t)comma)) {
+        char *at = w->out->at + w->out->bytes;
+        at[0] = ',';
+        at[comma] = kind;
+        w->out->bytes += 1 + (size_t)comma;
+    }
+    w->after_key = false;
     w->kinds[w->depth++] = kind;
     w->first = true;
 }
