@@ -60,9 +60,6 @@ struct slack_result slack_open_view(struct slack *s, struct span trigger, struct
 /* The answer to a command or to a click on a message that only one person sees: `message` is its JSON. Not for other addresses than Slack's own
  * (SLACK_REFUSED). SLACK_REFUSED: the address was used up, or 30 minutes have passed. */
 struct slack_result slack_respond(struct slack *s, struct span response_url, struct span message);
-/* users.info. `email` is empty without the scope. SLACK_REFUSED user_disabled: a deleted account, a bot, or somebody of another organisation. */
-enum { SLACK_EMAIL_BYTES = 320 };
-struct slack_result slack_user_email(struct slack *s, struct span user, char email[SLACK_EMAIL_BYTES]);
 
 /* ---- slack_oauth.c ---- */
 /* The token for all calls from now on. */

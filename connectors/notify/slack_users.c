@@ -95,6 +95,19 @@ struct slack_result slack_user(struct slack *s, struct span user, const struct s
     return read_user(&found, away, out) ? r : slack_end(SLACK_LATER, "unreadable_answer");
 }
 
+struct slack_result slack_user_email(struct slack *s, struct span user, char email[SLACK_EMAIL_BYTES])
+{
+    static const struct slack_away nothing;
+    struct slack_user found;
+    struct slack_result r = slack_user(s, user, &nothing, &found);
+    if (r.outcome != SLACK_DONE)
+        return r;
+    if (found.gone)
+        return slack_end(SLACK_REFUSED, "user_disabled");
+    copy_text(span_of(found.email), email, SLACK_EMAIL_BYTES);
+    return r;
+}
+
 struct slack_result slack_users(struct slack *s, char cursor[SLACK_CURSOR_BYTES], const struct slack_away *away, void (*each)(void *context, const struct slack_user *), void *context)
 {
     CLEANUP(from_json_freep) struct from_json *doc = NULL;

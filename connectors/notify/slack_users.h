@@ -4,7 +4,7 @@
 #define CONNECTORS_NOTIFY_SLACK_USERS_H
 #include "connectors/notify/slack.h"
 
-enum { SLACK_CURSOR_BYTES = 256, SLACK_ZONE_BYTES = 64, SLACK_USERS_PAGE = 100, SLACK_AWAY_MOST = 64 };
+enum { SLACK_EMAIL_BYTES = 320, SLACK_CURSOR_BYTES = 256, SLACK_ZONE_BYTES = 64, SLACK_USERS_PAGE = 100, SLACK_AWAY_MOST = 64 };
 
 struct slack_user {
     char id[SLACK_ID_BYTES], email[SLACK_EMAIL_BYTES] /* lower case; empty: not told */, zone[SLACK_ZONE_BYTES];
@@ -17,6 +17,8 @@ struct slack_away { const struct span *emoji, *words; size_t emoji_count, word_c
 
 /* users.info. SLACK_REFUSED user_not_found, user_not_visible. */
 struct slack_result slack_user(struct slack *s, struct span user, const struct slack_away *away, struct slack_user *out);
+/* The address alone; empty without the scope. SLACK_REFUSED user_disabled: one who is never written to. */
+struct slack_result slack_user_email(struct slack *s, struct span user, char email[SLACK_EMAIL_BYTES]);
 /* users.list: one page. `cursor` is empty at the start, then what came back; empty again: that was the last page. */
 struct slack_result slack_users(struct slack *s, char cursor[SLACK_CURSOR_BYTES], const struct slack_away *away, void (*each)(void *context, const struct slack_user *), void *context);
 #endif

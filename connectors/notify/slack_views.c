@@ -64,35 +64,3 @@ struct slack_result slack_respond(struct slack *s, struct span response_url, str
 {
     return is_slacks(s, response_url) ? slack_call_url(s, response_url, message) : slack_end(SLACK_REFUSED, "address_not_slacks");
 }
-
-/* ---- people ---- */
-
-static bool true_at(const struct from_json_value *object, const char *key)
-{
-    struct from_json_value v = from_json_member(object, key);
-    bool on = false;
-    struct err ignored;
-    return from_json_bool(&v, &on, &ignored) == OK && on;
-}
-
-struct slack_result slack_user_email(struct slack *s, struct span user, char email[SLACK_EMAIL_BYTES])
-{
-    CLEANUP(from_json_freep) struct from_json *doc = NULL;
-    CLEANUP(buf_done) struct buf query;
-    buf_init(&query, 512);
-    buf_append_text(&query, "?user=");
-    if (!http_client_encode(user, &query))
-        return slack_end(SLACK_REFUSED, "user_not_found");
-    struct slack_result r = slack_call(s, &(struct slack_call){ .method = "users.info", .query = buf_span(&query) }, &doc);
-    if (r.outcome != SLACK_DONE)
-        return r;
-    struct from_json_value root = from_json_root(doc), found = from_json_member(&root, "user"), profile = from_json_member(&found, "profile");
-    struct span text = slack_text_at(&profile, "email");
-    if (true_at(&found, "deleted") || true_at(&found, "is_bot") || true_at(&found, "is_stranger"))
-        return slack_end(SLACK_REFUSED, "user_disabled");
-    size_t bytes = text.bytes < SLACK_EMAIL_BYTES ? text.bytes : 0;
-    for (size_t i = 0; i < bytes; i++)
-        email[i] = text.at[i];
-    email[bytes] = '\0';
-    return r;
-}

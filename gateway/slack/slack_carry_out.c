@@ -1,6 +1,7 @@
 /* One order, from the log to what the person sees: first what it commits, then the answer, then, after "Check again", what the device says to it. */
 #include "gateway/slack/slack_replies_parts.h"
 
+#include "connectors/notify/slack_users.h"
 #include "gateway/change.h"
 #include "posture/base/from_json.h"
 

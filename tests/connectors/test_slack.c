@@ -1,4 +1,4 @@
-#include "connectors/notify/slack.h"
+#include "connectors/notify/slack_users.h"
 
 #include "tests/support/fake_peer.h"
 
