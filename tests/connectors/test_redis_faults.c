@@ -236,6 +236,7 @@ static void a_replicated_commit_waits_for_its_replicas(void **state)
     free_port(port);
     begin_with(&f, (const char *const[]){ "--port", port, "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0", NULL });
     assert_int_equal(redis_options_durability(TEXT("replicated 1"), &f.options, &f.err), OK);
+    f.options.timeout_ms = 2000; /* nobody hangs here, and a disk may be slow */
     open_store(&f);
     assert_code(&f, put(&f, RECORD_DEVICE, "d_after", 0, "{}", 0), ERR_UNAVAILABLE, "committed but not replicated");
     assert_record(&f, RECORD_DEVICE, "d_after", 1, "{}");
