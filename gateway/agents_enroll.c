@@ -26,7 +26,7 @@ struct enrolling {
     struct span id, duplicate_of;
     /* from the edit that was committed */
     unsigned generation;
-    bool saw_none, collided, replaced, reset, reset_decided, memory_short;
+    bool saw_none, collided, replaced, again, reset, reset_decided, memory_short; /* again: the same agent asked anew, as after an answer that was lost */
     struct span owner, old_instance;
 };
 
@@ -340,6 +340,7 @@ static struct span enrolled_data(struct enrolling *e, const struct device *d)
     to_json_member_text(&w, "source", SPAN_LITERAL("osquery"));
     to_json_member_text_if(&w, "enroll_secret", e->secret);
     to_json_member_bool(&w, "replacement", e->replaced);
+    to_json_member_bool(&w, "again", e->again);
     to_json_member_bool(&w, "clock_reset", e->replaced && e->reset);
     to_json_end(&w);
     return arena_copy(e->arena, buf_span(&out));
@@ -372,6 +373,7 @@ static void edit_known(struct enrolling *e, struct device *d, bool is_other)
 {
     const struct identifier *instance = device_identifier(d, SPAN_LITERAL("instance"));
     e->replaced = is_other || d->removed;
+    e->again = !e->replaced;
     e->old_instance = is_other ? arena_copy(e->arena, instance->value) : SPAN_NONE;
     e->owner = e->replaced ? arena_copy(e->arena, d->owner) : SPAN_NONE;
     if (e->replaced)
@@ -393,7 +395,7 @@ static enum change_say edit(void *context, struct device *d, struct change_event
     if (!is_new && e->saw_none && !is_other && !d->removed)
         return CHANGE_NOTHING; /* the same enrolment reached two nodes: both give the same key */
     e->saw_none = e->saw_none || is_new;
-    e->memory_short = e->replaced = false;
+    e->memory_short = e->replaced = e->again = false;
     agents_freshen(e->node, d);
     if (is_new) {
         start_over(e, d);

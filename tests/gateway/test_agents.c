@@ -298,7 +298,10 @@ static void a_device_enrols_with_what_its_secret_gives(void **state)
     assert_int_equal(d->node_key_generation, 1);
     assert_int_equal(d->enrolled_s, START_S);
     assert_true(fake_store_last_event(w->server, "device.enrolled", &event));
-    assert_true(span_search(event.data, SPAN_LITERAL("\"replacement\":false")) < event.data.bytes);
+    assert_true(span_search(event.data, SPAN_LITERAL("\"replacement\":false,\"again\":false")) < event.data.bytes);
+    enroll(w, &h);
+    assert_true(fake_store_last_event(w->server, "device.enrolled", &event));
+    assert_true(span_search(event.data, SPAN_LITERAL("\"replacement\":false,\"again\":true")) < event.data.bytes);
 }
 
 static void bodies_that_cannot_enrol_are_refused_with_words(void **state)
