@@ -124,7 +124,8 @@ void slack_app_free(struct slack_app *app)
 }
 
 const struct slack_app_options *slack_app_options(const struct slack_app *app) { return &app->options; }
-bool slack_app_hears(const struct slack_app *app) { return app != NULL && !span_empty(app->options.signing_secret); }
+bool slack_app_proves(const struct slack_app *app) { return app != NULL && !span_empty(app->options.signing_secret); }
+bool slack_app_hears(const struct slack_app *app) { return slack_app_proves(app); }
 
 enum slack_proof slack_app_prove(const struct slack_app *app, const struct slack_signed *what, int64_t now_s)
 {

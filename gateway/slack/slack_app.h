@@ -30,8 +30,10 @@ struct slack_app;
 struct slack_app *slack_app_new(const struct slack_app_options *options);
 void slack_app_free(struct slack_app *app); /* NULL is fine */
 const struct slack_app_options *slack_app_options(const struct slack_app *app);
-/* People can press buttons and write to us: there is a secret that proves Slack's requests. A NULL app hears nothing. */
+/* People can press buttons and write to us. A NULL app hears nothing. */
 bool slack_app_hears(const struct slack_app *app);
+/* There is a secret that proves Slack's requests, so they are taken. */
+bool slack_app_proves(const struct slack_app *app);
 enum slack_proof slack_app_prove(const struct slack_app *app, const struct slack_signed *what, int64_t now_s);
 /* The workspace is ours, and the person is of it. Before the workspace is known (no list, and Slack was not reached yet) a person of their own workspace is. */
 bool slack_app_is_ours(const struct slack_app *app, const struct slack_heard *heard);
