@@ -21,12 +21,17 @@ def records(gateway, *dirs):
     return [json.loads(line) for line in lines]
 
 
+def add(gateway, *persons):
+    """Told again until it is done: a node that was killed a moment ago holds its partitions until their leases end."""
+    wait_for("%s of %s are stored" % (len(persons), gateway.name), lambda: gateway.admin("POST", "/admin/v1/persons", {"persons": list(persons)}).status == 200)
+
+
 def story_what_two_killed_gateways_archived_is_whole(world):
     redis = world.redis()
     one, two = [world.gateway("gw%d" % i, policy=fast_policy("2s"), redis=redis).start() for i in range(2)]
     for i in range(40):
         person = {"email": "p%02d@acme.example" % i, "name": "Person %d" % i}
-        (one if i % 3 else two).admin("POST", "/admin/v1/persons", {"persons": [person]})
+        add(one if i % 3 else two, person)
         if i % 13 == 12:
             victim = two if i % 2 else one
             victim.process.kill()
@@ -34,7 +39,7 @@ def story_what_two_killed_gateways_archived_is_whole(world):
     logged = lambda: [e["id"] for e in one.events() if e["type"] not in NEVER]
     wait_for("the archive has caught up", lambda: set(logged()) <= {r["id"] for r in records(one, *folders(one, two))})
     one.stop()
-    two.admin("POST", "/admin/v1/persons", {"persons": [{"email": "last@acme.example"}]})
+    add(two, {"email": "last@acme.example"})
     wait_for("the other one goes on", lambda: any(os.listdir(f) for f in glob.glob(folders(two)[0] + "/p*")) and len({r["id"] for r in records(two, *folders(one, two)) if r["type"] == "person.created"}) == 41)
     two.stop()
     found = [r["id"] for r in records(one, *folders(one, two))]
@@ -46,7 +51,7 @@ def story_what_two_killed_gateways_archived_is_whole(world):
 
 def story_a_changed_letter_is_found_and_named(world):
     gateway = world.gateway(policy=fast_policy("2s")).start()
-    gateway.admin("POST", "/admin/v1/persons", {"persons": [{"email": "p%02d@acme.example" % i} for i in range(20)]})
+    add(gateway, *({"email": "p%02d@acme.example" % i} for i in range(20)))
     wait_for("the archive has them", lambda: sum(r["type"] == "person.created" for r in records(gateway)) == 20)
     keys, head = os.path.join(world.folder, "keys.json"), os.path.join(world.folder, "head.txt")
     for path, command in ((keys, "keys"), (head, "head")):
@@ -76,7 +81,7 @@ def story_a_changed_letter_is_found_and_named(world):
 
 def story_an_erased_person_is_nobody_and_reports_come_from_a_copy(world):
     gateway = world.gateway(policy=fast_policy("2s")).start()
-    gateway.admin("POST", "/admin/v1/persons", {"persons": [{"email": "ana@acme.example", "name": "Ana Lima"}]})
+    add(gateway, {"email": "ana@acme.example", "name": "Ana Lima"})
     secret = gateway.cli_json("enroll-secret", "create", "--person", "ana@acme.example")["secret"]
     fleet = Fleet(world, gateway, [{"name": "dover", "platform": "macos", "serial": "C02DOVER01", "uuid": "3b1c0000-0000-4000-8000-00000000d0e1", "hostname": "dover", "enroll_secret": secret}])
     wait_for("a healthy report", lambda: gateway.api("GET", "/v1/posture?serial=C02DOVER01").json().get("verdict") == "pass")
@@ -105,7 +110,7 @@ def story_an_erased_person_is_nobody_and_reports_come_from_a_copy(world):
     copy = os.path.join(world.folder, "copy")
     shutil.move(folders(gateway)[0], copy)
     state = json.loads(gateway.cli("report", "as-of", "2030-01-01", copy, "--json"))
-    expect([d["failing"] for d in state["devices"]] == [["firewall"]], "as it was: %s" % state)
+    expect([d["failing"] for d in state["devices"] if not d["owned"]] == [["firewall"]], "as it was: %s" % state)
     rows = json.loads(gateway.cli("report", copy, "--json"))["rows"]
     expect(rows[0]["name"] == "all" and rows[0]["people"] >= 1, "rows: %s" % rows)
     expect(gateway.cli("report", copy, "--csv").startswith("check,people,"), "csv")

@@ -98,7 +98,7 @@ class Office:
         return re.findall(r"event=device_proof.refused way=(\S+) reason=(\S+)", self.gateway.process.text())
 
     def refused(self, way, reason):
-        wait_for("the log says %s of a %s" % (reason, way), lambda: (way, reason) in self.refusals(), limit_s=10)
+        wait_for("the log says %s of a %s" % (reason, way), lambda: (way, reason) in self.refusals())
 
 
 class Connection:
@@ -109,8 +109,8 @@ class Connection:
         if certificate:
             context.load_cert_chain(*certificate)
         self.host = host
-        self.connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=20, context=context, source_address=(source, 0) if source else None)
-        raw = socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0) if source else None)
+        self.connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=harness.ANSWER_S, context=context, source_address=(source, 0) if source else None)
+        raw = socket.create_connection(("127.0.0.1", port), timeout=harness.ANSWER_S, source_address=(source, 0) if source else None)
         self.connection.sock = context.wrap_socket(raw, server_hostname=host)
 
     def get(self, path, headers=()):
@@ -151,7 +151,7 @@ def story_our_own_listener(world):
     open_before = Connection(office.device_port, good)
     expect(proved(open_before.get(ask)), "a kept connection proves it")
     office.authority.revoke(good[0])
-    wait_for("a revoked certificate proves nothing, without a restart", lambda: not proved(Connection(office.device_port, good).get(ask)), limit_s=30)
+    wait_for("a revoked certificate proves nothing, without a restart", lambda: not proved(Connection(office.device_port, good).get(ask)))
     office.refused("certificate", "revoked")
     expect(not proved(open_before.get(ask)), "nor on the connection that was open before")
     stale_lists(office, ask)
@@ -163,12 +163,12 @@ def stale_lists(office, ask):
     other = office.authority.client("dover-new", DEVICES["dover"][0])
     expect(proved(Connection(office.device_port, other).get(ask)), "another certificate of the device does")
     office.authority.publish(hours=0)
-    wait_for("a list out of date closes", lambda: not proved(Connection(office.device_port, other).get(ask)), limit_s=30)
+    wait_for("a list out of date closes", lambda: not proved(Connection(office.device_port, other).get(ask)))
     office.refused("certificate", "stale_list")
-    wait_for("it is logged", lambda: "event=device_proof.stale_revocations" in office.gateway.process.text(), limit_s=10)
+    wait_for("it is logged", lambda: "event=device_proof.stale_revocations" in office.gateway.process.text())
     expect("out of date" in office.gateway.cli("doctor", code=None), "doctor says so")
     office.authority.publish()
-    wait_for("a new list opens again", lambda: proved(Connection(office.device_port, other).get(ask)), limit_s=30)
+    wait_for("a new list opens again", lambda: proved(Connection(office.device_port, other).get(ask)))
 
 
 def what_stands_there(office):
@@ -190,7 +190,7 @@ def story_a_listener_without_a_ca_does_not_start(world):
 
 def ask_directly(office, headers, source="127.0.0.1"):
     """/forward-auth, as a proxy asks: the device that it names, or None."""
-    connection = http.client.HTTPConnection("127.0.0.1", office.gateway.internal_port, timeout=20, source_address=(source, 0))
+    connection = http.client.HTTPConnection("127.0.0.1", office.gateway.internal_port, timeout=harness.ANSWER_S, source_address=(source, 0))
     connection.putrequest("GET", "/forward-auth")
     for name, value in [("X-Postern-Person", ANA), ("X-Forwarded-Host", "pay.example")] + list(headers):
         connection.putheader(name, value)
@@ -223,7 +223,7 @@ def story_headers_of_every_kind(world):
     expect(ask_directly(office, [("Client-Cert", ":%s:" % other)])[0] == 403, "Ben's laptop does not let Ana in")
     forged = Connection(office.gateway.public_port, source="127.0.0.2").get("/device/remember/" + office.me(), {"Client-Cert": ":%s:" % der})
     expect(not proved(forged), "from an address that is no proxy it proves nothing")
-    wait_for("it is logged", lambda: "event=device_proof.forged_header header=Client-Cert peer=127.0.0.2" in office.gateway.process.text(), limit_s=10)
+    wait_for("it is logged", lambda: "event=device_proof.forged_header header=Client-Cert peer=127.0.0.2" in office.gateway.process.text())
     expect(proved(Connection(office.gateway.public_port).get("/device/remember/" + office.me(), {"Client-Cert": ":%s:" % der})), "from the proxy it does")
     office.gateway.cli("device", "remove", DEVICES["dover"][0])
     expect(ask_directly(office, good[0])[0] == 403 and calais, "a removed device proves nothing")
@@ -244,7 +244,7 @@ def numbers(world, word, spell):
     option = ("--certificate-serial", "%x" % number) if word == "serial_hex" else ("--certificate-serial-decimal", str(number))
     office.gateway.cli("device", "identify", DEVICES["dover"][0], *option)
     dover = office.device("dover")["device"]
-    wait_for("%s %s names dover" % (word, spell(number)), lambda: ask_directly(office, good + [("X-SSL-Client-Serial", spell(number))]) == (200, dover), limit_s=15)
+    wait_for("%s %s names dover" % (word, spell(number)), lambda: ask_directly(office, good + [("X-SSL-Client-Serial", spell(number))]) == (200, dover))
     for headers in ([("X-SSL-Client-Serial", spell(number))], [("X-SSL-Client-Serial", spell(number)), ("X-SSL-Client-Verify", "FAILED:x")], good + [("X-SSL-Client-Serial", spell(number + 1))],
                     good + [("X-SSL-Client-Serial", spell(number))] * 2, good + [("X-SSL-Client-Serial", "x")]):
         expect(ask_directly(office, headers)[0] in (400, 403), "%s proves nothing" % headers)
@@ -270,7 +270,7 @@ class DeviceHost:
                     out.write(f.read())
         self.names = {"PORT": str(self.port), "PUBLIC": str(office.gateway.public_port), "FOLDER": self.folder, "CERTIFICATE": certificate, "KEY": key, "PEM": pem, "CA": office.authority.certificate}
         self.process = world.process(getattr(self, kind)(), kind, env={"HOME": self.folder, "XDG_CONFIG_HOME": self.folder})
-        wait_for(kind + " listens", self.listens, limit_s=30)
+        wait_for(kind + " listens", self.listens)
 
     def listens(self):
         if not self.process.alive():
@@ -334,7 +334,7 @@ def behind(world, kind, word):
         opened = False  # refused in the handshake, or by the proxy
     expect(not opened, "%s: a certificate of another CA proves nothing" % kind)
     office.authority.revoke(good[0])
-    wait_for("%s: a revoked one proves nothing, whatever the proxy thinks" % kind, lambda: not proved(host.get(ask, good)), limit_s=30)
+    wait_for("%s: a revoked one proves nothing, whatever the proxy thinks" % kind, lambda: not proved(host.get(ask, good)))
     host.process.stop()
     office.stop()
 
@@ -377,7 +377,7 @@ def story_a_link_and_its_cookie(world):
     expect([c["kind"] for c in shown] == ["cookie"] and shown[0]["source"] == "127.0.0.1", "device show lists it: %s" % shown)
     expect("cookie" in office.gateway.cli("device", "show", DEVICES["dover"][0]), "in words too")
     office.gateway.cli("device", "forget-browser", DEVICES["dover"][0], shown[0]["id"])
-    wait_for("taken back, it proves nothing", lambda: ask_directly(office, send)[0] == 403, limit_s=15)
+    wait_for("taken back, it proves nothing", lambda: ask_directly(office, send)[0] == 403)
     office.refused("cookie", "forgotten_browser")
     office.gateway.cli("device", "forget-browser", DEVICES["dover"][0], "--all", code=1)
     swapped(office)
@@ -392,7 +392,7 @@ def swapped(office):
     late = office.gateway.cli("device", "link", DEVICES["dover"][0]).strip()
     expect(ask_directly(office, cookie)[0] == 200, "Ana's browser is known")
     office.gateway.cli("device", "assign", DEVICES["dover"][0], BEN, "--force")
-    wait_for("the next owner does not inherit it", lambda: ask_directly(office, cookie)[0] == 403, limit_s=15)
+    wait_for("the next owner does not inherit it", lambda: ask_directly(office, cookie)[0] == 403)
     office.refused("cookie", "other_owner")
     expect(Browser(ca=[office.gateway.ca]).go(late).status == 410, "nor a link")
     office.gateway.cli("device", "remove", DEVICES["dover"][0])

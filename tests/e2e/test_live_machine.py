@@ -101,7 +101,7 @@ def result(gateway, check):
 
 
 def until(gateway, check, verdict):
-    return wait_for("%s is %s" % (check, verdict), limit_s=120, condition=lambda: (lambda r: r if r.get("result") == verdict else None)(result(gateway, check)))
+    return wait_for("%s is %s" % (check, verdict), condition=lambda: (lambda r: r if r.get("result") == verdict else None)(result(gateway, check)))
 
 
 def os_release():

@@ -35,7 +35,7 @@ class Walk:
         self.process = Process(["node", script.replace("pages_axe", "pages_login"), path], os.path.join(world.folder, "walk.log"))
 
     def arrived(self):
-        wait_for("the browser to end", lambda: not self.process.alive(), limit_s=180)
+        wait_for("the browser to end", lambda: not self.process.alive())
         expect(self.process.child.returncode == 0 and "arrived" in self.process.text(), "browser: " + self.process.text())
 
 
@@ -58,7 +58,7 @@ def story_check_again_goes_on_by_itself(world):
     scene, rp = begin(world)
     scene.break_("dover")
     walk = Walk(world, scene, rp, "payroll", "check again")
-    wait_for("Check again was pressed", lambda: "asked" in walk.process.text() or not walk.process.alive(), limit_s=120)
+    wait_for("Check again was pressed", lambda: "asked" in walk.process.text() or not walk.process.alive())
     scene.fix("dover")
     walk.arrived()
     rp.stop()

@@ -1,4 +1,5 @@
 """The whole loop on real wires: an agent's report closes a door, a fix opens it again, and everybody is told once."""
+import calendar
 import json
 import os
 import re
@@ -100,25 +101,19 @@ def story_a_report_closes_a_door_and_a_fix_opens_it(world):
 def story_the_sensitive_app_closes_in_the_second_of_its_deadline(world):
     slack, (gateway,), device = with_people(world, close="6s")
     fleet = Fleet(world, gateway, [dict(device, defects=["firewall"])])
+    named, opened = None, 0.0  # what the last open answer said, and when it was asked for
 
-    def deadline():
-        context = gateway.decide("ana@acme.example", "payroll")["context"]
-        return context.get("deadline")
-    text = wait_for("a deadline", deadline)
-    import calendar
-    at = calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
-    opened = closed = None
-    end = time.time() + 60
-    while time.time() < end and closed is None:
+    def closed():
+        nonlocal named, opened
         before = time.time()
-        allowed = gateway.decide("ana@acme.example", "payroll")["decision"]
-        after = time.time()
-        if allowed:
-            opened = before
-        else:
-            closed = after
-    expect(closed is not None, "payroll never closed")
-    expect(int(opened) < at + 1 and int(closed) >= at, "deadline %d, last open %.2f, first closed %.2f" % (at, opened, closed))
+        answer = gateway.decide("ana@acme.example", "payroll")
+        if answer["decision"]:
+            named, opened = answer["context"].get("deadline") or named, before
+        return None if answer["decision"] else time.time()
+    at_s = wait_for("payroll closes", closed)
+    expect(named, "the deadline is named before it comes")
+    deadline = calendar.timegm(time.strptime(named, "%Y-%m-%dT%H:%M:%SZ"))
+    expect(int(opened) < deadline + 1 and int(at_s) >= deadline, "deadline %d, last open %.2f, first closed %.2f" % (deadline, opened, at_s))
     fleet.process.stop()
     gateway.stop()
 
@@ -129,7 +124,7 @@ def story_check_again_opens_within_its_own_request(world):
     fleet = Fleet(world, gateway, [device], interval=1)
     wait_for("a healthy first report", lambda: posture(gateway).get("verdict") == "pass")
     opened = False
-    for attempt in range(5):
+    for attempt in range(12):
         fleet.control("break", "dover", "firewall")
         closed = wait_for("payroll closes", lambda: (lambda d: d if not d["decision"] else None)(gateway.decide("ana@acme.example", "payroll")))
         page = closed["context"]["remediation_url"]

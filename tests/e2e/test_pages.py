@@ -58,7 +58,7 @@ def story_an_open_page_sees_the_fix(world):
     browser = Process(["node", script, "--recheck", denied], log)
     wait_for("Check again was pressed", lambda: "asked" in browser.text())
     fleet.control("fix", "dover", "firewall")
-    wait_for("the browser to end", lambda: not browser.alive(), limit_s=90)
+    wait_for("the browser to end", lambda: not browser.alive())
     expect(browser.child.returncode == 0, "browser: " + browser.text())
     shown = [e for e in gateway.events("notice.delivered") if e["data"].get("channel") == "page"]
     expect(len(shown) <= 1, "a page is one notice a day at most: %s" % shown)

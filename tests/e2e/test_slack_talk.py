@@ -25,10 +25,9 @@ def story_the_talk_of_one_day(world):
         slack.button(message["blocks"], action)
 
     # Check again while it is not fixed: the value seen this time, in the same message
-    started = time.monotonic()
-    expect(slack.click(message, "pst.recheck").status == 200, "a click is thanked for")
-    acknowledged = time.monotonic() - started
-    expect(acknowledged < 1.0, "within a second, not %.2f s" % acknowledged)
+    slack.control("faults", [{"method": "chat.update", "kind": "500_before", "times": 1000}])
+    expect(slack.click(message, "pst.recheck").status == 200, "a click is thanked for, whether or not Slack takes what comes of it")
+    slack.control("faults", [])
     wait_for("still to fix, in place", lambda: "still to fix. Below is what we saw this time" in slack.messages()[0]["text"])
 
     # I fixed it. Check again.
@@ -80,7 +79,7 @@ def story_the_command_is_for_one_person_alone(world):
         answer = slack.command(text)
         expect(answer.status == 200 and answer.json()["response_type"] == "ephemeral" and says in answer.json()["text"], "%r: %d %s" % (text, answer.status, answer.text()))
     for who, says in (({"user": "U0NOBODY"}, "We do not know you here yet"), ({"team": "T0FAR"}, "It has nothing of yours.")):
-        wait_for("%r: %s" % (who, says), lambda: says in slack.command("status", **who).json()["text"], limit_s=30)
+        wait_for("%r: %s" % (who, says), lambda: says in slack.command("status", **who).json()["text"])
     status = gateway.cli_json("slack", "status")
     expect(status["team"] == "T0001" and status["missing_scopes"] == [] and all(s["state"] == "ok" for s in status["senders"]), "status: %s" % status)
     expect("workspace: T0001" in gateway.cli("slack", "status") and json.loads(gateway.cli("slack", "manifest")) == status["manifest"], "the same for people")
