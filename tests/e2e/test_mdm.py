@@ -1,12 +1,13 @@
-"""Device managers on real wires: Fleet's list in pages with faults, NanoMDM's signed webhook (the real one where its program is found, else the strict fake), facts and
-disagreements on devices, what only a manager knows, the command line. The fallback itself takes weeks: its stories run under a fake clock (test_mdm_fallback)."""
+"""Device managers on real wires: Fleet's list in pages with faults, the real NanoMDM's signed webhook, facts and disagreements on devices, what only a manager knows,
+the command line. The fallback takes weeks: with NanoMDM it is walked there and back while the story moves the gateway's clock; test_mdm_fallback has every vendor's."""
 import json
 import os
-import shutil
+import subprocess
 import sys
 
 import harness
 from harness import Fleet, expect, fast_policy, request, wait_for
+from moved_clock import MovedClock
 
 sys.path.insert(0, os.path.join(harness.ROOT, "tests/support"))
 import apple_device  # noqa: E402
@@ -26,21 +27,35 @@ def fleet_server(world, hosts):
     return base
 
 
-def nanomdm_server(world, gateway):
-    """The real NanoMDM where there is one, in $NANOMDM or on the path."""
-    port, hook = harness.free_port(), "http://127.0.0.1:%d/hooks/mdm/nano" % gateway.internal_port
-    program = os.environ.get("NANOMDM") or shutil.which("nanomdm")
-    identity = ""
-    if program:
-        ca = apple_device.make_ca(world.folder)
-        identity = apple_device.make_identity(world.folder, "dover", ca)
-        args = [program, "-api", "nano-key", "-listen", "127.0.0.1:%d" % port, "-storage", "inmem", "-storage-dsn", "", "-ca", ca[0], "-cert-header", "X-Device-Certificate", "-webhook-url", hook, "-webhook-hmac-key", HMAC]
-    else:
-        args = [sys.executable, os.path.join(harness.ROOT, "tests/support/fake_nanomdm.py"), "--port", str(port), "--hmac", HMAC, "--webhook", hook]
-    world.process(args, "nanomdm")
-    base = "http://127.0.0.1:%d" % port
-    wait_for("NanoMDM", lambda: request(base + "/version").status == 200)
-    return base, identity
+def nanomdm_program(world):
+    """The real one, in the version of tests/e2e/nanomdm/go.mod."""
+    program = os.path.join(world.folder, "nanomdm")
+    done = subprocess.run(["go", "build", "-mod=readonly", "-o", program, "github.com/micromdm/nanomdm/cmd/nanomdm"], cwd=os.path.join(harness.ROOT, "tests/e2e/nanomdm"), capture_output=True,
+                          text=True, timeout=900, env=dict(os.environ, GOTOOLCHAIN="local"))
+    expect(done.returncode == 0, "go build: " + done.stdout + done.stderr)
+    return program
+
+
+class Nano:
+    """The real NanoMDM, its devices' CA, and a gateway that it tells by webhook. `env`, `policy`: of the gateway."""
+
+    def __init__(self, world, policy=POLICY, env=None, **more):
+        self.world = world
+        profile = os.path.join(world.folder, "strict.mobileconfig")
+        with open(profile, "wb") as f:
+            f.write(PROFILE)
+        port = harness.free_port()
+        self.base = "http://127.0.0.1:%d" % port
+        manager = "mdm:\n  - { id: nano, kind: nanomdm, url: \"%s\", secret: env:NANO_API, hook_secret: env:NANO_HOOK, strict: com.acme.strict, strict_profile: \"file:%s\" }\n" % (self.base, profile)
+        self.gateway = world.gateway(policy=policy, config=manager, env=dict({"NANO_API": "nano-key", "NANO_HOOK": HMAC}, **(env or {})), **more)
+        self.ca = apple_device.make_ca(world.folder)
+        world.process([nanomdm_program(world), "-api", "nano-key", "-listen", "127.0.0.1:%d" % port, "-storage", "inmem", "-storage-dsn", "", "-ca", self.ca[0], "-cert-header", "X-Device-Certificate",
+                       "-webhook-url", "http://127.0.0.1:%d/hooks/mdm/nano" % self.gateway.internal_port, "-webhook-hmac-key", HMAC], "nanomdm")
+        wait_for("NanoMDM", lambda: request(self.base + "/version").status == 200)
+        self.gateway.start()
+
+    def mac(self, name, udid, serial, **more):
+        return apple_device.Mac(self.base, udid, serial, apple_device.make_identity(self.world.folder, name, self.ca), **more)
 
 
 def managed_device(gateway):
@@ -73,9 +88,10 @@ def story_fleet_is_read_and_disagrees(world):
     expect(gateway.call("POST", "/hooks/mdm/fleet", hook, {"X-Postern-Secret": HMAC}, internal=True).status == 200, "a call with it")
     expect(gateway.call("POST", "/hooks/mdm/other", hook, {"X-Postern-Secret": HMAC}, internal=True).status == 404, "a manager that is none")
     wait_for("the host is read alone", lambda: any(c["path"] == "/hosts/130" for c in request(base + "/control/calls").json()))
-    status = wait_for("the list was read", lambda: next((m for m in gateway.cli_json("mdm", "status")["managers"] if m["devices"] == 150 or m["devices"] == 130), None))
-    expect(status["matched"] == 1 and status["unmatched"] == status["devices"] - 1, "what only Fleet knows is listed: %s" % status)
-    expect(len(gateway.cli_json("mdm", "list", "--unmatched", "fleet")["unmatched"]) == status["unmatched"], "and shown")
+    gateway.cli("mdm", "sync", "fleet")
+    status = wait_for("the new list was read", lambda: next((m for m in gateway.cli_json("mdm", "status")["managers"] if m["devices"] == 130), None))
+    expect(status["matched"] == 1 and status["unmatched"] == 129, "what only Fleet knows is listed: %s" % status)
+    expect(len(gateway.cli_json("mdm", "list", "--unmatched", "fleet")["unmatched"]) == 129, "and shown")
     expect("fleet" in gateway.cli("mdm", "status") and "1" in gateway.cli("mdm", "list"), "words for people")
     expect(gateway.cli_json("mdm", "list", "--open")["devices"] == [], "nothing is open")
     shown = wait_for("a disagreement", lambda: managed_device(gateway)["disagreements"])
@@ -91,18 +107,12 @@ def story_fleet_is_read_and_disagrees(world):
 
 
 def story_nanomdm_tells_by_webhook(world):
-    profile = os.path.join(world.folder, "strict.mobileconfig")
-    with open(profile, "wb") as f:
-        f.write(PROFILE)
-    gateway = world.gateway(policy=POLICY, env={"NANO_API": "nano-key", "NANO_HOOK": HMAC})
-    base, identity = nanomdm_server(world, gateway)
-    with open(gateway.config_path, "a") as f:
-        f.write("mdm:\n  - { id: nano, kind: nanomdm, url: \"%s\", secret: env:NANO_API, hook_secret: env:NANO_HOOK, strict: com.acme.strict, strict_profile: \"file:%s\" }\n" % (base, profile))
-    gateway.start()
+    nano = Nano(world)
+    gateway = nano.gateway
     secret = gateway.cli_json("enroll-secret", "create", "--label", "story")["secret"]
     fleet = Fleet(world, gateway, [dict(MAC, enroll_secret=secret)])
     wait_for("the device", lambda: MAC["serial"] in gateway.cli("device", "list"))
-    mac = apple_device.Mac(base, "00008112-000A1B2C3D4E5F60", MAC["serial"], identity, encrypted=False)
+    mac = nano.mac("dover", "00008112-000A1B2C3D4E5F60", MAC["serial"], encrypted=False)
     mac.enrol()
     wait_for("it is managed", lambda: (mac.connect(), (link(gateway, "nano") or {}).get("managed") == "yes")[1])
     wait_for("it is asked what it is, and answers", lambda: (mac.connect(), link(gateway, "nano")["encrypted"] == "no")[1])
@@ -111,7 +121,7 @@ def story_nanomdm_tells_by_webhook(world):
     expect({"DeviceInformation", "SecurityInfo", "ProfileList"} <= set(mac.seen), "what it was asked: %s" % mac.seen)
     expect(gateway.call("POST", "/hooks/mdm/nano", {"topic": "mdm.CheckOut", "checkin_event": {"udid": mac.udid}}, {"X-Hmac-Signature": "AAAA"}, internal=True).status == 401, "a forged one")
     expect(link(gateway, "nano")["managed"] == "yes", "changes nothing")
-    other = apple_device.Mac(base, "00008112-000A1B2C3D4E5F61", "C02NOBODY001", apple_device.make_identity(world.folder, "other", (os.path.join(world.folder, "ca.pem"), os.path.join(world.folder, "ca.key"))) if identity else "")
+    other = nano.mac("other", "00008112-000A1B2C3D4E5F61", "C02NOBODY001")
     other.enrol()
     expect(link(gateway, "nano")["managed"] == "yes", "the first one stays")
     wait_for("one that only NanoMDM knows is listed", lambda: [u["serial"] for u in gateway.cli_json("mdm", "list", "--unmatched", "nano")["unmatched"]] == ["C02NOBODY001"])
@@ -119,6 +129,54 @@ def story_nanomdm_tells_by_webhook(world):
     wait_for("it left", lambda: link(gateway, "nano")["managed"] == "no")
     fleet.process.stop()
     gateway.stop()
+
+# Announced one day ahead, and one day of good behaviour.
+FALLBACK = fast_policy().replace("channels: [slack]", "channels: []").replace("""      - { id: warn, after: 1s, login: warn }
+      - { id: sensitive, after: 4s, close: [sensitive, critical] }
+""", """      - { id: managed, after: 2s, mdm: fallback }
+""") + "mdm: { announce_before: 1d, way_back: 1d }\n"
+DAY_S = 86400
+
+
+def state(gateway):
+    return (managed_device(gateway).get("fallback") or {}).get("state", "none")
+
+
+def story_nanomdm_takes_over_and_lets_go(world):
+    clock = MovedClock(world)
+    expect("mdm: fallback" in FALLBACK and "channels: []" in FALLBACK, "the policy has what this story needs")
+    nano = Nano(world, FALLBACK, clock.env, redis=world.redis())
+    gateway = nano.gateway
+    gateway.cli("person", "import", "-", stdin=json.dumps([{"email": "ana@acme.example"}]))
+    secret = gateway.cli_json("enroll-secret", "create", "--person", "ana@acme.example")["secret"]
+    fleet = Fleet(world, gateway, [dict(MAC, enroll_secret=secret, defects=["firewall"])])
+    wait_for("the device", lambda: MAC["serial"] in gateway.cli("device", "list"))
+    mac = nano.mac("dover", "00008112-000A1B2C3D4E5F60", MAC["serial"])
+    mac.enrol()
+    wait_for("its profiles are known", lambda: (mac.connect(), (link(gateway, "nano") or {}).get("group") == "none")[1])
+    wait_for("it is announced", lambda: state(gateway) == "announced")
+    page = request(gateway.cli_json("person", "link", "ana@acme.example")["url"], ca=gateway.ca).text()
+    expect("Who looks after this device" in page and "Whether the disk is encrypted" in page, "the page says what will come: %s" % page)
+    wait_for("the person was told", lambda: gateway.events("mdm.told"))
+    mac.connect()
+    expect("InstallProfile" not in mac.seen and not gateway.events("mdm.asked"), "nothing happens before its time: %s" % mac.seen)
+    clock.jump(DAY_S + 60)
+    wait_for("the profile is installed", lambda: (mac.connect(), "InstallProfile" in mac.seen)[1])
+    wait_for("it is read back", lambda: (mac.connect(), state(gateway) == "confirmed")[1])
+    expect([p["PayloadIdentifier"] for p in mac.profiles] == ["com.acme.enrolment", "com.acme.strict"], "the Mac has it: %s" % mac.profiles)
+    fleet.control("fix", "dover", "firewall")
+    wait_for("good behaviour is noticed", lambda: gateway.events("mdm.clean"))
+    expect("RemoveProfile" not in mac.seen, "and has to last")
+    clock.jump(DAY_S + 60)
+    wait_for("the profile is taken away", lambda: (mac.connect(), "RemoveProfile" in mac.seen)[1])
+    wait_for("that is read back, too", lambda: (mac.connect(), state(gateway) == "none")[1])
+    expect([p["PayloadIdentifier"] for p in mac.profiles] == ["com.acme.enrolment"], "it is managed as before: %s" % mac.profiles)
+    types = [e["type"] for e in gateway.events("mdm.*")]
+    for once in ("mdm.announced", "mdm.told", "mdm.asked", "mdm.acted", "mdm.confirmed", "mdm.clean", "mdm.undo_asked", "mdm.undone"):
+        expect(types.count(once) == 1, "%s stands once in the log: %s" % (once, types))
+    fleet.process.stop()
+    gateway.stop()
+    clock.stop()
 
 
 if __name__ == "__main__":

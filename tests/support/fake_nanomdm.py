@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A strict NanoMDM on loopback, for tests where the real one cannot be had: the same addresses, answers and signed webhooks.
+"""A strict NanoMDM on loopback, for stories that own the time of everything (test_mdm_fallback); test_mdm.py runs the real one.
 
 usage: fake_nanomdm.py [--port N] [--api KEY] [--hmac SECRET] [--webhook URL]
 Prints "listening PORT" when it is ready. /mdm for devices; /version, /v1/enqueue/, /v1/push/ for its API. Without --webhook, what it would send waits under
