@@ -36,6 +36,7 @@ struct check {
     bool needs_admin, restart;
     bool hard;                         /* no snooze, and no continuing once past it */
     bool snooze;                       /* may be put off, where the ladder has a budget for it */
+    bool exemptions;                   /* somebody may be exempted from it */
     int64_t interval_s, fresh_for_s;
     struct check_platform on[PLATFORM_COUNT];
 };

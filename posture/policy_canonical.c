@@ -129,6 +129,7 @@ static void write_check(struct to_json *w, const struct check *check)
 {
     to_json_object(w);
     to_json_member_text_if(w, "collects", check->collects);
+    to_json_member_bool(w, "exemptions", check->exemptions);
     write_fix(w, check);
     write_duration(w, "fresh_for", check->fresh_for_s);
     to_json_member_bool(w, "hard", check->hard);

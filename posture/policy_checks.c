@@ -6,7 +6,7 @@
 enum { DEFAULT_MINUTES = 5, MAX_MINUTES = 10080, DEFAULT_INTERVAL_S = 3600, DEFAULT_FRESH_S = 3 * 86400 };
 
 static const char *const known[] = { "id", "use", "title", "what", "why", "fix", "minutes", "needs_admin", "restart", "severity", "stage", "collects",
-                                     "osquery", "pass", "unknown_if", "in_progress_if", "second_source", "saw", "interval", "fresh_for", "hard", "snooze", NULL };
+                                     "osquery", "pass", "unknown_if", "in_progress_if", "second_source", "saw", "interval", "fresh_for", "hard", "snooze", "exemptions", NULL };
 
 struct check_read {
     struct check check;
@@ -60,6 +60,8 @@ static void read_valves(struct policy_reader *r, const struct policy_check_sourc
     yaml_bool(policy_check_value(source, "hard"), &check->hard, r->mistakes);
     check->snooze = !check->hard;
     yaml_bool(snooze, &check->snooze, r->mistakes);
+    check->exemptions = true;
+    yaml_bool(policy_check_value(source, "exemptions"), &check->exemptions, r->mistakes);
     if (check->hard && check->snooze)
         yaml_mistake(r->mistakes, snooze, "check \"%.*s\" is hard, so it cannot be put off: leave snooze out, or say hard: false", SPAN_ARGS(check->id));
 }
