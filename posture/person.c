@@ -89,6 +89,10 @@ static const struct record_body_field warned_fields[] = {
     { "device", RECORD_TEXT, offsetof(struct warned, device), ID_BYTES },
     { "at_s", RECORD_TIME, offsetof(struct warned, at_s), 0 },
 };
+static const struct record_body_field reminded_fields[] = {
+    { "exemption", RECORD_TEXT, offsetof(struct reminded, exemption), ID_BYTES },
+    { "at_s", RECORD_TIME, offsetof(struct reminded, at_s), 0 },
+};
 static const struct record_body_field notice_fields[] = {
     { "id", RECORD_TEXT, offsetof(struct notice, id), ID_BYTES },
     { "kind", RECORD_TEXT, offsetof(struct notice, kind), ID_BYTES },
@@ -159,6 +163,8 @@ static void own_lists(struct record_body *b, const struct person *p, struct pers
     copy->passes = record_body_own_list(b, p->passes, p->pass_count, sizeof *p->passes, pass_fields, COUNT(pass_fields));
     copy->asks = record_body_own_list(b, p->asks, p->ask_count, sizeof *p->asks, ask_fields, COUNT(ask_fields));
     record_body_own(b, notice_fields, COUNT(notice_fields), &copy->notice);
+    copy->reminded = record_body_own_list(b, p->reminded, p->reminded_count, sizeof *p->reminded, reminded_fields, COUNT(reminded_fields));
+    copy->notice.reminders = record_body_own_list(b, p->notice.reminders, p->notice.reminder_count, sizeof *p->notice.reminders, reminded_fields, COUNT(reminded_fields));
     copy->notice.items = record_body_own_list(b, p->notice.items, p->notice.item_count, sizeof *p->notice.items, item_fields, COUNT(item_fields));
 }
 
@@ -238,6 +244,7 @@ static void write_notice(struct to_json *w, const struct notice *n)
     record_body_write(w, notice_fields, COUNT(notice_fields), n);
     to_json_member_text(w, "state", span_of(notice_states[n->state]));
     write_list(w, "items", n->items, n->item_count, sizeof *n->items, item_fields, COUNT(item_fields));
+    write_list(w, "reminders", n->reminders, n->reminder_count, sizeof *n->reminders, reminded_fields, COUNT(reminded_fields));
     to_json_end(w);
 }
 
@@ -256,6 +263,7 @@ void person_to_json(const struct person *p, struct to_json *w)
     write_list(w, "snoozes", p->snoozes, p->snooze_count, sizeof *p->snoozes, snooze_fields, COUNT(snooze_fields));
     write_list(w, "passes", p->passes, p->pass_count, sizeof *p->passes, pass_fields, COUNT(pass_fields));
     write_list(w, "asks", p->asks, p->ask_count, sizeof *p->asks, ask_fields, COUNT(ask_fields));
+    write_list(w, "reminded", p->reminded, p->reminded_count, sizeof *p->reminded, reminded_fields, COUNT(reminded_fields));
     write_notice(w, &p->notice);
     to_json_end(w);
 }
@@ -347,13 +355,15 @@ static void read_notice_state(struct record_body *b, const struct from_json_valu
 static void read_notice(struct record_body *b, const struct from_json_value *root, struct notice *n)
 {
     struct from_json_value object = from_json_member(root, "notice"), state = from_json_member(&object, "state");
-    void *items;
+    void *items, *reminders;
     if (!from_json_present(&object))
         return;
     record_body_read(b, &object, notice_fields, COUNT(notice_fields), n);
     read_notice_state(b, &state, &n->state);
     n->item_count = read_list(b, &object, "items", PERSON_MAX_TOLD, sizeof *n->items, item_fields, COUNT(item_fields), &items);
     n->items = items;
+    n->reminder_count = read_list(b, &object, "reminders", PERSON_MAX_REMINDED, sizeof *n->reminders, reminded_fields, COUNT(reminded_fields), &reminders);
+    n->reminders = reminders;
 }
 
 static void read_person(struct record_body *b, const struct from_json_value *root, struct person *p)
@@ -377,6 +387,8 @@ static void read_person(struct record_body *b, const struct from_json_value *roo
     p->passes = list;
     p->ask_count = read_list(b, root, "asks", PERSON_MAX_ASKS, sizeof *p->asks, ask_fields, COUNT(ask_fields), &list);
     p->asks = list;
+    p->reminded_count = read_list(b, root, "reminded", PERSON_MAX_REMINDED, sizeof *p->reminded, reminded_fields, COUNT(reminded_fields), &list);
+    p->reminded = list;
     read_notice(b, root, &p->notice);
 }
 
@@ -435,6 +447,31 @@ bool person_set_warned(struct person *p, struct span device, int64_t at_s)
     all[kept++] = (struct warned){ own, at_s };
     p->warned = all;
     p->warned_count = kept;
+    return true;
+}
+
+bool person_was_reminded(const struct person *p, struct span exemption)
+{
+    for (size_t i = 0; i < p->reminded_count; i++)
+        if (span_equal(p->reminded[i].exemption, exemption))
+            return true;
+    return false;
+}
+
+bool person_note_reminded(struct person *p, struct span exemption, int64_t at_s)
+{
+    if (person_was_reminded(p, exemption))
+        return true;
+    struct reminded *all = arena_array(&p->arena, p->reminded_count + 1, sizeof *all);
+    struct span own = arena_copy(&p->arena, exemption);
+    size_t kept = 0, from = p->reminded_count >= PERSON_MAX_REMINDED ? p->reminded_count - PERSON_MAX_REMINDED + 1 : 0;
+    if (all == NULL || own.bytes != exemption.bytes)
+        return false;
+    for (size_t i = from; i < p->reminded_count; i++)
+        all[kept++] = p->reminded[i];
+    all[kept++] = (struct reminded){ own, at_s };
+    p->reminded = all;
+    p->reminded_count = kept;
     return true;
 }
 

@@ -10,7 +10,7 @@
 struct interval { int64_t from_s, to_s; };
 
 enum { PERSON_MAX_EMAILS = 16, PERSON_MAX_ALIASES = 16, PERSON_MAX_GROUPS = 128, PERSON_MAX_ABSENCES = 64,
-       PERSON_MAX_TOLD = 512, PERSON_MAX_DISPUTES = 64, PERSON_MAX_WARNED = 32, PERSON_MAX_SNOOZES = 64, PERSON_MAX_PASSES = 32, PERSON_MAX_ASKS = 32, PERSON_MAX_LEVERS = 64,
+       PERSON_MAX_TOLD = 512, PERSON_MAX_DISPUTES = 64, PERSON_MAX_WARNED = 32, PERSON_MAX_SNOOZES = 64, PERSON_MAX_PASSES = 32, PERSON_MAX_ASKS = 32, PERSON_MAX_LEVERS = 64, PERSON_MAX_REMINDED = 32,
        PERSON_EVIDENCE_BYTES = 8 * 1024, TOLD_TIMES = 8, PERSON_BODY_BYTES = 256 * 1024 };
 
 /* What a person has been told about one failing check of one device: the delivered notices.
@@ -28,10 +28,12 @@ enum { PASS_HELD_S = 3600 };
 
 enum notice_state { NOTICE_RESERVED, NOTICE_SENDING, NOTICE_DELIVERED, NOTICE_FAILED };
 struct notice_item { struct span device, check; int64_t deadline_s; /* next closing, 0: none */ };
+/* That an exemption ends soon: what a notice says of it, and later, that it was said. */
+struct reminded { struct span exemption; int64_t at_s; /* its end; once it was said, the time of that */ };
 /* The newest message that we started. Only one is kept: the cap allows one a day. */
 struct notice {
     struct span id;                /* e_..., also Slack's metadata id */
-    struct span kind;              /* empty: what is to fix; "greeting": the first words of onboarding, without items */
+    struct span kind;              /* empty: what is to fix; "greeting": the first words of onboarding; "reminder": exemptions that end soon, and nothing to fix */
     enum notice_state state;
     int64_t reserved_s, settled_s;
     int32_t local_day;             /* yyyymmdd in the person's zone: the cap's unit */
@@ -41,6 +43,7 @@ struct notice {
     struct span why;               /* of a failure */
     const struct notice_item *items;
     size_t item_count;
+    const struct reminded *reminders; size_t reminder_count; /* beside the items, or alone: exemptions that end soon, asked for or decided by this person */
 };
 
 enum dispute_outcome { DISPUTE_OPEN, DISPUTE_CHECK_FIXED, DISPUTE_EXPLAINED, DISPUTE_REJECTED };
@@ -103,6 +106,7 @@ struct person {
     const struct pass *passes;      size_t pass_count;
     const struct help_request *asks;         size_t ask_count;
     const struct lever *levers;     size_t lever_count;
+    const struct reminded *reminded; size_t reminded_count;
     struct { unsigned days; /* bit 0 Monday; 0: the organisation's */ unsigned from_minute, to_minute; /* both 0: the organisation's */
              unsigned write_at; /* "write to me at 13:30": minute of the day + 1; 0: any */ } work;
     struct {
@@ -137,6 +141,9 @@ const struct lever *person_lever(const struct person *p, struct span kind, struc
 /* Puts it in the place of the one of that kind and target, or beside the others. */
 bool person_set_lever(struct person *p, const struct lever *lever);
 void person_drop_lever(struct person *p, struct span kind, struct span target);
+/* They were told that this exemption ends soon. Noting it forgets the oldest when there are too many. */
+bool person_was_reminded(const struct person *p, struct span exemption);
+bool person_note_reminded(struct person *p, struct span exemption, int64_t at_s);
 /* Invited, and not greeted since. */
 bool person_awaits_greeting(const struct person *p);
 bool person_has_email(const struct person *p, struct span email);  /* case folded */
