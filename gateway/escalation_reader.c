@@ -113,8 +113,10 @@ static bool concerns_all(const struct reader_entry *e)
     bool named = false;
     for (size_t i = 0; i < sizeof records / sizeof records[0]; i++)
         named = named || span_equal_text(e->record, records[i]);
-    bool only_asked = span_equal_text(e->event.type, "exemption.asked") || span_equal_text(e->event.type, "exemption.refused") || span_equal_text(e->event.type, "exemption.reminder");
-    return e->has_record && e->kind == RECORD_CONTROL && named && !only_asked;
+    static const char *const harmless[] = { "exemption.asked", "exemption.announced", "exemption.refused", "exemption.reminder" }; /* nothing is exempted or held by them */
+    for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++)
+        named = named && !span_equal_text(e->event.type, harmless[i]);
+    return e->has_record && e->kind == RECORD_CONTROL && named;
 }
 
 static enum err_code take_entry(void *self, struct reader *r, const struct reader_entry *e, struct err *err)

@@ -40,16 +40,20 @@ MUST_CHECK enum err_code valve_dispute_answer(const struct node *node, struct st
 MUST_CHECK enum err_code valve_ask_answer(const struct node *node, struct store *store, const struct valve_answer *answer, struct valve_result *out, struct err *err);
 
 /* ---- exemptions ---- */
-/* Asked for by `by` ("person:p_...", "admin:..."); `requester` empty: the same. start_s 0: now; end_s 0: after the policy's exemptions.length. ERR_INPUT: no reason,
- * an unknown check or subject, an end that is past or further than exemptions.longest (never more than a year). The same one asked for or in force
- * already is VALVE_AGAIN. Event exemption.asked. */
+/* Asked for by `by` ("person:p_...", "slack:U...", "admin:..."); `requester` empty: the same. start_s 0: now; end_s 0: after the policy's exemptions.length. ERR_INPUT:
+ * no reason, an unknown check or subject (for a person: also one that is not theirs), an end that is past or further than exemptions.longest (never more than a
+ * year). ERR_DENIED: the check says `exemptions: false`. The same one asked for or in force already is VALVE_AGAIN. Event exemption.asked. */
 struct exemption_request { enum exemption_scope scope; struct span subject, check, reason, measure, requester, by; int64_t start_s, end_s; };
 MUST_CHECK enum err_code valve_exemption_ask(const struct node *node, struct store *store, const struct exemption_request *request, struct valve_result *out, struct err *err);
-/* Approved, refused, or ended before its date. ERR_DENIED: `by` asked for it, or it is about them. `text` goes to the requester. `end_s`: another end, 0: as asked.
+/* Approved, refused, or ended before its date. ERR_DENIED: `by` asked for it, it is about them, or they are a person ("person:p_...") whom the policy in force does not
+ * name under exemptions.approvers. ERR_CONFLICT: it was decided otherwise. `text` goes to the requester. `end_s`: another end, 0: as asked; a person may name an earlier one only.
  * Events exemption.approved, exemption.refused, exemption.ended. */
 enum exemption_move { EXEMPTION_APPROVE, EXEMPTION_REFUSE, EXEMPTION_END };
 struct exemption_decision { struct span id; enum exemption_move move; struct span text, by; int64_t end_s; };
 MUST_CHECK enum err_code valve_exemption_decide(const struct node *node, struct store *store, const struct exemption_decision *decision, struct valve_result *out, struct err *err);
-/* Ends those whose date has come (exemption.ended) and marks those that end within 7 days as reminded (exemption.reminder). From time to time, by one node at a time. */
+/* The message in which those who decide were asked, so that it can be changed when somebody did. Once; event exemption.announced. */
+struct exemption_place { struct span id, conversation, message, by; };
+MUST_CHECK enum err_code valve_exemption_announced(const struct node *node, struct store *store, const struct exemption_place *place, struct err *err);
+/* Ends those whose date has come (exemption.ended; exemption.refused where nobody decided by then) and marks those that end within 7 days as reminded (exemption.reminder). From time to time, by one node at a time. */
 MUST_CHECK enum err_code valve_exemptions_tend(const struct node *node, struct store *store, struct err *err);
 #endif

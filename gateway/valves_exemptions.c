@@ -1,4 +1,5 @@
 /* valves: exemptions, asked for by one and decided by another. */
+#include "gateway/exemptions.h"
 #include "gateway/valves_parts.h"
 
 #include <string.h>
@@ -60,10 +61,8 @@ static void write_exemption(const void *context, struct to_json *w)
 /* Who is told first: the person that asked, else the one that it is about. */
 static struct span person_of(const struct exemption *e)
 {
-    struct span prefix = SPAN_LITERAL("person:");
-    if (span_starts(e->requester, prefix))
-        return span_slice(e->requester, prefix.bytes, e->requester.bytes);
-    return e->scope == EXEMPT_PERSON ? e->subject : SPAN_NONE;
+    struct span person = exemption_person(e->requester);
+    return span_empty(person) && e->scope == EXEMPT_PERSON ? e->subject : person;
 }
 
 static bool add_event(const struct node *node, const struct exemption *e, const char *type, struct span by, struct change_events *events)
@@ -78,18 +77,29 @@ static enum change_say no_memory(struct err *err) { return (void)err_set(err, ER
 
 struct asking { const struct node *node; const struct exemption_request *request; struct exemption made; struct valve_result *out; int64_t now_s; };
 
-static enum err_code check_subject(const struct node *node, const struct exemption_request *q, struct err *err)
+/* A person asks for what is theirs alone, whatever their request names; an admin for anybody. */
+static bool may_be_asked_by(const struct directory *directory, const struct exemption *made, struct span by)
 {
+    const struct person *p = directory_person(directory, exemption_person(made->requester));
+    bool admin = span_empty(exemption_person(by)) && !span_starts(by, SPAN_LITERAL("slack:"));
+    return admin || (p != NULL && !p->removed && made->scope != EXEMPT_GROUP && exemption_is_about(directory, made, p));
+}
+
+static enum err_code check_subject(const struct asking *a, struct err *err)
+{
+    const struct directory *directory = a->node->directory;
+    const struct exemption_request *q = a->request;
     bool known = true;
-    directory_enter(node->directory);
+    directory_enter(directory);
     if (q->scope == EXEMPT_PERSON) {
-        const struct person *p = directory_person(node->directory, q->subject);
+        const struct person *p = directory_person(directory, q->subject);
         known = p != NULL && !p->removed;
     } else if (q->scope == EXEMPT_DEVICE) {
-        const struct device *d = directory_device(node->directory, q->subject);
+        const struct device *d = directory_device(directory, q->subject);
         known = d != NULL && !d->removed;
     }
-    directory_leave(node->directory);
+    known = known && may_be_asked_by(directory, &a->made, q->by);
+    directory_leave(directory);
     if (!known)
         return err_set(err, ERR_INPUT, "there is no %s %.*s", exemption_scope_name(q->scope), SPAN_ARGS(span_slice(q->subject, 0, 80)));
     return OK;
@@ -115,7 +125,8 @@ static enum err_code read_request(struct asking *a, struct err *err)
     int64_t length_s = 0, longest_s = 0;
     directory_enter(a->node->directory);
     const struct policy *policy = directory_control(a->node->directory)->policy;
-    bool known = policy != NULL && policy_check(policy, q->check) != NULL;
+    const struct check *check = policy != NULL ? policy_check(policy, q->check) : NULL;
+    bool known = check != NULL, allowed = known && check->exemptions;
     if (policy != NULL) {
         length_s = policy->exemptions.length_s;
         longest_s = policy->exemptions.longest_s;
@@ -125,11 +136,13 @@ static enum err_code read_request(struct asking *a, struct err *err)
                                   .measure = valve_text(q->measure, EXEMPTION_TEXT_BYTES), .requester = span_empty(q->requester) ? q->by : q->requester, .asked_s = a->now_s };
     if (!known)
         return err_set(err, ERR_INPUT, "the policy in force has no check \"%.*s\"", SPAN_ARGS(span_slice(q->check, 0, 80)));
+    if (!allowed)
+        return err_set(err, ERR_DENIED, "the policy lets nobody be exempted from \"%.*s\" (exemptions: false)", SPAN_ARGS(span_slice(q->check, 0, 80)));
     if (span_empty(a->made.reason))
         return err_set(err, ERR_INPUT, "an exemption needs a reason");
     if (q->scope == EXEMPT_GROUP && (span_empty(q->subject) || q->subject.bytes > NAME_BYTES))
         return err_set(err, ERR_INPUT, "an exemption of a group needs its name");
-    enum err_code code = check_subject(a->node, q, err);
+    enum err_code code = check_subject(a, err);
     return code == OK ? set_times(a, length_s, longest_s, err) : code;
 }
 
@@ -206,33 +219,28 @@ enum err_code valve_exemption_ask(const struct node *node, struct store *store, 
 
 struct deciding { const struct node *node; struct exemption_decision what; struct valve_result *out; int64_t now_s; };
 
-/* "person:p_..." is also whoever the exemption is about: a device's owner, or (of a group) everybody in it. */
-static bool is_about(const struct node *node, const struct exemption *e, struct span by)
-{
-    struct span prefix = SPAN_LITERAL("person:");
-    if (!span_starts(by, prefix))
-        return false;
-    struct span id = span_slice(by, prefix.bytes, by.bytes);
-    directory_enter(node->directory);
-    const struct person *p = directory_person(node->directory, id);
-    const struct device *d = e->scope == EXEMPT_DEVICE ? directory_device(node->directory, e->subject) : NULL;
-    bool about = e->scope == EXEMPT_PERSON ? span_equal(e->subject, id) : e->scope == EXEMPT_DEVICE ? d != NULL && span_equal(d->owner, id) : p != NULL && person_in_group(p, e->subject);
-    directory_leave(node->directory);
-    return about;
-}
-
-/* Whoever wants it does not decide it; that somebody ends what they asked for themselves harms nobody. */
+/* Whoever wants it does not decide it; an admin who takes back what they asked for harms nobody. A person is one whom the policy in force names. */
 static enum err_code check_decider(const struct deciding *d, const struct exemption *e, struct err *err)
 {
-    if (d->what.move != EXEMPTION_APPROVE)
+    const struct directory *directory = d->node->directory;
+    struct span id = exemption_person(d->what.by);
+    if (span_equal(e->requester, d->what.by) && (d->what.move == EXEMPTION_APPROVE || !span_empty(id)))
+        return err_set(err, ERR_DENIED, "whoever asks for an exemption cannot decide it: somebody else has to");
+    if (span_empty(id))
         return OK;
-    if (span_equal(e->requester, d->what.by))
-        return err_set(err, ERR_DENIED, "whoever asks for an exemption cannot approve it: somebody else has to");
-    if (is_about(d->node, e, d->what.by))
-        return err_set(err, ERR_DENIED, "this exemption is about you: somebody else has to approve it");
+    directory_enter(directory);
+    const struct person *p = directory_person(directory, id);
+    const struct policy *policy = directory_control(directory)->policy;
+    bool named = p != NULL && policy != NULL && policy_is_approver(policy, p), about = p != NULL && exemption_is_about(directory, e, p);
+    directory_leave(directory);
+    if (!named)
+        return err_set(err, ERR_DENIED, "only those whom the policy names under exemptions.approvers decide about exemptions");
+    if (about)
+        return err_set(err, ERR_DENIED, "this exemption is about you: somebody else has to decide it");
     return OK;
 }
 
+/* One whom the policy names may shorten what was asked for; an admin may also lengthen it. */
 static enum err_code set_end(const struct deciding *d, struct exemption *e, struct err *err)
 {
     int64_t longest_s = 366 * DAY_S;
@@ -241,6 +249,8 @@ static enum err_code set_end(const struct deciding *d, struct exemption *e, stru
     if (policy != NULL)
         longest_s = policy->exemptions.longest_s;
     directory_leave(d->node->directory);
+    if (d->what.end_s > e->end_s && !span_empty(exemption_person(d->what.by)))
+        return err_set(err, ERR_INPUT, "it may end earlier than was asked for, not later");
     if (d->what.end_s != 0)
         e->end_s = d->what.end_s;
     if (e->end_s <= d->now_s || e->end_s <= e->start_s)
@@ -255,13 +265,13 @@ static enum err_code move(const struct deciding *d, struct exemption *e, enum va
 {
     static const enum exemption_state after[] = { [EXEMPTION_APPROVE] = EXEMPTION_APPROVED, [EXEMPTION_REFUSE] = EXEMPTION_REFUSED, [EXEMPTION_END] = EXEMPTION_ENDED };
     static const enum exemption_state before[] = { [EXEMPTION_APPROVE] = EXEMPTION_ASKED, [EXEMPTION_REFUSE] = EXEMPTION_ASKED, [EXEMPTION_END] = EXEMPTION_APPROVED };
+    enum err_code code = check_decider(d, e, err);
     *said = e->state == after[d->what.move] ? VALVE_AGAIN : VALVE_DONE;
-    if (*said == VALVE_AGAIN)
-        return OK;
+    if (code != OK || *said == VALVE_AGAIN)
+        return code;
     if (e->state != before[d->what.move])
         return err_set(err, ERR_CONFLICT, "exemption %.*s is %s already", SPAN_ARGS(e->id), exemption_state_name(e->state));
-    enum err_code code = check_decider(d, e, err);
-    if (code == OK && d->what.move == EXEMPTION_APPROVE) {
+    if (d->what.move == EXEMPTION_APPROVE) {
         e->start_s = e->start_s > d->now_s ? e->start_s : d->now_s;
         code = set_end(d, e, err);
     }
@@ -310,6 +320,37 @@ enum err_code valve_exemption_decide(const struct node *node, struct store *stor
     return change_control(node, store, SPAN_LITERAL("exemptions"), edit_decide, &d, err);
 }
 
+/* ---- where those who decide were asked ---- */
+
+struct placing { const struct node *node; struct span id, by, conversation, message; };
+
+static enum change_say place_in(const struct placing *p, struct list *l, struct buf *after, struct change_events *events, struct err *err)
+{
+    struct exemption *e = find(l, p->id);
+    if (e == NULL || !span_empty(e->message))
+        return CHANGE_NOTHING;
+    e->conversation = p->conversation;
+    e->message = p->message;
+    if (!add_event(p->node, e, "exemption.announced", p->by, events))
+        return no_memory(err);
+    list_write(l, after);
+    return CHANGE_COMMIT;
+}
+
+static enum change_say edit_place(void *context, struct span before, struct buf *after, struct change_events *events, struct err *err)
+{
+    struct list l = { .count = 0 };
+    enum change_say say = list_read(before, &l, err) == OK ? place_in(context, &l, after, events, err) : CHANGE_REFUSE;
+    arena_done(&l.arena);
+    return say;
+}
+
+enum err_code valve_exemption_announced(const struct node *node, struct store *store, const struct exemption_place *place, struct err *err)
+{
+    struct placing p = { node, place->id, place->by, place->conversation, place->message };
+    return change_control(node, store, SPAN_LITERAL("exemptions"), edit_place, &p, err);
+}
+
 /* ---- their ends ---- */
 
 struct tending { const struct node *node; int64_t now_s; };
@@ -317,6 +358,8 @@ struct tending { const struct node *node; int64_t now_s; };
 /* What time alone has made of it; NULL: nothing. */
 static const char *due(const struct exemption *e, int64_t now_s)
 {
+    if (e->state == EXEMPTION_ASKED && now_s >= e->end_s)
+        return "exemption.refused";
     if (e->state == EXEMPTION_APPROVED && now_s >= e->end_s)
         return "exemption.ended";
     return e->state == EXEMPTION_APPROVED && e->reminded_s == 0 && now_s >= e->end_s - EXEMPTION_REMIND_S ? "exemption.reminder" : NULL;
@@ -329,7 +372,9 @@ static enum change_say tend_in(const struct tending *t, struct list *l, struct b
         const char *type = due(e, t->now_s);
         if (type == NULL)
             continue;
-        if (t->now_s >= e->end_s)
+        if (e->state == EXEMPTION_ASKED)
+            e->state = EXEMPTION_REFUSED, e->decided_s = t->now_s, e->approver = SPAN_LITERAL("clock"), e->answer = SPAN_LITERAL("Nobody decided before the end that was asked for.");
+        else if (t->now_s >= e->end_s)
             e->state = EXEMPTION_ENDED, e->ended_s = e->end_s;
         else
             e->reminded_s = t->now_s;

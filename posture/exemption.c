@@ -103,6 +103,8 @@ static const struct record_body_field fields[] = {
     { "end_s", RECORD_TIME, offsetof(struct exemption, end_s), 0 },
     { "ended_s", RECORD_TIME, offsetof(struct exemption, ended_s), 0 },
     { "reminded_s", RECORD_TIME, offsetof(struct exemption, reminded_s), 0 },
+    { "conversation", RECORD_TEXT, offsetof(struct exemption, conversation), ID_BYTES },
+    { "message", RECORD_TEXT, offsetof(struct exemption, message), ID_BYTES },
 };
 
 void exemptions_to_json(struct exemptions all, struct to_json *w)

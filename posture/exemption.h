@@ -25,6 +25,7 @@ struct exemption {
     int64_t start_s, end_s;           /* asked for; it holds in [start_s, end_s) once approved */
     int64_t ended_s;                  /* before its date; 0: not */
     int64_t reminded_s;               /* its end was announced (exemption.reminder); 0: not yet */
+    struct span conversation, message; /* where those who decide were asked in Slack: a channel's id and ts; may be empty */
 };
 /* All that are kept. Ascending by check, then id. */
 struct exemptions { const struct exemption *all; size_t count; };

@@ -3,6 +3,7 @@
 
 #include "gateway/pages/item.h"
 #include "gateway/pages/shown.h"
+#include "gateway/pages/exemption_forms.h"
 #include "gateway/pages/valve_forms.h"
 
 #include "posture/evaluate.h"
@@ -213,7 +214,7 @@ static void write_help(const struct blocked *b)
     struct valve_about about = { b->device, b->items, b->item_count };
     html_raw(p->out, "<section>\n<h2>Is this wrong, or are you stuck?</h2>\n");
     valve_write_wrong(p, &about);
-    valve_write_exempt(p, &about);
+    exemption_write_ask(p, &about);
     valve_write_ask(p, b->device);
     valve_write_not_mine(p, b->device);
     html_raw(p->out, "</section>\n");

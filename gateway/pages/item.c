@@ -1,6 +1,6 @@
 #include "gateway/pages/item.h"
 
-#include "gateway/pages/valve_forms.h"
+#include "gateway/pages/exemption_forms.h"
 #include "gateway/pages/words.h"
 
 #include "posture/evaluate.h"
@@ -105,7 +105,7 @@ void item_write_folded(const struct page *p, const struct device *d, const struc
         html_raw(p->out, "</span>");
     }
     html_raw(p->out, "</summary>\n");
-    valve_write_exempted(p, s);
+    exemption_write_held(p, s);
     write_body(p, d, s);
     html_raw(p->out, "</details>\n");
 }
@@ -120,7 +120,7 @@ static unsigned closes_next(const struct standing *s)
 void item_write_deadline(const struct page *p, const struct standing *s)
 {
     struct span paused = words_paused(s->paused);
-    valve_write_exempted(p, s);
+    exemption_write_held(p, s);
     if (s->exemption != NULL)
         return;
     if (!span_empty(paused))

@@ -1,11 +1,13 @@
 #include "gateway/pages/me.h"
 
+#include "gateway/exemptions.h"
 #include "gateway/pages/item.h"
 #include "gateway/pages/shown.h"
 #include "gateway/pages/link.h"
 #include "gateway/pages/managed.h"
 #include "gateway/pages/device_enroll.h"
 #include "gateway/pages/me_key.h"
+#include "gateway/pages/exemption_forms.h"
 #include "gateway/pages/valve_forms.h"
 #include "gateway/pages/words.h"
 
@@ -188,7 +190,7 @@ static void write_help(const struct overview *o)
     if (items != NULL) {
         struct valve_about about = { c->device, items, c->count };
         valve_write_wrong(p, &about);
-        valve_write_exempt(p, &about);
+        exemption_write_ask(p, &about);
     }
     valve_write_ask(p, c != NULL ? c->device : NULL);
     html_raw(p->out, "</section>\n");
@@ -235,9 +237,9 @@ static uint64_t state_mark(const struct overview *o)
     for (size_t i = 0; i < o->page.device_count; i++) {
         mark = span_hash(o->cards[i].device->id, mark ^ o->cards[i].count << 32 ^ o->cards[i].unknown << 16 ^ o->cards[i].good);
         for (size_t s = 0; s < o->cards[i].count; s++)
-            mark = span_hash(o->cards[i].standings[s].check->id, mark);
+            mark = span_hash(o->cards[i].standings[s].check->id, mark ^ (uint64_t)exemption_offer(o->page.control, o->page.person, o->cards[i].device, o->cards[i].standings[s].check->id, o->page.now_s, NULL));
     }
-    return mark;
+    return exemption_decide_mark(&o->page, mark);
 }
 
 /* A device was asked to answer now. */
@@ -272,6 +274,7 @@ static void write_overview(struct overview *o)
     head.status = page_said(p->r, &head.good);
     page_begin(p, 200, &head);
     write_headline(o);
+    exemption_write_decide(p);
     if (o->first != NULL)
         write_first(o);
     write_cards(o);

@@ -6,6 +6,9 @@
 /* Opens the link: fills the page for its person. False: answered already. Between directory_enter() and directory_leave(). */
 bool me_open(struct http_request *r, struct http_response *res, struct page *p);
 
+/* Opens the link of a form; false: answered. On success `person` is copied and, with `device`, the person's device that the form names. */
+bool me_open_form(struct http_request *r, struct http_response *res, struct span *person, struct span *device);
+
 enum route_result me_front(struct http_request *r, struct http_response *res); /* GET /me */
 enum route_result me_get(struct http_request *r, struct http_response *res);
 /* The rest of what it shows. */

@@ -7,8 +7,7 @@
 enum { SERIAL_BYTES = 128 };
 static const struct allowance_limit claims = { 5, 3600 }; /* serial numbers can be guessed, one after the other */
 
-/* Opens the link of a form; false: answered. On success `person` is copied and, with `device`, the person's device that the form names. */
-static bool open_form(struct http_request *r, struct http_response *res, struct span *person, struct span *device)
+bool me_open_form(struct http_request *r, struct http_response *res, struct span *person, struct span *device)
 {
     struct page p;
     if (!page_same_site(r, res))
@@ -27,7 +26,7 @@ static bool open_form(struct http_request *r, struct http_response *res, struct 
 void me_recheck(struct http_request *r, struct http_response *res)
 {
     struct span person = SPAN_NONE, device = SPAN_NONE;
-    if (!open_form(r, res, &person, &device))
+    if (!me_open_form(r, res, &person, &device))
         return;
     if (span_empty(device))
         page_see_other(r, res, "said", SPAN_LITERAL("gone"));
@@ -63,7 +62,7 @@ static struct span owning_answer(struct http_request *r, const struct ownership 
 void me_claim(struct http_request *r, struct http_response *res)
 {
     struct span person = SPAN_NONE, device = SPAN_NONE, said = SPAN_LITERAL("not_found");
-    if (!open_form(r, res, &person, NULL))
+    if (!me_open_form(r, res, &person, NULL))
         return;
     if (!allowance_take(r->node->allowances, 'm', person, claims, r->now_s))
         said = SPAN_LITERAL("slow_down");
@@ -77,7 +76,7 @@ void me_claim(struct http_request *r, struct http_response *res)
 static void use_valve(struct http_request *r, struct http_response *res, enum valve_form form)
 {
     struct span person = SPAN_NONE, device = SPAN_NONE;
-    if (!open_form(r, res, &person, &device))
+    if (!me_open_form(r, res, &person, &device))
         return;
     struct valve_use use = { .person = person, .device = device, .check = arena_copy(r->arena, page_field(r, "check")), .text = page_field(r, "text"),
                              .by = arena_format(r->arena, "person:%.*s", SPAN_ARGS(person)) };

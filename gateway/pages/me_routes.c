@@ -3,6 +3,7 @@
 #include "gateway/pages/assets.h"
 #include "gateway/pages/blocked.h"
 #include "gateway/pages/device_enroll.h"
+#include "gateway/pages/exemption_forms.h"
 #include "gateway/pages/me.h"
 #include "gateway/pages/me_key.h"
 
@@ -24,6 +25,8 @@ static const struct route rows[] = {
     { HTTP_POST, "/me/{token}/snooze", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_snooze, "me.snooze" },
     { HTTP_POST, "/me/{token}/wrong", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_wrong, "me.wrong" },
     { HTTP_POST, "/me/{token}/exempt", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_exempt, "me.exempt" },
+    { HTTP_POST, "/me/{token}/approve", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_approve, "me.approve" },
+    { HTTP_POST, "/me/{token}/decline", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_decline, "me.decline" },
     { HTTP_POST, "/me/{token}/ask", LISTENER_PUBLIC, 0, PAGE_FORM_BYTES, PROBLEM_PAGE, 0, NULL, me_ask, "me.ask" },
     { HTTP_GET, "/me/{token}/key", LISTENER_PUBLIC, 0, 0, PROBLEM_PAGE, 0, me_key_get, NULL, "me.key" },
     { HTTP_GET, "/me/{token}/key/check", LISTENER_PUBLIC, 0, 0, PROBLEM_PAGE, 0, me_key_check, NULL, "me.key_check" },

@@ -1,12 +1,13 @@
 #include "gateway/pages/valve_forms.h"
 
+#include "gateway/pages/exemption_forms.h"
 #include "gateway/pages/words.h"
 
 static const char *const words_of_forms[] = { [FORM_SNOOZE] = "snooze", [FORM_ONCE] = "once", [FORM_WRONG] = "wrong", [FORM_EXEMPT] = "exempt", [FORM_ASK] = "ask", [FORM_NOT_MINE] = "not-mine" };
 
 /* ---- writing ---- */
 
-static void begin_form(const struct page *p, enum valve_form form, const struct device *d)
+void valve_begin_form(const struct page *p, enum valve_form form, const struct device *d)
 {
     HTML(p->out, "<form method=\"post\" action=\"{}/{}\">\n", p->r->params[0], span_of(words_of_forms[form]));
     if (d != NULL)
@@ -16,21 +17,21 @@ static void begin_form(const struct page *p, enum valve_form form, const struct 
 static void write_check(const struct page *p, struct span check) { HTML(p->out, "<input type=\"hidden\" name=\"check\" value=\"{}\">\n", check); }
 
 /* Ids must differ on a page that has a form twice. */
-static struct span field_id(const struct page *p, enum valve_form form, const struct device *d)
+struct span valve_field_id(const struct page *p, enum valve_form form, const struct device *d)
 {
     return arena_format(p->arena, "%s-%.*s", words_of_forms[form], SPAN_ARGS(d != NULL ? d->id : SPAN_LITERAL("text")));
 }
 
-static void write_text(const struct page *p, enum valve_form form, const struct device *d, const char *label, bool required)
+void valve_write_text(const struct page *p, enum valve_form form, const struct device *d, const char *label, bool required)
 {
-    struct span id = field_id(p, form, d);
+    struct span id = valve_field_id(p, form, d);
     HTML(p->out, "<label for=\"{}\">{}</label>\n<textarea id=\"{}\" name=\"text\" rows=\"3\" maxlength=\"500\"", id, span_of(label), id);
     html_raw(p->out, required ? " required></textarea>\n" : "></textarea>\n");
 }
 
-static void write_choice(const struct page *p, enum valve_form form, const struct valve_about *about)
+void valve_write_choice(const struct page *p, enum valve_form form, const struct valve_about *about)
 {
-    struct span id = field_id(p, form, about->device);
+    struct span id = valve_field_id(p, form, about->device);
     if (about->count == 1) {
         write_check(p, about->items[0]->check->id);
         return;
@@ -57,7 +58,7 @@ void valve_write_snooze(const struct page *p, const struct device *d, const stru
         html_raw(p->out, "<p>You have put this off as often as you can for now.</p>\n");
     if (offer.refusal != VALVE_OPEN)
         return;
-    begin_form(p, FORM_SNOOZE, d);
+    valve_begin_form(p, FORM_SNOOZE, d);
     write_check(p, s->check->id);
     HTML(p->out, "<p>Not a good time? <button class=\"second\">Remind me tomorrow<span class=\"hidden\"> of {}</span></button> ({}). We write again ", s->check->title, left(p, offer.left));
     page_time(p, offer.until_s);
@@ -77,8 +78,8 @@ void valve_write_once(const struct page *p, const struct device *d, const struct
     if (offer.refusal != VALVE_OPEN)
         return;
     HTML(p->out, "<details>\n<summary>Continue once ({})</summary>\n", left(p, offer.left));
-    begin_form(p, FORM_ONCE, d);
-    write_text(p, FORM_ONCE, d, "What do you need it for?", true);
+    valve_begin_form(p, FORM_ONCE, d);
+    valve_write_text(p, FORM_ONCE, d, "What do you need it for?", true);
     HTML(p->out, "<p>{} opens on this device until ", words_app(app));
     page_time(p, offer.until_s);
     html_raw(p->out, ". We write down that you did this, and why.</p>\n<button class=\"second\">Continue once</button>\n</form>\n</details>\n");
@@ -109,49 +110,10 @@ void valve_write_wrong(const struct page *p, const struct valve_about *about)
         return;
     }
     html_raw(p->out, "<details>\n<summary>This looks wrong</summary>\n");
-    begin_form(p, FORM_WRONG, about->device);
-    write_choice(p, FORM_WRONG, about);
-    write_text(p, FORM_WRONG, about->device, "What is wrong? You may leave this empty.", false);
+    valve_begin_form(p, FORM_WRONG, about->device);
+    valve_write_choice(p, FORM_WRONG, about);
+    valve_write_text(p, FORM_WRONG, about->device, "What is wrong? You may leave this empty.", false);
     html_raw(p->out, "<p>The clock stands still for 2 working days. A person looks at it and answers you.</p>\n<button class=\"second\">Tell a person</button>\n</form>\n</details>\n");
-}
-
-/* ---- exemptions ---- */
-
-/* One that was asked for and is not decided yet. */
-static const struct exemption *waiting(const struct page *p, const struct device *d, const struct standing *s)
-{
-    const struct exemption *of_check = NULL;
-    size_t count = exemptions_of_check(p->in.exemptions, s->check->id, &of_check);
-    for (size_t i = 0; i < count; i++)
-        if (of_check[i].state == EXEMPTION_ASKED && exemption_concerns(&of_check[i], p->person, d, s->check->id))
-            return &of_check[i];
-    return NULL;
-}
-
-void valve_write_exempted(const struct page *p, const struct standing *s)
-{
-    if (s->exemption == NULL)
-        return;
-    html_raw(p->out, "<p class=\"deadline\">It was agreed that this may wait until ");
-    page_time(p, s->exemption->end_s);
-    HTML(p->out, ". Nothing closes because of it before then. The reason: {}</p>\n", s->exemption->reason);
-}
-
-void valve_write_exempt(const struct page *p, const struct valve_about *about)
-{
-    const struct exemption *asked = about->count == 1 ? waiting(p, about->device, about->items[0]) : NULL;
-    if (asked != NULL) {
-        html_raw(p->out, "<p>You asked for an exemption ");
-        page_time(p, asked->asked_s);
-        html_raw(p->out, ". A person decides and tells you.</p>\n");
-    }
-    if (asked != NULL || (about->count == 1 && about->items[0]->exemption != NULL))
-        return;
-    html_raw(p->out, "<details>\n<summary>Ask for an exemption</summary>\n");
-    begin_form(p, FORM_EXEMPT, about->device);
-    write_choice(p, FORM_EXEMPT, about);
-    write_text(p, FORM_EXEMPT, about->device, "Why can this not be fixed for now?", true);
-    html_raw(p->out, "<p>Another person decides about it. Until then nothing changes.</p>\n<button class=\"second\">Ask for an exemption</button>\n</form>\n</details>\n");
 }
 
 /* ---- people ---- */
@@ -177,8 +139,8 @@ void valve_write_ask(const struct page *p, const struct device *d)
         shown++;
     }
     html_raw(p->out, "<details>\n<summary>Ask a person</summary>\n");
-    begin_form(p, FORM_ASK, d);
-    write_text(p, FORM_ASK, d, "What do you want to know?", true);
+    valve_begin_form(p, FORM_ASK, d);
+    valve_write_text(p, FORM_ASK, d, "What do you want to know?", true);
     html_raw(p->out, "<p>A person reads it and answers you. The answer is shown here.</p>\n<button class=\"second\">Send it</button>\n</form>\n</details>\n<p>Talk to a person: ");
     page_contact(p);
     html_raw(p->out, "</p>\n");
@@ -187,7 +149,7 @@ void valve_write_ask(const struct page *p, const struct device *d)
 void valve_write_not_mine(const struct page *p, const struct device *d)
 {
     HTML(p->out, "<details><summary>Not mine<span class=\"hidden\">: {}</span></summary>\n", words_device(d));
-    begin_form(p, FORM_NOT_MINE, d);
+    valve_begin_form(p, FORM_NOT_MINE, d);
     html_raw(p->out, "<p>It leaves your list. Apps that need a known device no longer open on it.</p><button class=\"second\">This is not my device</button></form></details>\n");
 }
 
@@ -205,8 +167,7 @@ static enum err_code use_it(struct http_request *r, enum valve_form form, const 
     case FORM_NOT_MINE: return valve_not_mine(r->node, r->store, use, out, err);
     case FORM_EXEMPT: break;
     }
-    struct exemption_request request = { .scope = EXEMPT_DEVICE, .subject = use->device, .check = use->check, .reason = use->text, .by = use->by };
-    return valve_exemption_ask(r->node, r->store, &request, out, err);
+    return exemption_form_ask(r, use, out, err);
 }
 
 static struct span refusal_word(enum valve_refusal why)
@@ -244,7 +205,7 @@ void valve_form_answer(struct http_request *r, struct http_response *res, enum v
         page_see_other(r, res, "said", said_word(form, &out));
         return;
     }
-    if (code != ERR_INPUT && code != ERR_NOT_FOUND)
+    if (code != ERR_INPUT && code != ERR_NOT_FOUND && code != ERR_LIMIT)
         log_event(r->node->log, LOG_WARN, "page.valve_failed", LOG_STR("id", r->id), LOG_SPAN("person", use->person), LOG_ERR(&err));
-    page_see_other(r, res, "said", code == ERR_INPUT ? SPAN_LITERAL("words") : code == ERR_NOT_FOUND ? SPAN_LITERAL("gone") : SPAN_LITERAL("later"));
+    page_see_other(r, res, "said", code == ERR_INPUT ? SPAN_LITERAL("words") : code == ERR_NOT_FOUND ? SPAN_LITERAL("gone") : code == ERR_LIMIT ? SPAN_LITERAL("until") : SPAN_LITERAL("later"));
 }

@@ -15,14 +15,15 @@ void valve_write_snooze(const struct page *p, const struct device *d, const stru
 void valve_write_once(const struct page *p, const struct device *d, const struct standing *standings, size_t count, const struct app *app);
 /* "This looks wrong", or that it was said. */
 void valve_write_wrong(const struct page *p, const struct valve_about *about);
-/* "Ask for an exemption", or that it was asked for. */
-void valve_write_exempt(const struct page *p, const struct valve_about *about);
 /* "Ask a person", with what was asked lately and how it was answered. `d` may be NULL. */
 void valve_write_ask(const struct page *p, const struct device *d);
 /* "Not my device". */
 void valve_write_not_mine(const struct page *p, const struct device *d);
-/* What was agreed or asked about a check that is on the page: an exemption that holds, or waits. */
-void valve_write_exempted(const struct page *p, const struct standing *s);
+/* What forms share: the opening tag with the device (NULL: none), the checks to choose from, a text of several lines, ids that differ on a page with the form twice. */
+void valve_begin_form(const struct page *p, enum valve_form form, const struct device *d);
+void valve_write_choice(const struct page *p, enum valve_form form, const struct valve_about *about);
+void valve_write_text(const struct page *p, enum valve_form form, const struct device *d, const char *label, bool required);
+struct span valve_field_id(const struct page *p, enum valve_form form, const struct device *d);
 
 /* Uses the valve and answers 303 to the page. Texts of `use` are good after directory_leave(). Blocks on the store. */
 void valve_form_answer(struct http_request *r, struct http_response *res, enum valve_form form, const struct valve_use *use);

@@ -20,8 +20,8 @@
   }
 
   function isBusy() {
-    var at = document.activeElement, text = main.querySelector("textarea");
-    return (at && main.contains(at) && /^(TEXTAREA|INPUT|SELECT)$/.test(at.tagName)) || (text && text.value !== "");
+    var at = document.activeElement, texts = main.querySelectorAll("textarea");
+    return (at && main.contains(at) && /^(TEXTAREA|INPUT|SELECT)$/.test(at.tagName)) || Array.prototype.some.call(texts, function (text) { return text.value !== ""; });
   }
 
   function goOn() {
