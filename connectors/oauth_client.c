@@ -19,7 +19,7 @@ struct oauth_client {
     char token_url[OAUTH_CLIENT_TEXT_BYTES], client_id[OAUTH_CLIENT_TEXT_BYTES], client_secret[OAUTH_CLIENT_TEXT_BYTES], scope[OAUTH_CLIENT_TEXT_BYTES];
     char header[BEARER_BYTES + OAUTH_CLIENT_TOKEN_BYTES];
     size_t header_bytes;               /* 0: none */
-    int64_t until_s;
+    int64_t until_ms;                  /* monotonic: a token does not live longer because the wall clock was set */
 };
 
 /* ---- life ---- */
@@ -195,7 +195,7 @@ static struct oauth_client_result keep(struct oauth_client *o, struct span body)
     memcpy(o->header, "Bearer ", BEARER_BYTES);
     memcpy(o->header + BEARER_BYTES, token.at, token.bytes);
     o->header_bytes = BEARER_BYTES + token.bytes;
-    o->until_s = clock_wall_s(o->clock) + life_s - (life_s / 10 < EARLY_S ? life_s / 10 : EARLY_S);
+    o->until_ms = clock_mono_ms(o->clock) + 1000 * (life_s - (life_s / 10 < EARLY_S ? life_s / 10 : EARLY_S));
     return r;
 }
 
@@ -239,7 +239,7 @@ static struct oauth_client_result fetch(struct oauth_client *o)
 struct oauth_client_result oauth_client_token(struct oauth_client *o, struct span *header, bool *fresh)
 {
     struct oauth_client_result r = say(OAUTH_CLIENT_DONE, "");
-    *fresh = o->header_bytes == 0 || clock_wall_s(o->clock) >= o->until_s;
+    *fresh = o->header_bytes == 0 || clock_mono_ms(o->clock) >= o->until_ms;
     if (*fresh) {
         oauth_client_forget(o);
         r = fetch(o);

@@ -34,7 +34,7 @@ static enum err_code fleet_open(const struct mdm_options *o, struct mdm **out, s
     f->base.ops = &mdm_fleet;
     snprintf(f->strict, sizeof f->strict, "%.*s", SPAN_ARGS(o->strict));
     snprintf(bearer, sizeof bearer, "Bearer %.*s", SPAN_ARGS(o->secret));
-    code = mdm_http_init(&f->http, o, span_of(bearer), NULL, err);
+    code = mdm_http_init(&f->http, o, span_of(bearer), err);
     f->http.permission = "read hosts: role Observer, on all teams";
     secret_wipe(bearer, sizeof bearer);
     if (code != OK) {

@@ -22,28 +22,6 @@ static void intune_free(struct mdm *m)
     secret_free(i, sizeof *i);
 }
 
-/* The scope is that of the cloud that is called: other clouds have other hosts. */
-static enum err_code fill(struct intune *i, const struct mdm_options *o, struct err *err)
-{
-    CLEANUP(buf_wipe) struct buf form;
-    enum err_code code = mdm_http_init(&i->http, o, SPAN_NONE, mdm_http_client_credentials, err);
-    if (code != OK)
-        return code;
-    i->http.permission = "DeviceManagementManagedDevices.Read.All, as an application, with the administrator's consent";
-    buf_init(&form, MDM_FORM_BYTES - 1);
-    buf_append_text(&form, "grant_type=client_credentials&client_id=");
-    http_client_encode(o->client, &form);
-    buf_append_text(&form, "&client_secret=");
-    http_client_encode(o->secret, &form);
-    buf_append_text(&form, "&scope=");
-    http_client_encode(span_of(i->http.base), &form);
-    buf_append_text(&form, "%2F.default");
-    if (form.failed)
-        return err_set(err, ERR_INPUT, "mdm %.*s: client or secret is too long", SPAN_ARGS(o->id));
-    memcpy(i->http.form, form.at, form.bytes);
-    return OK;
-}
-
 static enum err_code intune_open(const struct mdm_options *o, struct mdm **out, struct err *err)
 {
     enum err_code code = mdm_options_check(o, err);
@@ -55,7 +33,8 @@ static enum err_code intune_open(const struct mdm_options *o, struct mdm **out, 
     if (i == NULL)
         return err_set(err, ERR_MEMORY, "mdm %.*s", SPAN_ARGS(o->id));
     i->base.ops = &mdm_intune;
-    code = fill(i, o, err);
+    code = mdm_http_init_oauth(&i->http, o, SPAN_NONE, SPAN_LITERAL("/.default"), err); /* the scope is that of the cloud that is called: other clouds have other hosts */
+    i->http.permission = "DeviceManagementManagedDevices.Read.All, as an application, with the administrator's consent";
     if (code != OK) {
         intune_free(&i->base);
         return code;

@@ -21,27 +21,6 @@ static void jamf_free(struct mdm *m)
     secret_free(j, sizeof *j);
 }
 
-/* Since 10.49: an API client, whose tokens live some ten minutes. */
-static enum err_code fill(struct jamf *j, const struct mdm_options *o, struct err *err)
-{
-    CLEANUP(buf_wipe) struct buf form;
-    enum err_code code = mdm_http_init(&j->http, o, SPAN_NONE, mdm_http_client_credentials, err);
-    if (code != OK)
-        return code;
-    j->http.permission = "Read Computers";
-    if (span_empty(o->token_url) && snprintf(j->http.token_url, sizeof j->http.token_url, "%s/api/oauth/token", j->http.base) >= (int)sizeof j->http.token_url)
-        return err_set(err, ERR_INPUT, "mdm %.*s: the url is too long", SPAN_ARGS(o->id));
-    buf_init(&form, MDM_FORM_BYTES - 1);
-    buf_append_text(&form, "grant_type=client_credentials&client_id=");
-    http_client_encode(o->client, &form);
-    buf_append_text(&form, "&client_secret=");
-    http_client_encode(o->secret, &form);
-    if (form.failed)
-        return err_set(err, ERR_INPUT, "mdm %.*s: client or secret is too long", SPAN_ARGS(o->id));
-    memcpy(j->http.form, form.at, form.bytes);
-    return OK;
-}
-
 static enum err_code jamf_open(const struct mdm_options *o, struct mdm **out, struct err *err)
 {
     enum err_code code = mdm_options_check(o, err);
@@ -53,7 +32,8 @@ static enum err_code jamf_open(const struct mdm_options *o, struct mdm **out, st
     if (j == NULL)
         return err_set(err, ERR_MEMORY, "mdm %.*s", SPAN_ARGS(o->id));
     j->base.ops = &mdm_jamf;
-    code = fill(j, o, err);
+    code = mdm_http_init_oauth(&j->http, o, SPAN_LITERAL("/api/oauth/token"), SPAN_NONE, err); /* since 10.49: an API client, whose tokens live some ten minutes */
+    j->http.permission = "Read Computers";
     if (code != OK) {
         jamf_free(&j->base);
         return code;

@@ -43,7 +43,7 @@ static enum err_code kandji_open(const struct mdm_options *o, struct mdm **out, 
     k->base.ops = &mdm_kandji;
     snprintf(k->strict, sizeof k->strict, "%.*s", SPAN_ARGS(o->strict));
     snprintf(bearer, sizeof bearer, "Bearer %.*s", SPAN_ARGS(o->secret));
-    code = mdm_http_init(&k->http, o, span_of(bearer), NULL, err);
+    code = mdm_http_init(&k->http, o, span_of(bearer), err);
     k->http.permission = "Device list, Device details, Prism";
     secret_wipe(bearer, sizeof bearer);
     if (code != OK) {

@@ -2,35 +2,57 @@
 
 #include "posture/base/secret.h"
 
-#include <stdio.h>
 #include <string.h>
 
-enum { RENEW_EARLY_MS = 60000, LIFETIME_MOST_S = 24 * 3600, TOKEN_ANSWER_BYTES = 64 * 1024 };
-
-enum err_code mdm_http_init(struct mdm_http *h, const struct mdm_options *options, struct span authorization, mdm_renew_fn *renew, struct err *err)
+static struct http_client_options http_options(const struct mdm_options *o)
 {
-    struct http_client_options http = { .allow_loopback_http = options->allow_loopback_http, .allow_private = options->allow_private, .ca_file = options->ca_file,
-                                        .tick = options->tick, .tick_context = options->tick_context };
-    *h = (struct mdm_http){ .clock = options->clock, .renew = renew };
+    return (struct http_client_options){ .allow_loopback_http = o->allow_loopback_http, .allow_private = o->allow_private, .ca_file = o->ca_file, .tick = o->tick, .tick_context = o->tick_context };
+}
+
+enum err_code mdm_http_init(struct mdm_http *h, const struct mdm_options *options, struct span authorization, struct err *err)
+{
+    struct http_client_options http = http_options(options);
     struct span base = options->url;
+    *h = (struct mdm_http){ .client = NULL };
     while (span_ends(base, SPAN_LITERAL("/")))
         base.bytes--;
-    if (base.bytes >= sizeof h->base || authorization.bytes >= sizeof h->authorization || options->token_url.bytes >= sizeof h->token_url)
+    if (base.bytes >= sizeof h->base || authorization.bytes >= sizeof h->authorization)
         return err_set(err, ERR_INPUT, "mdm %.*s: the url or the secret is too long", SPAN_ARGS(options->id));
     memcpy(h->base, base.at, base.bytes);
     if (authorization.bytes > 0)
         memcpy(h->authorization, authorization.at, authorization.bytes);
-    if (options->token_url.bytes > 0)
-        memcpy(h->token_url, options->token_url.at, options->token_url.bytes);
     return http_client_new(&http, &h->client, err);
+}
+
+static struct span below(const struct mdm_http *h, struct span path, struct buf *out)
+{
+    buf_append_text(out, h->base);
+    buf_append(out, path);
+    return buf_span(out);
+}
+
+enum err_code mdm_http_init_oauth(struct mdm_http *h, const struct mdm_options *options, struct span token_path, struct span scope, struct err *err)
+{
+    CLEANUP(buf_done) struct buf token_url, whole_scope;
+    struct http_client_options http = http_options(options);
+    enum err_code code = mdm_http_init(h, options, SPAN_NONE, err);
+    buf_init(&token_url, OAUTH_CLIENT_TEXT_BYTES);
+    buf_init(&whole_scope, OAUTH_CLIENT_TEXT_BYTES);
+    if (code != OK)
+        return code;
+    const struct oauth_client_options oauth = { .token_url = span_empty(options->token_url) ? below(h, token_path, &token_url) : options->token_url, .client_id = options->client,
+                                                .client_secret = options->secret, .scope = span_empty(scope) ? scope : below(h, scope, &whole_scope), .clock = options->clock };
+    code = token_url.failed || whole_scope.failed ? err_set(err, ERR_INPUT, "the url is too long") : oauth_client_new(&oauth, &http, h->client, &h->oauth, err);
+    return code == OK ? OK : err_wrap(err, "mdm %.*s", SPAN_ARGS(options->id));
 }
 
 void mdm_http_done(struct mdm_http *h)
 {
+    oauth_client_free(h->oauth);
     http_client_free(h->client);
+    h->oauth = NULL;
     h->client = NULL;
     secret_wipe(h->authorization, sizeof h->authorization);
-    secret_wipe(h->form, sizeof h->form);
 }
 
 bool mdm_basic(struct span user, struct span password, char out[MDM_TOKEN_BYTES])
@@ -105,11 +127,11 @@ static bool make_url(const struct mdm_http *h, const struct mdm_request *request
     return buf_append(out, base) && buf_append(out, request->path);
 }
 
-static enum err_code send(struct mdm_http *h, const struct mdm_request *request, struct http_reply *reply, struct err *err)
+static enum err_code send(struct mdm_http *h, struct span authorization, const struct mdm_request *request, struct http_reply *reply, struct err *err)
 {
     struct buf url;
     buf_init(&url, HTTP_CLIENT_URL_BYTES - 1);
-    const struct http_field fields[] = { { "Accept", SPAN_LITERAL("application/json") }, { "Authorization", span_of(h->authorization) },
+    const struct http_field fields[] = { { "Accept", SPAN_LITERAL("application/json") }, { "Authorization", authorization },
                                          { "Content-Type", span_of(request->type != NULL ? request->type : "application/json") } };
     enum err_code code = make_url(h, request, &url) ? OK : err_set(err, ERR_INPUT, "an address outside the manager");
     const struct http_call call = { .method = request->method, .url = buf_span(&url), .fields = fields, .field_count = span_empty(request->body) ? 2 : 3, .body = request->body,
@@ -120,9 +142,17 @@ static enum err_code send(struct mdm_http *h, const struct mdm_request *request,
     return code;
 }
 
-static bool token_is_old(const struct mdm_http *h)
+/* A token endpoint that is ill says nothing about the manager's devices: the walk over them waits where it stands. */
+static struct mdm_result authorize(struct mdm_http *h, struct span *authorization, bool *fresh)
 {
-    return h->renew != NULL && (h->authorization[0] == '\0' || clock_mono_ms(h->clock) >= h->good_until_ms);
+    *authorization = span_of(h->authorization);
+    *fresh = false;
+    if (h->oauth == NULL)
+        return mdm_say(MDM_DONE, "%s", "");
+    struct oauth_client_result t = oauth_client_token(h->oauth, authorization, fresh);
+    struct mdm_result r = mdm_say(t.outcome == OAUTH_CLIENT_DONE ? MDM_DONE : t.outcome == OAUTH_CLIENT_DENIED ? MDM_STOPPED : MDM_LATER, "%s", t.error);
+    r.retry_after_s = t.retry_after_s;
+    return r;
 }
 
 static struct mdm_result keep_body(struct mdm_result r, const struct http_reply *reply, struct arena *arena, struct span *body)
@@ -135,27 +165,24 @@ static struct mdm_result keep_body(struct mdm_result r, const struct http_reply 
 
 struct mdm_result mdm_http_call(struct mdm_http *h, const struct mdm_request *request, struct arena *arena, struct span *body)
 {
-    struct mdm_result r = mdm_say(MDM_DONE, "%s", "");
     struct err err;
-    bool renewed = false;
-    for (;;) {
-        if (token_is_old(h)) {
-            r = h->renew(h);
-            if (r.outcome != MDM_DONE)
-                return r;
-            renewed = true;
-        }
+    for (bool renewed = false;;) {
         struct http_reply reply = { 0 };
-        enum err_code code = send(h, request, &reply, &err);
+        struct span authorization = SPAN_NONE;
+        bool fresh = false;
+        struct mdm_result r = authorize(h, &authorization, &fresh);
+        if (r.outcome != MDM_DONE)
+            return r;
+        enum err_code code = send(h, authorization, request, &reply, &err);
         if (code != OK)
             return judge_transport(code, request->writes);
         r = keep_body(judge_status(h, request, &reply), &reply, arena, body);
-        bool expired = reply.status == 401 && h->renew != NULL && !renewed; /* one new token, then somebody has to look: retrying locks accounts */
+        bool expired = reply.status == 401 && h->oauth != NULL && !fresh && !renewed; /* one new token, then somebody has to look: retrying locks accounts */
         http_reply_done(&reply);
         if (!expired)
             return r;
-        h->good_until_ms = 0;
-        secret_wipe(h->authorization, sizeof h->authorization);
+        oauth_client_forget(h->oauth);
+        renewed = true;
     }
 }
 
@@ -170,55 +197,4 @@ struct mdm_result mdm_http_json(struct mdm_http *h, const struct mdm_request *re
     if (code == OK)
         return r;
     return code == ERR_MEMORY ? mdm_say(MDM_LATER, "memory is short") : mdm_say(request->writes ? MDM_AMBIGUOUS : MDM_GARBLED, "an answer that is not JSON");
-}
-
-/* ---- access tokens ---- */
-
-static struct mdm_result take_token(struct mdm_http *h, struct span body)
-{
-    CLEANUP(from_json_freep) struct from_json *doc = NULL;
-    struct span token = SPAN_NONE;
-    int64_t lifetime_s = 0;
-    struct err err;
-    if (from_json_parse(body, (struct from_json_limits){ TOKEN_ANSWER_BYTES, 8 }, "token", &doc, &err) != OK)
-        return mdm_say(MDM_GARBLED, "an access token that is not JSON");
-    struct from_json_value root = from_json_root(doc), text = from_json_member(&root, "access_token"), lifetime = from_json_member(&root, "expires_in");
-    if (from_json_text(&text, MDM_TOKEN_BYTES - sizeof "Bearer ", &token, &err) != OK || span_empty(token) || from_json_int_lenient(&lifetime, &lifetime_s, &err) != OK || lifetime_s <= 0)
-        return mdm_say(MDM_GARBLED, "an answer without access_token and expires_in");
-    if (lifetime_s > LIFETIME_MOST_S)
-        lifetime_s = LIFETIME_MOST_S;
-    int64_t early_ms = lifetime_s * 1000 > 2 * RENEW_EARLY_MS ? RENEW_EARLY_MS : lifetime_s * 500;
-    snprintf(h->authorization, sizeof h->authorization, "Bearer %.*s", SPAN_ARGS(token));
-    h->good_until_ms = clock_mono_ms(h->clock) + lifetime_s * 1000 - early_ms;
-    return mdm_say(MDM_DONE, "%s", "");
-}
-
-/* invalid_client comes as 400 or 401 (RFC 6749 5.2): either way nothing gets better by asking again. */
-static struct mdm_result judge_token(const struct mdm_http *h, const struct http_reply *reply)
-{
-    const struct mdm_request request = { .permission = "to fetch access tokens" };
-    if (reply->status == 400 || reply->status == 401)
-        return mdm_say(MDM_STOPPED, "%ld: the client id or secret is not accepted", reply->status);
-    return judge_status(h, &request, reply);
-}
-
-struct mdm_result mdm_http_client_credentials(struct mdm_http *h)
-{
-    struct http_reply reply = { 0 };
-    struct err err;
-    const struct http_field fields[] = { { "Accept", SPAN_LITERAL("application/json") }, { "Content-Type", SPAN_LITERAL("application/x-www-form-urlencoded") } };
-    const struct http_call call = { .method = "POST", .url = span_of(h->token_url), .fields = fields, .field_count = 2, .body = span_of(h->form),
-                                    .timeout_ms = MDM_CALL_MS, .most_bytes = TOKEN_ANSWER_BYTES, .reuse = true };
-    enum err_code code = http_client_call(h->client, &call, &reply, &err);
-    if (code != OK)
-        return judge_transport(code, false);
-    struct mdm_result r = judge_token(h, &reply);
-    if (r.outcome == MDM_DONE)
-        r = take_token(h, buf_span(&reply.body));
-    if (r.outcome == MDM_ABSENT)
-        r = mdm_say(MDM_STOPPED, "404: the token address is not right");
-    if (reply.body.at != NULL)
-        secret_wipe(reply.body.at, reply.body.bytes);
-    http_reply_done(&reply);
-    return r;
 }

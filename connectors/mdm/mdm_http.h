@@ -3,32 +3,27 @@
 #ifndef CONNECTORS_MDM_MDM_HTTP_H
 #define CONNECTORS_MDM_MDM_HTTP_H
 #include "connectors/mdm/mdm.h"
+#include "connectors/oauth_client.h"
 #include "posture/base/from_json.h"
 #include "posture/base/to_json.h"
 
-enum { MDM_TOKEN_BYTES = 8 * 1024, MDM_BASE_BYTES = 512, MDM_FORM_BYTES = 4 * 1024, MDM_DEPTH = 32 };
+enum { MDM_TOKEN_BYTES = 8 * 1024, MDM_BASE_BYTES = 512, MDM_DEPTH = 32 };
 
-struct mdm_http;
-/* Fetches an access token by one unauthenticated call: mdm_http_token_call(). NULL: the Authorization header is fixed. */
-typedef struct mdm_result mdm_renew_fn(struct mdm_http *h);
 struct mdm_http {
     struct http_client *client;
-    const struct clock *clock;
     char base[MDM_BASE_BYTES];
-    char authorization[MDM_TOKEN_BYTES];   /* "Bearer ...", "Basic ..."; empty: a token has to be fetched first */
-    int64_t good_until_ms;                 /* monotonic; of a fetched token */
-    mdm_renew_fn *renew;
-    char token_url[MDM_BASE_BYTES], form[MDM_FORM_BYTES]; /* for renew: the client-credentials form (RFC 6749 4.4) */
+    char authorization[MDM_TOKEN_BYTES];   /* "Bearer ...", "Basic ..."; empty: `oauth` fetches tokens */
+    struct oauth_client *oauth;            /* owned; NULL: the Authorization header is fixed */
     const char *permission;                /* what a 403 asks for, in the vendor's words, when a call does not say better */
 };
-/* Copies and wipes later: mdm_http_done(). `authorization` may be empty when `renew` is given. */
-MUST_CHECK enum err_code mdm_http_init(struct mdm_http *h, const struct mdm_options *options, struct span authorization, mdm_renew_fn *renew, struct err *err);
+/* Copies and wipes later: mdm_http_done(). */
+MUST_CHECK enum err_code mdm_http_init(struct mdm_http *h, const struct mdm_options *options, struct span authorization, struct err *err);
+/* The same for a manager whose API takes access tokens: fetched with options.client and options.secret, at options.token_url or else below the base at `token_path`
+ * (empty: nowhere else). `scope`: below the base, too; empty: none is asked for. */
+MUST_CHECK enum err_code mdm_http_init_oauth(struct mdm_http *h, const struct mdm_options *options, struct span token_path, struct span scope, struct err *err);
 void mdm_http_done(struct mdm_http *h);
 /* "Basic " and the base64 of user:password; false when it does not fit. */
 bool mdm_basic(struct span user, struct span password, char out[MDM_TOKEN_BYTES]);
-/* Posts h->form to h->token_url, reads access_token and expires_in, and sets h->authorization; a token is renewed a minute before it ends.
- * A ready mdm_renew_fn for OAuth client credentials (RFC 6749 4.4). */
-struct mdm_result mdm_http_client_credentials(struct mdm_http *h);
 
 struct mdm_request {
     const char *method;                    /* "GET", "POST", "PATCH", "PUT", "DELETE" */

@@ -36,7 +36,7 @@ static enum err_code nanomdm_open(const struct mdm_options *o, struct mdm **out,
     buf_init(&n->profile, 2 * PROFILE_BYTES);
     snprintf(n->strict, sizeof n->strict, "%.*s", SPAN_ARGS(o->strict));
     bool fits = mdm_basic(span_empty(o->client) ? SPAN_LITERAL("nanomdm") : o->client, o->secret, basic) && secret_base64(o->strict_profile, &n->profile);
-    code = fits ? mdm_http_init(&n->http, o, span_of(basic), NULL, err) : err_set(err, ERR_INPUT, "mdm %.*s: the secret is too long", SPAN_ARGS(o->id));
+    code = fits ? mdm_http_init(&n->http, o, span_of(basic), err) : err_set(err, ERR_INPUT, "mdm %.*s: the secret is too long", SPAN_ARGS(o->id));
     n->http.permission = "the API key (-api)";
     secret_wipe(basic, sizeof basic);
     if (code != OK) {
