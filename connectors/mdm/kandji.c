@@ -79,6 +79,14 @@ static size_t rows_of(const struct place *place, const struct from_json_value *r
     return from_json_count(place->filevault ? &data : root);
 }
 
+/* The devices come as a bare array; this table says how many rows it has, so one that was cut short does not look like its end. */
+static bool is_cut_short(const struct place *place, const struct from_json_value *root, size_t rows)
+{
+    struct from_json_value total = from_json_member(root, "total");
+    int64_t all = 0;
+    return place->filevault && from_json_int(&total, 0, INT64_MAX, &all, NULL) == OK && rows < KANDJI_PAGE && place->offset + rows < (uint64_t)all;
+}
+
 static void set_next(const struct place *place, size_t rows, struct mdm_page *out)
 {
     if (rows == KANDJI_PAGE)
@@ -108,6 +116,8 @@ static struct mdm_result kandji_list(struct mdm *m, struct span cursor, int64_t 
         return mdm_say(err.code == ERR_MEMORY ? MDM_LATER : MDM_GARBLED, "devices that cannot be read");
     if (rows > KANDJI_PAGE)
         return mdm_say(MDM_GARBLED, "a page with more devices than asked for");
+    if (is_cut_short(&place, &root, rows))
+        return mdm_say(MDM_GARBLED, "fewer rows than it says there are");
     set_next(&place, rows, out);
     return r;
 }

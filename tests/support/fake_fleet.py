@@ -87,7 +87,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def break_after(self, fault, answer):
         if fault["kind"] == "half":
-            answer = dict(answer, hosts=answer["hosts"][:len(answer["hosts"]) // 2]) if isinstance(answer, dict) else answer[:len(answer) // 2]
+            member = next((m for m in ("hosts", "data") if m in answer), None) if isinstance(answer, dict) else None
+            answer = dict(answer, **{member: answer[member][:len(answer[member]) // 2]}) if member else answer[:len(answer) // 2]
         if fault["kind"] == "500_after":
             return self.answer(500, {"message": "it broke after it was done"})
         if fault["kind"] == "wrong_count":
