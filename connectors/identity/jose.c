@@ -122,7 +122,7 @@ static size_t ecdsa_der(struct span raw, unsigned char der[DER_BYTES])
     unsigned char *end = der;
     int bytes = 0;
     if (signature != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(signature, r, s) == 1) {
-        bytes = i2d_ECDSA_SIG(signature, NULL) <= DER_BYTES ? i2d_ECDSA_SIG(signature, &end) : 0;
+        bytes = i2d_ECDSA_SIG(signature, NULL) <= (int)DER_BYTES ? i2d_ECDSA_SIG(signature, &end) : 0;
     } else {
         BN_free(r);
         BN_free(s);

@@ -73,13 +73,12 @@ void html_exact(struct buf *out, struct span text)
 void html_fill(struct buf *out, const char *template, const struct span *values, size_t count)
 {
     size_t used = 0;
-    for (const char *place = strstr(template, "{}"); place != NULL; place = strstr(template, "{}")) {
-        assert(used < count && count <= HTML_MOST_VALUES);
+    for (const char *place = strstr(template, "{}"); place != NULL && used < count; place = strstr(template, "{}")) {
         buf_append(out, span_make(template, (size_t)(place - template)));
         html_text(out, values[used++]);
         template = place + 2;
     }
-    assert(used == count);
+    assert(used == count && strstr(template, "{}") == NULL);
     buf_append_text(out, template);
 }
 

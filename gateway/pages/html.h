@@ -4,7 +4,6 @@
 #define GATEWAY_PAGES_HTML_H
 #include "posture/base/buf.h"
 
-enum { HTML_MOST_VALUES = 16 };
 /* As it is. Literals of ours only. */
 void html_raw(struct buf *out, const char *literal);
 /* Good inside an element and inside a double-quoted attribute. Invalid UTF-8 becomes U+FFFD, control characters a space. */
