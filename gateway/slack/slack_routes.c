@@ -35,20 +35,22 @@ static void refuse(struct http_request *r, struct http_response *res, enum slack
     response_text(res, 401, "text/plain", SPAN_NONE);
 }
 
-/* False: answered. Slack probes a command's address without a signature: it gets its 200, and nothing of that request is read. */
+/* False: answered. Slack probes a command's address with ssl_check, without a signature that counts: it gets its 200, and nothing else of that request is read,
+ * whoever signed it. */
 static bool is_genuine(struct http_request *r, struct http_response *res, bool form)
 {
     if (!slack_app_proves(r->node->slack)) {
         problem_status_answer(r, res, PROBLEM_JSON, 404, "nothing is taken from Slack at this address: set slack.signing_secret");
         return false;
     }
+    if (form && request_is_type(r, "application/x-www-form-urlencoded") && slack_is_ssl_check(r->body, r->arena)) {
+        response_text(res, 200, "text/plain", SPAN_NONE);
+        return false;
+    }
     enum slack_proof proof = prove(r);
     if (proof == SLACK_GENUINE)
         return true;
-    if (form && !request_has_header(r, "X-Slack-Signature") && request_is_type(r, "application/x-www-form-urlencoded") && slack_is_ssl_check(r->body, r->arena))
-        response_text(res, 200, "text/plain", SPAN_NONE);
-    else
-        refuse(r, res, proof);
+    refuse(r, res, proof);
     return false;
 }
 

@@ -225,6 +225,7 @@ def story_headers_of_every_kind(world):
     expect(not proved(forged), "from an address that is no proxy it proves nothing")
     wait_for("it is logged", lambda: "event=device_proof.forged_header header=Client-Cert peer=127.0.0.2" in office.gateway.process.text())
     expect(proved(Connection(office.gateway.public_port).get("/device/remember/" + office.me(), {"Client-Cert": ":%s:" % der})), "from the proxy it does")
+    office.fleet.process.stop()  # or its agent enrols anew at its next poll
     office.gateway.cli("device", "remove", DEVICES["dover"][0])
     expect(ask_directly(office, good[0])[0] == 403 and calais, "a removed device proves nothing")
     metrics = office.gateway.get("/metrics", internal=True).text()
@@ -395,6 +396,7 @@ def swapped(office):
     wait_for("the next owner does not inherit it", lambda: ask_directly(office, cookie)[0] == 403)
     office.refused("cookie", "other_owner")
     expect(Browser(ca=[office.gateway.ca]).go(late).status == 410, "nor a link")
+    office.fleet.process.stop()  # or its agent enrols anew at its next poll
     office.gateway.cli("device", "remove", DEVICES["dover"][0])
     expect(Browser(ca=[office.gateway.ca]).go(late).status == 410, "a removed device has none")
     office.gateway.cli("device", "link", DEVICES["dover"][0], code=1)

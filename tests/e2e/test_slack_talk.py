@@ -1,5 +1,7 @@
 """The conversation in Slack, on real wires: the day's message, "I fixed it. Check again", the result in place; words, the command, the Home tab; and all that is not Slack."""
+import http.client
 import json
+import ssl
 import time
 import urllib.parse
 
@@ -90,11 +92,26 @@ def story_the_command_is_for_one_person_alone(world):
     gateway.stop()
 
 
+def post(gateway, path, body, fields):
+    """With header fields in any number: what a dict cannot say."""
+    connection = http.client.HTTPSConnection("localhost", gateway.public_port, timeout=harness.ANSWER_S, context=ssl.create_default_context(cafile=gateway.ca))
+    try:
+        connection.putrequest("POST", path)
+        for name, value in fields + [("Content-Length", str(len(body)))]:
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        response = connection.getresponse()
+        return harness.Answer(response.status, dict((k.lower(), v) for k, v in response.getheaders()), response.read())
+    finally:
+        connection.close()
+
+
 def story_only_slack_is_heard_and_each_thing_once(world):
     slack, gateway, fleet = begin(world)
     message = wait_for("the day's message", lambda: slack.messages()[0] if slack.messages() else None)
     event = json.dumps({"type": "event_callback", "team_id": "T0001", "event_id": "EvX", "event": {"type": "message", "channel_type": "im", "channel": "D0ANA", "user": "U0ANA", "text": "devices"}}).encode()
     form = urllib.parse.urlencode({"team_id": "T0001", "user_id": "U0ANA", "command": "/device", "text": "", "trigger_id": "1.2.x"}).encode()
+    order = form.replace(b"text=", b"text=recheck")
     now = int(time.time())
     good = sign(event)
     rows = [
@@ -119,6 +136,11 @@ def story_only_slack_is_heard_and_each_thing_once(world):
         ("a command of nobody", "/slack/command", b"command=%2Fdevice&team_id=T0001", FORM, sign(b"command=%2Fdevice&team_id=T0001"), 400),
         ("the probe of a command", "/slack/command", b"ssl_check=1&token=x", FORM, {}, 200),
         ("a probe that carries more", "/slack/command", b"ssl_check=1&" + form, FORM, {}, 200),
+        ("a probe with a wrong signature", "/slack/command", b"ssl_check=1&" + form, FORM, sign(form), 200),
+        ("a probe that is signed", "/slack/command", b"ssl_check=1&" + order, FORM, sign(b"ssl_check=1&" + order), 200),
+        ("a signature twice", "/slack/events", event, JSON, list(good.items()) + [("X-Slack-Signature", good["X-Slack-Signature"])], 401),
+        ("two times", "/slack/events", event, JSON, list(good.items()) + [("X-Slack-Request-Timestamp", str(now - 1))], 401),
+        ("an old time beside a good one", "/slack/events", event, JSON, [("X-Slack-Request-Timestamp", str(now - 900))] + list(good.items()), 401),
         ("the challenge", "/slack/events", b'{"type":"url_verification","challenge":"abc","token":"x"}', JSON, sign(b'{"type":"url_verification","challenge":"abc","token":"x"}'), 200),
         ("an unsigned challenge", "/slack/events", b'{"type":"url_verification","challenge":"abc"}', JSON, {}, 401),
         ("an event of tomorrow", "/slack/events", b'{"type":"event_callback","team_id":"T0001","event_id":"EvY","event":{"type":"new"}}', JSON,
@@ -126,12 +148,13 @@ def story_only_slack_is_heard_and_each_thing_once(world):
         ("too large", "/slack/events", b" " * (1024 * 1024 + 1), JSON, sign(b" " * (1024 * 1024 + 1)), 413),
     ]
     for name, path, body, kind, headers, status in rows:
-        answer = gateway.call("POST", path, body, dict({"Content-Type": kind} if kind else {}, **headers))
+        answer = post(gateway, path, body, ([("Content-Type", kind)] if kind else []) + (headers if isinstance(headers, list) else list(headers.items())))
         expect(answer.status == status, "%s: %d, wanted %d: %s" % (name, answer.status, status, answer.text()[:200]))
         expect(status != 401 or answer.body == b"", "%s: a refusal says nothing" % name)
     expect(gateway.get("/slack/events").status == 405, "only POST")
-    expect(json.loads(gateway.call("POST", "/slack/events", rows[21][2], dict({"Content-Type": JSON}, **rows[21][4])).body) == {"challenge": "abc"}, "the challenge comes back")
-    expect(len(slack.messages()) == 1, "none of it did anything")
+    challenge = next(row for row in rows if row[0] == "the challenge")
+    expect(json.loads(gateway.call("POST", "/slack/events", challenge[2], dict({"Content-Type": JSON}, **challenge[4])).body) == {"challenge": "abc"}, "the challenge comes back")
+    expect(len(slack.messages()) == 1 and not gateway.events("slack.asked"), "none of it did anything: %s" % gateway.events("slack.asked"))
 
     # copies: the same event three times, with Slack's retry headers; a click twice, byte for byte
     for i in range(3):
