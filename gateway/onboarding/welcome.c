@@ -223,7 +223,7 @@ struct kit { struct span secret, flags, certificate; };
 /* The same flags, with the two paths that point into the folder. */
 static void write_flags(const struct place *at, struct span flags, struct buf *out)
 {
-    static const struct { const char *flag, *file; } rows[] = { { "--tls_server_certs=", "postern-ca.pem" }, { "--enroll_secret_path=", "enroll_secret" } };
+    static const struct { const char *flag, *file; } rows[] = { { "--tls_server_certs=", "posture-ca.pem" }, { "--enroll_secret_path=", "enroll_secret" } };
     struct span line;
     while (span_cut(&flags, '\n', &line)) {
         const char *file = NULL;
@@ -243,24 +243,44 @@ static void write_file(const struct place *at, const char *file, struct span con
     if (at->windows)
         buf_format(out, "Set-Content -Encoding ascii -Path \"%s\\%s\" -Value @'\n%.*s\n'@\n", at->folder, file, SPAN_ARGS(line));
     else
-        buf_format(out, "sudo tee %s/%s >/dev/null <<'END'\n%.*s\nEND\n", at->folder, file, SPAN_ARGS(line));
+        buf_format(out, "cat >%s/%s <<'END'\n%.*s\nEND\n", at->folder, file, SPAN_ARGS(line));
 }
 
+/* The secret's file is there, closed to others, before the secret is in it. Groups by their numbers: their names are translated. */
+static void write_closed_file(const struct place *at, struct buf *out)
+{
+    if (at->windows)
+        buf_format(out, "New-Item -ItemType Directory -Force -Path \"%s\" | Out-Null\nNew-Item -ItemType File -Force -Path \"%s\\enroll_secret\" | Out-Null\n"
+                        "icacls \"%s\\enroll_secret\" /inheritance:r /grant:r \"*S-1-5-18:F\" \"*S-1-5-32-544:F\"\n", at->folder, at->folder, at->folder);
+    else
+        buf_format(out, "mkdir -p %s\ninstall -m 600 /dev/null %s/enroll_secret\n", at->folder, at->folder);
+}
+
+/* The agent reads its files only when it starts, and may run already. */
+static void write_start(const struct place *at, struct buf *out)
+{
+    static const char osqueryctl[] = "/opt/osquery/lib/osquery.app/Contents/Resources/osqueryctl";
+    if (at->windows)
+        buf_append_text(out, "Restart-Service osqueryd\n");
+    else if (span_equal_text(span_of(at->name), "macOS"))
+        buf_format(out, "%s stop >/dev/null 2>&1 || true\n%s start\n", osqueryctl, osqueryctl);
+    else
+        buf_append_text(out, "systemctl enable osqueryd\nsystemctl restart osqueryd\n");
+}
+
+/* Elsewhere than on Windows it is one command: a terminal that gives pasted lines one by one would hand the second to the question for the password. */
 static void write_script(const struct place *at, const struct kit *kit, struct buf *out)
 {
     CLEANUP(buf_done) struct buf flags;
     buf_init(&flags, SCRIPT_BYTES);
     write_flags(at, kit->flags, &flags);
-    buf_format(out, at->windows ? "New-Item -ItemType Directory -Force -Path \"%s\" | Out-Null\n" : "sudo mkdir -p %s\n", at->folder);
+    buf_append_text(out, at->windows ? "" : "sudo sh -e <<'POSTERN'\n");
+    write_closed_file(at, out);
     write_file(at, "enroll_secret", kit->secret, out);
     write_file(at, "osquery.flags", buf_span(&flags), out);
-    write_file(at, "postern-ca.pem", kit->certificate, out);
-    if (at->windows)
-        buf_append_text(out, "icacls \"C:\\Program Files\\osquery\\enroll_secret\" /inheritance:r /grant:r SYSTEM:F Administrators:F\nRestart-Service osqueryd\n");
-    else if (span_equal_text(span_of(at->name), "macOS"))
-        buf_format(out, "sudo chmod 600 %s/enroll_secret\nsudo /opt/osquery/lib/osquery.app/Contents/Resources/osqueryctl start\n", at->folder);
-    else
-        buf_format(out, "sudo chmod 600 %s/enroll_secret\nsudo systemctl enable osqueryd\nsudo systemctl restart osqueryd\n", at->folder);
+    write_file(at, "posture-ca.pem", kit->certificate, out);
+    write_start(at, out);
+    buf_append_text(out, at->windows ? "" : "POSTERN\n");
 }
 
 static void write_lines(struct buf *out, struct span text)

@@ -1,7 +1,9 @@
 """From an invitation to a device that reports: the greeting, the first page, the secret of one person, and a device that looks like theirs."""
 import html
 import json
+import os
 import re
+import subprocess
 
 import harness
 from harness import Fleet, expect, fast_policy, request, wait_for
@@ -25,6 +27,30 @@ def press(gateway, url, button, fields=""):
     return answer.headers["location"]
 
 
+STANDS_IN = {"sudo": 'exec "$@"', "systemctl": 'echo "systemctl $*"', "osqueryctl": 'echo "osqueryctl $*"'}
+
+
+def the_lines_do_what_they_say(world, page):
+    """Those for macOS and Linux are pasted into a shell, in a folder instead of the root; commands that this machine lacks only say that they were called."""
+    for system, folder, started in (("macOS", "/private/var/osquery", "osqueryctl start"), ("Linux", "/etc/osquery", "systemctl restart osqueryd")):
+        lines = html.unescape(re.search(r"<summary>%s</summary>.*?<pre><code>(.*?)</code></pre>" % system, page, re.S).group(1))
+        root = os.path.join(world.folder, system)
+        os.makedirs(os.path.join(root, "bin"))
+        for name, text in STANDS_IN.items():
+            with open(os.open(os.path.join(root, "bin", name), os.O_WRONLY | os.O_CREAT, 0o755), "w") as f:
+                f.write("#!/bin/sh\n%s\n" % text)
+        script = lines.replace("/opt/osquery/lib/osquery.app/Contents/Resources/osqueryctl", "osqueryctl").replace(" %s" % folder, " %s%s" % (root, folder)).replace(">" + folder, ">" + root + folder)
+        checked = subprocess.run(["shellcheck", "-s", "sh", "-"], input=lines, capture_output=True, text=True)
+        expect(checked.returncode == 0, "%s: shellcheck: %s" % (system, checked.stdout))
+        for again in range(2):
+            done = subprocess.run(["sh"], input=script, capture_output=True, text=True, env=dict(os.environ, PATH=os.path.join(root, "bin") + ":" + os.environ["PATH"]))
+            expect(done.returncode == 0 and started in done.stdout and done.stderr == "", "%s: %d %s%s" % (system, done.returncode, done.stdout, done.stderr))
+        made = {name: open(root + folder + "/" + name).read() for name in ("enroll_secret", "osquery.flags", "posture-ca.pem")}
+        expect(re.fullmatch(r"pone1\.[A-Za-z0-9_-]+\n", made["enroll_secret"]) and os.stat(root + folder + "/enroll_secret").st_mode & 0o777 == 0o600, "%s: the secret is root's alone" % system)
+        expect("--enroll_secret_path=%s/enroll_secret\n" % folder in made["osquery.flags"] and "--tls_server_certs=%s/posture-ca.pem\n" % folder in made["osquery.flags"], made["osquery.flags"])
+        expect(made["posture-ca.pem"].startswith("-----BEGIN CERTIFICATE-----\n"), made["posture-ca.pem"][:60])
+
+
 def story_an_invitation_ends_in_a_device_that_reports(world):
     port, _ = fake_slack(world)
     config = "slack: { token: env:SLACK_TOKEN, signing_secret: env:SLACK_SECRET, api_url: \"http://127.0.0.1:%d/api\" }\n" % port
@@ -44,7 +70,8 @@ def story_an_invitation_ends_in_a_device_that_reports(world):
     expect(request(url[:-3] + "AAA", ca=gateway.ca).status == 404, "an altered link is none")
     install = request(press(gateway, url, "link"), ca=gateway.ca)
     text = html.unescape(install.text())
-    expect(install.status == 200 and all(words in text for words in ("macOS", "Windows", "Linux", "--tls_hostname=localhost", "BEGIN CERTIFICATE", "sudo tee /etc/osquery/enroll_secret")), "install page")
+    expect(install.status == 200 and all(words in text for words in ("macOS", "Windows", "Linux", "--tls_hostname=localhost", "BEGIN CERTIFICATE")), "install page")
+    the_lines_do_what_they_say(world, install.text())
     secret = re.search(r"pone1\.[A-Za-z0-9_-]+", text).group(0)
 
     fleet = Fleet(world, gateway, [device("dover", "C02DOVER01", secret)])
