@@ -4,7 +4,6 @@
 #include "posture/base/secret.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,21 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { STALL_BYTES_S = 1, STALL_S = 5, FIELD_BYTES = 8192, RETRY_AFTER_DIGITS = 9, PATH_BYTES = 1024 };
-
-struct cidr { uint8_t net[16]; unsigned bits; int family; };
-struct http_client {
-    CURL *easy;
-    struct http_client_options options; /* its spans are not kept; see below */
-    struct cidr allow[HTTP_CLIENT_MAX_ALLOW];
-    size_t allow_count;
-    char ca_file[PATH_BYTES];
-    char error[CURL_ERROR_SIZE];
-    /* Of the call under way: */
-    bool plain, denied;
-    struct http_reply *reply;
-    const struct http_call *call;
-};
+enum { STALL_BYTES_S = 1, STALL_S = 5, FIELD_BYTES = 8192, RETRY_AFTER_DIGITS = 9 };
 
 enum err_code http_client_global_start(struct err *err)
 {
@@ -37,12 +22,12 @@ enum err_code http_client_global_start(struct err *err)
 
 /* ---- addresses ---- */
 
-static bool parse_cidr(struct span text, struct cidr *out)
+static bool parse_cidr(struct span text, struct http_cidr *out)
 {
     char address[INET6_ADDRSTRLEN];
     struct span part = SPAN_NONE, rest = text;
     uint64_t bits = 0;
-    *out = (struct cidr){ .family = span_find(text, ':') < text.bytes ? AF_INET6 : AF_INET };
+    *out = (struct http_cidr){ .family = span_find(text, ':') < text.bytes ? AF_INET6 : AF_INET };
     unsigned most = out->family == AF_INET6 ? 128 : 32;
     if (!span_cut(&rest, '/', &part) || part.bytes == 0 || part.bytes >= sizeof address)
         return false;
@@ -56,7 +41,7 @@ static bool parse_cidr(struct span text, struct cidr *out)
     return inet_pton(out->family, address, out->net) == 1;
 }
 
-static bool in_cidr(const struct cidr *cidr, int family, const uint8_t *address)
+static bool in_cidr(const struct http_cidr *cidr, int family, const uint8_t *address)
 {
     unsigned whole = cidr->bits / 8, left = cidr->bits % 8;
     if (cidr->family != family || memcmp(cidr->net, address, whole) != 0)
@@ -191,7 +176,7 @@ static int take_tick(void *context, curl_off_t down_total, curl_off_t down, curl
 
 /* ---- client ---- */
 
-static void set_common(struct http_client *c)
+void http_client_set_common(struct http_client *c)
 {
     CURL *e = c->easy;
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, c->options.allow_loopback_http ? "http,https" : "https");
@@ -236,7 +221,7 @@ static enum err_code copy_options(struct http_client *c, const struct http_clien
             return err_set(err, ERR_INPUT, "%.*s is not an address or network", SPAN_ARGS(options->allow[i]));
     c->allow_count = options->allow_count;
     if (options->ca_file.bytes >= sizeof c->ca_file)
-        return err_set(err, ERR_LIMIT, "the path of the trusted certificates is longer than %d bytes", PATH_BYTES - 1);
+        return err_set(err, ERR_LIMIT, "the path of the trusted certificates is longer than %zu bytes", sizeof c->ca_file - 1);
     if (options->ca_file.bytes > 0)
         memcpy(c->ca_file, options->ca_file.at, options->ca_file.bytes);
     c->options.allow = NULL;
@@ -332,7 +317,7 @@ static void set_call(struct http_client *c, const struct http_call *call, const 
 {
     CURL *e = c->easy;
     curl_easy_reset(e); /* options only: open connections stay */
-    set_common(c);
+    http_client_set_common(c);
     curl_easy_setopt(e, CURLOPT_URL, url);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, fields);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
@@ -349,11 +334,13 @@ static void set_call(struct http_client *c, const struct http_call *call, const 
 }
 
 
+const char *http_client_words(const struct http_client *c, CURLcode result) { return c->error[0] != '\0' ? c->error : curl_easy_strerror(result); }
+
 /* What a failure means for the caller: was anything sent? libcurl's words follow; they hold no header. */
 static enum err_code explain(struct http_client *c, CURLcode result, struct err *err)
 {
     long sent_bytes = 0;
-    const char *words = c->error[0] != '\0' ? c->error : curl_easy_strerror(result);
+    const char *words = http_client_words(c, result);
     curl_easy_getinfo(c->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
     if (c->denied && sent_bytes == 0)
         return err_set(err, ERR_DENIED, "the address of the receiver is not allowed");

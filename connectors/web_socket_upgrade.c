@@ -101,12 +101,12 @@ enum err_code web_socket_read_upgrade(struct span bytes, const char *key, size_t
     CLEANUP(buf_done) struct buf accept;
     size_t end = span_search(bytes, SPAN_LITERAL("\r\n\r\n"));
     struct span rest = span_slice(bytes, 0, end), line = SPAN_NONE;
+    buf_init(&accept, ACCEPT_BYTES);
     *used = 0;
     if (end + 4 > WEB_SOCKET_ANSWER_BYTES)
         return err_set(err, ERR_LIMIT, "the answer to the upgrade has more than %d bytes", WEB_SOCKET_ANSWER_BYTES);
     if (end == bytes.bytes)
         return OK;
-    buf_init(&accept, ACCEPT_BYTES);
     enum err_code code = write_accept(key, &accept, err);
     span_cut(&rest, '\n', &line);
     if (code == OK)

@@ -6,6 +6,7 @@
 #include "gateway/feed.h"
 #include "gateway/managers.h"
 #include "gateway/slack/slack_app.h"
+#include "gateway/slack/slack_line.h"
 #include "gateway/slack/slack_people.h"
 #include "gateway/slack/slack_replies.h"
 
@@ -328,6 +329,16 @@ bool effects_is_stopped(const struct effects *e, const char *name)
     return false;
 }
 
+/* Nothing is sent there, but whether people are heard is asked in the same breath. */
+static void describe_line(struct slack_line *line, struct effects_destination *out)
+{
+    struct slack_line_description d;
+    slack_line_describe(line, &d);
+    *out = (struct effects_destination){ .stopped = d.state == SLACK_LINE_STOPPED };
+    snprintf(out->name, sizeof out->name, "%s", SLACK_LINE_NAME);
+    snprintf(out->why, sizeof out->why, "%s", d.state == SLACK_LINE_CONNECTING && d.why[0] == '\0' ? "connecting" : d.why);
+}
+
 size_t effects_destinations(struct effects *e, struct effects_destination *out, size_t most)
 {
     size_t count = 0;
@@ -338,6 +349,8 @@ size_t effects_destinations(struct effects *e, struct effects_destination *out, 
             reader_describe(e->readers[i], &out[count]);
         count++;
     }
+    if (e->node->slack_line != NULL && count++ < most)
+        describe_line(e->node->slack_line, &out[count - 1]);
     return count;
 }
 

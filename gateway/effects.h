@@ -14,7 +14,7 @@
 #include "gateway/effects_okta.h"
 #include "gateway/node.h"
 
-enum { EFFECTS_MAX_WEBHOOKS = 32, EFFECTS_TRIES = 20, EFFECTS_AGE_MS = 24 * 3600 * 1000, EFFECTS_LEASE_MS = 5000, EFFECTS_ERROR_BYTES = 128,
+enum { EFFECTS_MAX_WEBHOOKS = 32, EFFECTS_TRIES = 20, EFFECTS_AGE_MS = 24 * 3600 * 1000, EFFECTS_LEASE_MS = 5000, EFFECTS_ERROR_BYTES = 256,
        EFFECTS_WAITING_MOST = 10000 /* of one reader and partition, and as many set aside */ };
 /* The due time of what was set aside: later than all times, and exact in a double, as the store sorts by one. */
 #define EFFECTS_SET_ASIDE_MS INT64_C(9007199254740991)
@@ -62,7 +62,7 @@ struct effects_destination {
 };
 /* Whether a destination of that name is there and stopped. Any thread. */
 bool effects_is_stopped(const struct effects *e, const char *name);
-/* Writes up to `most`; returns how many there are. */
+/* Writes up to `most`; returns how many there are. Socket Mode is among them, as what people click comes by it. */
 size_t effects_destinations(struct effects *e, struct effects_destination *out, size_t most);
 /* What the configuration and the policy in force do not agree about, a sentence each. Between directory_enter() and directory_leave(). */
 void effects_warnings(const struct effects *e, const struct policy *policy, void (*say)(void *context, struct span text), void *context);

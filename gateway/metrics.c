@@ -55,6 +55,10 @@ static const struct { enum counter which; const char *name, *label, *help; } row
     { COUNT_OKTA_HOOK_FAILED, "postern_okta_hook_failed_total", "", "Inline hooks that failed by Okta's own report: the token went out unchanged." },
     { COUNT_SLACK_REFUSED, "postern_slack_refused_total", "", "Requests to /slack/ that were not proved to come from Slack." },
     { COUNT_SLACK_ANSWERED, "postern_slack_answered_total", "", "Clicks, words and commands from Slack that were carried out." },
+    { COUNT_SLACK_SOCKET_OPENED, "postern_slack_socket_total", "{step=\"opened\"}", "Connections of Socket Mode: opened, and lost without being replaced first." },
+    { COUNT_SLACK_SOCKET_LOST, "postern_slack_socket_total", "{step=\"lost\"}", NULL },
+    { COUNT_SLACK_ENVELOPES_TAKEN, "postern_slack_envelopes_total", "{result=\"taken\"}", "What came over Socket Mode: taken and acknowledged, or left for Slack to send again." },
+    { COUNT_SLACK_ENVELOPES_LEFT, "postern_slack_envelopes_total", "{result=\"left\"}", NULL },
     { COUNT_OKTA_CHANGED, "postern_okta_closings_total", "{result=\"done\"}", "Memberships of groups and sessions changed at Okta because access closed or opened." },
     { COUNT_OKTA_FAILED, "postern_okta_closings_total", "{result=\"failed\"}", NULL },
 };
@@ -212,6 +216,8 @@ static void write_gauges(const struct metrics_gauges *g, struct buf *out)
     write_gauge(out, "postern_slow_lane_waiting", "Calls that wait for a slow lane thread.", g->slow_lane_waiting);
     write_gauge(out, "postern_outbox_waiting", "Deliveries that wait to be sent.", g->outbox_waiting);
     write_gauge(out, "postern_outbox_set_aside", "Deliveries that were given up.", g->outbox_set_aside);
+    if (g->slack_socket_open >= 0)
+        write_gauge(out, "postern_slack_socket_open", "1 while Socket Mode has a connection that Slack has greeted.", g->slack_socket_open);
 }
 
 bool metrics_write(struct metrics *m, const struct metrics_gauges *gauges, struct buf *out)

@@ -14,7 +14,8 @@ enum counter {
     COUNT_AGENT_LOG_ITEMS, COUNT_AGENT_LOG_DROPPED, COUNT_FACTS_DROPPED,
     COUNT_PROOF_CERTIFICATE, COUNT_PROOF_COOKIE, COUNT_PROOF_NONE, COUNT_PROOF_REFUSED, COUNT_PROOF_FORGED,
     COUNT_COMMITS, COUNT_COMMIT_CONFLICTS, COUNT_STORE_ERRORS, COUNT_STORE_RESTARTS, COUNT_LOG_ENTRIES,
-    COUNT_NUDGES_SENT, COUNT_NUDGES_FAILED, COUNT_WEBHOOKS_SENT, COUNT_WEBHOOKS_FAILED, COUNT_SET_ASIDE, COUNT_OKTA_HOOK_FAILED, COUNT_SLACK_REFUSED, COUNT_SLACK_ANSWERED, COUNT_OKTA_CHANGED, COUNT_OKTA_FAILED,
+    COUNT_NUDGES_SENT, COUNT_NUDGES_FAILED, COUNT_WEBHOOKS_SENT, COUNT_WEBHOOKS_FAILED, COUNT_SET_ASIDE, COUNT_OKTA_HOOK_FAILED, COUNT_SLACK_REFUSED, COUNT_SLACK_ANSWERED,
+    COUNT_SLACK_SOCKET_OPENED, COUNT_SLACK_SOCKET_LOST, COUNT_SLACK_ENVELOPES_TAKEN, COUNT_SLACK_ENVELOPES_LEFT, COUNT_OKTA_CHANGED, COUNT_OKTA_FAILED,
     COUNTERS
 };
 enum { DURATION_BUCKETS = 12 };  /* upper bounds in metrics.c; the last has none */
@@ -32,6 +33,6 @@ struct metrics *metrics_new(void);
 void metrics_free(struct metrics *m);
 /* A new set, owned by metrics; for the calling part to keep. NULL when memory is short. Any thread. */
 struct counters *metrics_counters(struct metrics *m);
-struct metrics_gauges { int64_t devices, persons, directory_age_ms, log_lag_ms, slow_lane_waiting, outbox_waiting, outbox_set_aside, ring_percent; bool ready, frozen, incident, ring_halted; };
+struct metrics_gauges { int64_t devices, persons, directory_age_ms, log_lag_ms, slow_lane_waiting, outbox_waiting, outbox_set_aside, ring_percent, slack_socket_open /* -1: no Socket Mode */; bool ready, frozen, incident, ring_halted; };
 bool metrics_write(struct metrics *m, const struct metrics_gauges *gauges, struct buf *out);
 #endif

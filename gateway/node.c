@@ -22,6 +22,7 @@
 #include "gateway/root_key.h"
 #include "gateway/signing_ring.h"
 #include "gateway/simulations.h"
+#include "gateway/slack/slack_line.h"
 #include "gateway/slow_lane.h"
 #include "gateway/worker.h"
 
@@ -155,6 +156,8 @@ static enum err_code make_parts(struct running *run, struct err *err)
         code = callers_new(&run->options->callers, node->keys, &run->log, &node->callers, err);
     if (code == OK && slack_app_is_on(&run->options->slack) && (node->slack = slack_app_new(&run->options->slack)) == NULL)
         code = err_set(err, ERR_MEMORY, "the Slack app");
+    if (code == OK && node->slack != NULL && slack_app_calls(&run->options->slack))
+        code = slack_line_new(node, &node->slack_line, err);
     return code;
 }
 
@@ -357,6 +360,7 @@ static void stop(struct running *run)
         worker_quiesce(run->workers[i]);
     for (unsigned i = 0; i < run->worker_count; i++)
         worker_stop(run->workers[i]);
+    slack_line_stop(node->slack_line);
     key_fetcher_stop(node->keys);
     effects_stop(node->effects);
     if (node->slow_lane != NULL)
@@ -390,6 +394,7 @@ static void undo(struct running *run)
     signing_ring_free(node->signing);
     key_fetcher_free(node->keys);
     callers_free(node->callers);
+    slack_line_free(node->slack_line);
     slack_app_free(node->slack);
     directory_free(node->directory);
     calendar_free(node->calendar);
@@ -441,7 +446,9 @@ static enum err_code start(struct running *run, bool configured, const volatile 
         code = make_signing_keys(run, err);
     if (code == OK && !*stop_flag)
         code = publish_first(run, err);
-    return code == OK && !*stop_flag ? effects_start(node->effects, err) : code;
+    if (code == OK && !*stop_flag)
+        code = effects_start(node->effects, err);
+    return code == OK && !*stop_flag && node->slack_line != NULL ? slack_line_start(node->slack_line, err) : code;
 }
 
 static enum log_level level_from(struct span text)

@@ -7,7 +7,7 @@
 #include "posture/base/secret.h"
 #include "posture/directory.h"
 
-struct router; struct login_door; struct feed; struct slow_lane; struct effects; struct decision_log; struct refresher; struct event_hub; struct allowance; struct once_memory; struct signing_ring; struct key_fetcher; struct device_certificates; struct okta_watch; struct callers; struct managers; struct simulations; struct slack_app;
+struct router; struct login_door; struct feed; struct slow_lane; struct effects; struct decision_log; struct refresher; struct event_hub; struct allowance; struct once_memory; struct signing_ring; struct key_fetcher; struct device_certificates; struct okta_watch; struct callers; struct managers; struct simulations; struct slack_app; struct slack_line;
 struct node_options {
     struct span public_url;         /* no trailing slash */
     struct span state;              /* folder */
@@ -45,6 +45,7 @@ struct node {
     struct simulations *simulations; /* what a policy would do (gateway/simulations.h) */
     struct device_certificates *device_certificates; /* client certificates: CA, lists, headers (gateway/doors/device_certificates.h); NULL: defaults */
     struct slack_app *slack;        /* the Slack app (gateway/slack/slack_app.h); NULL: none is configured */
+    struct slack_line *slack_line;  /* Socket Mode (gateway/slack/slack_line.h); NULL: off */
     struct store_factory stores;
 };
 

@@ -261,15 +261,11 @@ static enum err_code read_payload(const struct from_json_value *root, struct are
     return code == OK ? check_heard(h, err) : code;
 }
 
-enum err_code slack_read_interaction(struct span body, struct arena *arena, struct slack_heard *out, struct err *err)
+enum err_code slack_read_interaction_payload(struct span json, struct arena *arena, struct slack_heard *out, struct err *err)
 {
     CLEANUP(from_json_freep) struct from_json *doc = NULL;
     struct slack_heard h = { .kind = SLACK_HEARD_NOTHING };
-    struct span payload = SPAN_NONE;
-    enum err_code code = form_value(arena, body, "payload", &payload, err);
-    if (code != OK)
-        return err_set(err, ERR_INPUT, "the form has no payload that can be read");
-    code = from_json_parse(payload, (struct from_json_limits){ SLACK_BODY_BYTES, DEPTH }, "payload", &doc, err);
+    enum err_code code = from_json_parse(json, (struct from_json_limits){ SLACK_BODY_BYTES, DEPTH }, "payload", &doc, err);
     if (code != OK)
         return code;
     struct from_json_value root = from_json_root(doc);
@@ -279,6 +275,14 @@ enum err_code slack_read_interaction(struct span body, struct arena *arena, stru
     if (code == OK)
         *out = h;
     return code;
+}
+
+enum err_code slack_read_interaction(struct span body, struct arena *arena, struct slack_heard *out, struct err *err)
+{
+    struct span payload = SPAN_NONE;
+    if (form_value(arena, body, "payload", &payload, err) != OK)
+        return err_set(err, ERR_INPUT, "the form has no payload that can be read");
+    return slack_read_interaction_payload(payload, arena, out, err);
 }
 
 /* ---- commands ---- */
@@ -292,29 +296,58 @@ static enum err_code field(struct span body, struct arena *arena, const char *na
     return code == ERR_NOT_FOUND ? OK : code;
 }
 
+enum { COMMAND_FIELDS = 8 };
+struct command_field { const char *name; struct span *to; };
+
+static void command_fields(struct slack_heard *h, struct command_field fields[COMMAND_FIELDS])
+{
+    const struct command_field all[COMMAND_FIELDS] = {
+        { "team_id", &h->team }, { "enterprise_id", &h->enterprise }, { "user_id", &h->user }, { "command", &h->action },
+        { "text", &h->text },    { "trigger_id", &h->trigger },       { "response_url", &h->response_url }, { "channel_id", &h->channel },
+    };
+    memcpy(fields, all, sizeof all);
+}
+
+static enum err_code check_command(struct slack_heard *h, struct arena *arena, struct slack_heard *out, struct err *err)
+{
+    if (span_empty(h->action) || h->action.bytes > 64 || h->action.at[0] != '/')
+        return err_set(err, ERR_INPUT, "the request names no command");
+    h->text = cut(h->text, SLACK_TYPED_BYTES);
+    enum err_code code = check_words(h, err);
+    if (code == OK)
+        make_key(h, arena, "command", SPAN_NONE, h->trigger);
+    if (code == OK)
+        code = check_heard(h, err);
+    if (code == OK)
+        *out = *h;
+    return code;
+}
+
 enum err_code slack_read_command(struct span body, struct arena *arena, struct slack_heard *out, struct err *err)
 {
     struct slack_heard h = { .kind = SLACK_HEARD_COMMAND };
-    const struct { const char *name; struct span *to; } fields[] = {
-        { "team_id", &h.team }, { "enterprise_id", &h.enterprise }, { "user_id", &h.user }, { "command", &h.action },
-        { "text", &h.text },    { "trigger_id", &h.trigger },       { "response_url", &h.response_url }, { "channel_id", &h.channel },
-    };
+    struct command_field fields[COMMAND_FIELDS];
     enum err_code code = OK;
-    for (size_t i = 0; code == OK && i < sizeof fields / sizeof fields[0]; i++)
+    command_fields(&h, fields);
+    for (size_t i = 0; code == OK && i < COMMAND_FIELDS; i++)
         code = field(body, arena, fields[i].name, fields[i].to, err);
+    return code == OK ? check_command(&h, arena, out, err) : code;
+}
+
+enum err_code slack_read_command_payload(struct span json, struct arena *arena, struct slack_heard *out, struct err *err)
+{
+    CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    struct slack_heard h = { .kind = SLACK_HEARD_COMMAND };
+    struct command_field fields[COMMAND_FIELDS];
+    enum err_code code = from_json_parse(json, (struct from_json_limits){ SLACK_BODY_BYTES, DEPTH }, "payload", &doc, err);
     if (code != OK)
         return code;
-    if (span_empty(h.action) || h.action.bytes > 64 || h.action.at[0] != '/')
-        return err_set(err, ERR_INPUT, "the form names no command");
-    h.text = cut(h.text, SLACK_TYPED_BYTES);
-    code = check_words(&h, err);
-    if (code == OK)
-        make_key(&h, arena, "command", SPAN_NONE, h.trigger);
-    if (code == OK)
-        code = check_heard(&h, err);
-    if (code == OK)
-        *out = h;
-    return code;
+    struct from_json_value root = from_json_root(doc);
+    code = from_json_object(&root, err);
+    command_fields(&h, fields);
+    for (size_t i = 0; code == OK && i < COMMAND_FIELDS; i++)
+        *fields[i].to = text_at(&root, fields[i].name, NULL, arena, SLACK_BODY_BYTES);
+    return code == OK ? check_command(&h, arena, out, err) : code;
 }
 
 bool slack_is_ssl_check(struct span body, struct arena *arena)

@@ -1,4 +1,4 @@
-/* slack_inbound: what Slack sends to us, read into one shape: events (JSON), interactions and commands (forms). Proved to be Slack's before
+/* slack_inbound: what Slack sends to us, read into one shape: events (JSON), interactions and commands (forms, or JSON over a socket). Proved to be Slack's before
  * (slack_signature.h), and still bounded and checked: people type some of it. Pure; texts live in the arena.
  * The deprecated `token` of the bodies, user names and the content of messages that come back are not read.
  * Sources: docs.slack.dev/apis/events-api, /reference/interaction-payloads, /interactivity/implementing-slash-commands. */
@@ -36,6 +36,9 @@ struct slack_heard {
 MUST_CHECK enum err_code slack_read_event(struct span body, struct arena *arena, struct slack_heard *out, struct err *err);
 MUST_CHECK enum err_code slack_read_interaction(struct span body, struct arena *arena, struct slack_heard *out, struct err *err);
 MUST_CHECK enum err_code slack_read_command(struct span body, struct arena *arena, struct slack_heard *out, struct err *err);
+/* The same two as they come over a socket (slack_socket.h): the payload as JSON, without the form around it. */
+MUST_CHECK enum err_code slack_read_interaction_payload(struct span json, struct arena *arena, struct slack_heard *out, struct err *err);
+MUST_CHECK enum err_code slack_read_command_payload(struct span json, struct arena *arena, struct slack_heard *out, struct err *err);
 /* Slack's probe of a command's address: a form with ssl_check=1, unsigned. */
 bool slack_is_ssl_check(struct span body, struct arena *arena);
 /* The block and the action under which our modals ask for a text. */

@@ -2,6 +2,7 @@
 #include "gateway/api/admin.h"
 #include "gateway/effects.h"
 #include "gateway/slack/slack_app.h"
+#include "gateway/slack/slack_line.h"
 #include "gateway/slack/slack_manifest.h"
 #include "gateway/slack/slack_token.h"
 
@@ -44,6 +45,22 @@ static void write_app(struct http_request *r, struct to_json *w)
     to_json_member_text_if(w, "enterprise", span_of(who.enterprise));
     to_json_member_text(w, "user", span_of(who.user));
     write_missing(w, &who);
+}
+
+static void write_line(struct http_request *r, struct to_json *w)
+{
+    static const char *const states[] = { [SLACK_LINE_CONNECTING] = "connecting", [SLACK_LINE_OPEN] = "open", [SLACK_LINE_STOPPED] = "stopped" };
+    struct slack_line_description line;
+    if (r->node->slack_line == NULL)
+        return;
+    slack_line_describe(r->node->slack_line, &line);
+    to_json_key(w, "socket");
+    to_json_object(w);
+    to_json_member_text(w, "state", span_of(states[line.state]));
+    to_json_member_text_if(w, "why", span_of(line.why));
+    to_json_member_time_if(w, "since", line.since_s);
+    to_json_member_int(w, "opened", (int64_t)line.opened);
+    to_json_end(w);
 }
 
 struct reach { int64_t known, unknown; };
@@ -90,13 +107,14 @@ void admin_slack(struct http_request *r, struct http_response *res)
 {
     CLEANUP(buf_done) struct buf manifest;
     struct err err = { 0 };
-    struct span command = r->node->slack != NULL ? slack_app_options(r->node->slack)->command : SPAN_LITERAL("/device");
-    bool rotation = r->node->slack != NULL && slack_app_rotates(slack_app_options(r->node->slack));
+    const struct slack_app_options *app = r->node->slack != NULL ? slack_app_options(r->node->slack) : NULL;
+    const struct slack_manifest m = { r->node->options.public_url, app != NULL ? app->command : SPAN_LITERAL("/device"), app != NULL && slack_app_rotates(app), app != NULL && slack_app_calls(app) };
     buf_init(&manifest, MANIFEST_BYTES);
-    enum err_code code = slack_manifest_write(r->node->options.public_url, command, rotation, &manifest, &err);
+    enum err_code code = slack_manifest_write(&m, &manifest, &err);
     struct to_json w = response_json(res, 200);
     to_json_object(&w);
     write_app(r, &w);
+    write_line(r, &w);
     write_people(r, &w);
     write_senders(r, &w);
     to_json_key(&w, "manifest");

@@ -4,6 +4,7 @@
 #include "gateway/feed.h"
 #include "gateway/http/router.h"
 #include "gateway/node.h"
+#include "gateway/slack/slack_line.h"
 #include "gateway/slow_lane.h"
 
 /* The feed hears from the store several times a second; this much silence is an outage, not a hiccup. A load balancer that obeys /readyz then sends
@@ -78,6 +79,16 @@ static void add_outboxes(const struct node *node, struct metrics_gauges *gauges)
     }
 }
 
+static void add_slack_line(const struct node *node, struct metrics_gauges *gauges)
+{
+    struct slack_line_description line;
+    gauges->slack_socket_open = -1;
+    if (node->slack_line == NULL)
+        return;
+    slack_line_describe(node->slack_line, &line);
+    gauges->slack_socket_open = line.state == SLACK_LINE_OPEN;
+}
+
 static void add_rollout(const struct node *node, struct metrics_gauges *gauges)
 {
     directory_enter(node->directory);
@@ -102,6 +113,7 @@ static enum route_result metrics(struct http_request *r, struct http_response *r
         .ready = is_ready(&ready),
     };
     add_outboxes(node, &gauges);
+    add_slack_line(node, &gauges);
     add_rollout(node, &gauges);
     response_text(res, 200, "text/plain; version=0.0.4; charset=utf-8", SPAN_NONE);
     if (!metrics_write(node->metrics, &gauges, &res->body))

@@ -8,7 +8,7 @@
 enum { MANIFEST_BYTES = 64 * 1024 };
 
 /* From the configuration alone: the app is made before there is a token to configure. */
-static int manifest_from_file(const char *path)
+static int manifest_from_file(const char *path, bool socket_mode)
 {
     CLEANUP(buf_done) struct buf out;
     struct postern_options options = { 0 };
@@ -17,7 +17,7 @@ static int manifest_from_file(const char *path)
     mistakes_init(&mistakes);
     buf_init(&out, MANIFEST_BYTES);
     bool good = options_read(&options, path, false, &mistakes);
-    enum err_code code = good ? slack_manifest_write(options.public_url, options.slack.command, false, &out, &err) : err_set(&err, ERR_INPUT, "%s has mistakes: postern check %s", path, path);
+    enum err_code code = good ? slack_manifest_write(&(struct slack_manifest){ options.public_url, options.slack.command, false, socket_mode }, &out, &err) : err_set(&err, ERR_INPUT, "%s has mistakes: postern check %s", path, path);
     if (code == OK)
         printf("%s\n", buf_text(&out));
     else
@@ -40,14 +40,16 @@ static int manifest(const struct args *args)
     CLEANUP(buf_done) struct buf out;
     const char *config = args_text(args, "--config");
     buf_init(&out, MANIFEST_BYTES);
+    if (config == NULL && args_has(args, "--socket-mode"))
+        return cli_usage(args->command, "--socket-mode goes with --config; a gateway that runs knows by its slack.app_token");
     if (config != NULL)
-        return manifest_from_file(config);
+        return manifest_from_file(config, args_has(args, "--socket-mode"));
     int code = ask_gateway(args, &a);
     if (code != CLI_DONE)
         return code;
     struct from_json_value v = from_json_member(&a.root, "manifest");
     if (from_json_kind(&v) != FROM_JSON_OBJECT || !from_json_write(&v, &out)) {
-        print_line(stderr, "postern slack: public_url must be an https address that Slack can reach");
+        print_line(stderr, "postern slack: public_url must be an https address that Slack can reach, or set slack.app_token (Socket Mode)");
         return CLI_NO;
     }
     printf("%s\n", buf_text(&out));
@@ -70,12 +72,20 @@ static void print_app(const struct from_json_value *root)
     else
         print_line(stdout, "workspace: %.*s, the app is %.*s", SPAN_ARGS(team), SPAN_ARGS(json_text(root, "user")));
     print_line(stdout, "command: %.*s", SPAN_ARGS(json_text(root, "command")));
-    print_line(stdout, json_true(root, "hears") ? "buttons, words and the command are taken" : "nothing is taken from Slack: set slack.signing_secret");
+    print_line(stdout, json_true(root, "hears") ? "buttons, words and the command are taken" : "nothing is taken from Slack: set slack.signing_secret, or slack.app_token");
     if (json_true(root, "rotates"))
         print_line(stdout, "the token changes by itself; this one runs out at %.*s", SPAN_ARGS(json_text(root, "token_expires_at")));
     struct span scopes = json_texts(root, "missing_scopes", missing, sizeof missing);
     if (!span_empty(scopes))
         print_line(stdout, "missing scopes: %.*s; install the app again with the manifest", SPAN_ARGS(scopes));
+}
+
+static void print_line_state(const struct from_json_value *root)
+{
+    struct from_json_value socket = from_json_member(root, "socket");
+    struct span why = json_text(&socket, "why");
+    if (from_json_present(&socket))
+        print_line(stdout, "Socket Mode: %.*s since %.*s%s%.*s", SPAN_ARGS(json_text(&socket, "state")), SPAN_ARGS(json_text(&socket, "since")), span_empty(why) ? "" : ", ", SPAN_ARGS(why));
 }
 
 /* 1 when something keeps people from being reached. */
@@ -90,6 +100,7 @@ static int status(const struct args *args)
         return CLI_NO;
     }
     print_app(&a.root);
+    print_line_state(&a.root);
     print_line(stdout, "%lld people have a Slack account here, %lld are looked up when they are first written to", (long long)json_int(&a.root, "people_with_account", 0),
                (long long)json_int(&a.root, "people_without_account", 0));
     struct from_json_value senders = from_json_member(&a.root, "senders"), missing = from_json_member(&a.root, "missing_scopes");
@@ -104,9 +115,10 @@ static int status(const struct args *args)
 
 static int run(int argc, char **argv)
 {
+    static const struct arg_option from_file[] = { { "--socket-mode", ARG_FLAG } };
     static const struct arg_option group[] = { { "--group", ARG_TEXT } }, unmapped[] = { { "--unmapped", ARG_FLAG } };
     static const struct cli_action actions[] = {
-        { "manifest", NULL, 0, 0, NULL, 0, manifest },
+        { "manifest", NULL, 0, 0, from_file, 1, manifest },
         { "status", NULL, 0, 0, NULL, 0, status },
         { "people", NULL, 0, 0, unmapped, 1, cli_slack_people },
         { "onboard", "everyone|PERSON", 0, 1, group, 1, cli_slack_onboard },
@@ -118,13 +130,14 @@ static int run(int argc, char **argv)
 
 const struct cli_command cli_slack = {
     "slack",
-    "postern slack manifest [--config FILE]\n"
+    "postern slack manifest [--config FILE [--socket-mode]]\n"
     "       postern slack status [--json]\n"
     "       postern slack people [--unmapped] [--json]\n"
     "       postern slack onboard (everyone | --group GROUP | PERSON) [--json]\n"
     "       postern slack onboarding [--json]\n"
     "       postern slack test-on-myself PERSON [--json]\n\n"
-    "The manifest that Slack makes the app from, with this gateway's addresses (--config: without a gateway); and how the app is. See docs/slack.md.\n"
+    "The manifest that Slack makes the app from, with this gateway's addresses (--config: without a gateway; --socket-mode: for one that Slack\n"
+    "cannot reach); and how the app is. See docs/slack.md.\n"
     "Exit code of status: 0 all is well; 1 Slack is not configured, a scope is missing, or nothing is sent any more.\n\n"
     "people: who is known to Slack. onboard invites people: each gets one greeting with the way to set up a device, at their own hours and under the\n"
     "cap of one message a day, by Slack or else by e-mail. onboarding: who was invited, contacted and has set up a device. test-on-myself greets\n"

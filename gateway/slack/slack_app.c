@@ -10,8 +10,9 @@ enum { TEXTS_BYTES = 64 * 1024, COMMAND_MOST = 32 };
 
 const struct option slack_app_rows[] = {
     { .name = "slack.token", .kind = OPTION_SECRET, .offset = AT(token), .example = "env:SLACK_BOT_TOKEN", .help = "Bot token (xoxb-). Absent: no message is sent, a notice counts only when it was shown." },
-    { .name = "slack.signing_secret", .kind = OPTION_SECRET, .offset = AT(signing_secret), .example = "env:SLACK_SIGNING_SECRET", .help = "Proves that requests come from Slack. Absent: buttons lead to the person's page, and nothing is taken from Slack." },
+    { .name = "slack.signing_secret", .kind = OPTION_SECRET, .offset = AT(signing_secret), .example = "env:SLACK_SIGNING_SECRET", .help = "Proves that requests come from Slack. Without it and without slack.app_token buttons lead to the person's page, and nothing is taken from Slack." },
     { .name = "slack.old_signing_secret", .kind = OPTION_SECRET, .offset = AT(old_signing_secret), .example = "env:SLACK_OLD_SIGNING_SECRET", .help = "Counts too, while the signing secret is being replaced." },
+    { .name = "slack.app_token", .kind = OPTION_SECRET, .offset = AT(app_token), .example = "env:SLACK_APP_TOKEN", .help = "App-level token (xapp-, scope connections:write): Socket Mode. This gateway calls Slack, and clicks and words come over that connection, so Slack needs not reach it. Absent: off." },
     { .name = "slack.command", .kind = OPTION_TEXT, .offset = AT(command), .fallback = "/device", .help = "Name of the slash command. Another app may own the word already." },
     { .name = "slack.teams", .kind = OPTION_LIST, .offset = AT(teams), .example = "[T024BE7LD]", .help = "Workspaces (T...) and organisations (E...) whose people are answered. Absent: the token's own." },
     { .name = "slack.away_emoji", .kind = OPTION_LIST, .offset = AT(away_emoji), .example = "[\":palm_tree:\", \":face_with_thermometer:\"]", .help = "Emoji of a status that mean that somebody is away: no clock runs and nobody is written to. Only that is kept, and until when. Absent: none." },
@@ -24,6 +25,7 @@ const struct option slack_app_rows[] = {
 };
 const size_t slack_app_row_count = sizeof slack_app_rows / sizeof slack_app_rows[0];
 
+bool slack_app_calls(const struct slack_app_options *o) { return !span_empty(o->app_token); }
 bool slack_app_rotates(const struct slack_app_options *o) { return !span_empty(o->refresh_token); }
 bool slack_app_is_on(const struct slack_app_options *o) { return !span_empty(o->token) || slack_app_rotates(o); }
 
@@ -46,6 +48,14 @@ bool slack_app_options_check(const struct slack_app_options *o, bool secrets_rea
     }
     if (secrets_read && (client != secret || secret != refresh)) {
         yaml_mistake(mistakes, &place, "slack.client_id, slack.client_secret and slack.refresh_token go together");
+        good = false;
+    }
+    if (secrets_read && slack_app_calls(o) && !span_starts(o->app_token, SPAN_LITERAL("xapp-"))) {
+        yaml_mistake(mistakes, &place, "slack.app_token must be an app-level token, which begins with xapp-");
+        good = false;
+    }
+    if (secrets_read && slack_app_calls(o) && !slack_app_is_on(o)) {
+        yaml_mistake(mistakes, &place, "slack.app_token needs slack.token, with which answers are sent");
         good = false;
     }
     if (secrets_read && !span_empty(o->old_signing_secret) && span_empty(o->signing_secret)) {
@@ -81,9 +91,9 @@ static bool copy_list(struct slack_app *app, const struct option_list *from, str
 
 static bool copy_options(struct slack_app *app, const struct slack_app_options *from)
 {
-    const struct span *const texts[] = { &from->token, &from->signing_secret, &from->old_signing_secret, &from->api_url, &from->command, &from->client_id, &from->client_secret, &from->refresh_token };
+    const struct span *const texts[] = { &from->token, &from->signing_secret, &from->old_signing_secret, &from->app_token, &from->api_url, &from->command, &from->client_id, &from->client_secret, &from->refresh_token };
     struct slack_app_options *o = &app->options;
-    struct span *const copies[] = { &o->token, &o->signing_secret, &o->old_signing_secret, &o->api_url, &o->command, &o->client_id, &o->client_secret, &o->refresh_token };
+    struct span *const copies[] = { &o->token, &o->signing_secret, &o->old_signing_secret, &o->app_token, &o->api_url, &o->command, &o->client_id, &o->client_secret, &o->refresh_token };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         *copies[i] = arena_copy(&app->texts, *texts[i]);
         if (copies[i]->bytes != texts[i]->bytes)
@@ -116,7 +126,7 @@ void slack_app_free(struct slack_app *app)
     if (app == NULL)
         return;
     const struct slack_app_options *o = &app->options;
-    const struct span secrets[] = { o->token, o->signing_secret, o->old_signing_secret, o->client_secret, o->refresh_token };
+    const struct span secrets[] = { o->token, o->signing_secret, o->old_signing_secret, o->app_token, o->client_secret, o->refresh_token };
     for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
         wipe(secrets[i]);
     arena_done(&app->texts);
@@ -125,7 +135,7 @@ void slack_app_free(struct slack_app *app)
 
 const struct slack_app_options *slack_app_options(const struct slack_app *app) { return &app->options; }
 bool slack_app_proves(const struct slack_app *app) { return app != NULL && !span_empty(app->options.signing_secret); }
-bool slack_app_hears(const struct slack_app *app) { return slack_app_proves(app); }
+bool slack_app_hears(const struct slack_app *app) { return app != NULL && (slack_app_proves(app) || slack_app_calls(&app->options)); }
 
 enum slack_proof slack_app_prove(const struct slack_app *app, const struct slack_signed *what, int64_t now_s)
 {

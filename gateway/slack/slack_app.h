@@ -9,7 +9,7 @@
 #include "gateway/node.h"
 
 struct slack_app_options {
-    struct span token, signing_secret, old_signing_secret, api_url, command;
+    struct span token, signing_secret, old_signing_secret, app_token, api_url, command;
     struct span client_id, client_secret, refresh_token;  /* all or none: the token changes every few hours (slack_token.h) */
     struct option_list away_emoji, away_words;            /* of a status that means "away" */
     bool guests;                                          /* guests are written to as well */
@@ -34,6 +34,8 @@ const struct slack_app_options *slack_app_options(const struct slack_app *app);
 bool slack_app_hears(const struct slack_app *app);
 /* There is a secret that proves Slack's requests, so they are taken. */
 bool slack_app_proves(const struct slack_app *app);
+/* There is an app-level token: Slack is called, and speaks over that connection (slack_line.h). */
+bool slack_app_calls(const struct slack_app_options *o);
 enum slack_proof slack_app_prove(const struct slack_app *app, const struct slack_signed *what, int64_t now_s);
 /* The workspace is ours, and the person is of it. Before the workspace is known (no list, and Slack was not reached yet) a person of their own workspace is. */
 bool slack_app_is_ours(const struct slack_app *app, const struct slack_heard *heard);

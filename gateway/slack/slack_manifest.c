@@ -13,7 +13,7 @@ static const struct slack_scope scopes[] = {
     { "users:read.email", "finding a person's account by the address that we know" },
     { NULL, NULL },
 };
-static const char *const events[] = { "app_home_opened", "app_uninstalled", "message.im", "tokens_revoked", NULL };
+static const char *const events[] = { "app_home_opened", "app_uninstalled", "message.im", "team_join", "tokens_revoked", "user_change", NULL };
 
 const struct slack_scope *slack_manifest_scopes(void) { return scopes; }
 
@@ -23,17 +23,21 @@ static void begin(struct to_json *w, const char *key)
     to_json_object(w);
 }
 
-static void write_url(struct to_json *w, const char *key, struct span public_url, const char *path)
+/* With Socket Mode there is no address to send to. */
+static void write_url(struct to_json *w, const struct slack_manifest *m, const char *key, const char *path)
 {
-    CLEANUP(buf_done) struct buf url;
+    struct buf url;
+    if (m->socket_mode)
+        return;
     buf_init(&url, URL_MOST + 1);
-    buf_append(&url, public_url);
+    buf_append(&url, m->public_url);
     buf_append_text(&url, path);
     w->out->failed = w->out->failed || url.failed;
     to_json_member_text(w, key, buf_span(&url));
+    buf_done(&url);
 }
 
-static void write_features(struct to_json *w, struct span public_url, struct span command)
+static void write_features(struct to_json *w, const struct slack_manifest *m)
 {
     begin(w, "features");
     begin(w, "app_home");
@@ -48,8 +52,8 @@ static void write_features(struct to_json *w, struct span public_url, struct spa
     to_json_key(w, "slash_commands");
     to_json_array(w);
     to_json_object(w);
-    to_json_member_text(w, "command", command);
-    write_url(w, "url", public_url, "/slack/command");
+    to_json_member_text(w, "command", m->command);
+    write_url(w, m, "url", "/slack/command");
     to_json_member_text(w, "description", SPAN_LITERAL("Show the health of your devices"));
     to_json_member_text(w, "usage_hint", SPAN_LITERAL("[status | recheck | why | privacy | help]"));
     to_json_member_bool(w, "should_escape", false);
@@ -58,11 +62,11 @@ static void write_features(struct to_json *w, struct span public_url, struct spa
     to_json_end(w);
 }
 
-static void write_settings(struct to_json *w, struct span public_url, bool rotation)
+static void write_settings(struct to_json *w, const struct slack_manifest *m)
 {
     begin(w, "settings");
     begin(w, "event_subscriptions");
-    write_url(w, "request_url", public_url, "/slack/events");
+    write_url(w, m, "request_url", "/slack/events");
     to_json_key(w, "bot_events");
     to_json_array(w);
     for (size_t i = 0; events[i] != NULL; i++)
@@ -71,11 +75,11 @@ static void write_settings(struct to_json *w, struct span public_url, bool rotat
     to_json_end(w);
     begin(w, "interactivity");
     to_json_member_bool(w, "is_enabled", true);
-    write_url(w, "request_url", public_url, "/slack/interactive");
+    write_url(w, m, "request_url", "/slack/interactive");
     to_json_end(w);
     to_json_member_bool(w, "org_deploy_enabled", false);
-    to_json_member_bool(w, "socket_mode_enabled", false);
-    to_json_member_bool(w, "token_rotation_enabled", rotation);
+    to_json_member_bool(w, "socket_mode_enabled", m->socket_mode);
+    to_json_member_bool(w, "token_rotation_enabled", m->rotation);
     to_json_end(w);
 }
 
@@ -92,11 +96,11 @@ static void write_scopes(struct to_json *w)
     to_json_end(w);
 }
 
-enum err_code slack_manifest_write(struct span public_url, struct span command, bool rotation, struct buf *out, struct err *err)
+enum err_code slack_manifest_write(const struct slack_manifest *m, struct buf *out, struct err *err)
 {
     struct to_json w;
-    if (!span_starts(public_url, SPAN_LITERAL("https://")) || public_url.bytes + sizeof "/slack/interactive" > URL_MOST)
-        return err_set(err, ERR_INPUT, "public_url must be https and at most %d characters for Slack to reach it", URL_MOST - 20);
+    if (!m->socket_mode && (!span_starts(m->public_url, SPAN_LITERAL("https://")) || m->public_url.bytes + sizeof "/slack/interactive" > URL_MOST))
+        return err_set(err, ERR_INPUT, "public_url must be https and at most %d characters for Slack to reach it; with Socket Mode (--socket-mode) it need not", URL_MOST - 20);
     to_json_init(&w, out);
     to_json_object(&w);
     begin(&w, "_metadata");
@@ -108,9 +112,9 @@ enum err_code slack_manifest_write(struct span public_url, struct span command, 
     to_json_member_text(&w, "description", SPAN_LITERAL("Device health messages and self-service fixes"));
     to_json_member_text(&w, "background_color", SPAN_LITERAL("#1f3a5f"));
     to_json_end(&w);
-    write_features(&w, public_url, command);
+    write_features(&w, m);
     write_scopes(&w);
-    write_settings(&w, public_url, rotation);
+    write_settings(&w, m);
     to_json_end(&w);
     return buf_check(out, "the manifest", err);
 }

@@ -13,9 +13,9 @@ PEOPLE = json.dumps([{"email": "ana@acme.example", "name": "Ana", "slack": "U0AN
                      {"email": "ben@acme.example", "name": "Ben", "slack": "U0BEN"}])
 
 
-def fake_slack(world):
+def fake_slack(world, args=()):
     port = harness.free_port()
-    process = world.process([sys.executable, os.path.join(harness.ROOT, "tests/support/fake_slack.py"), "--port", str(port)], "slack")
+    process = world.process([sys.executable, os.path.join(harness.ROOT, "tests/support/fake_slack.py"), "--port", str(port)] + list(args), "slack")
     wait_for("the fake Slack", lambda: request("http://127.0.0.1:%d/control/messages" % port).status == 200)
     return port, process
 

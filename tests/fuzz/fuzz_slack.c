@@ -1,6 +1,7 @@
-/* Any bytes as what Slack sends: signature headers, an event, a payload, a form. The first byte chooses. */
+/* Any bytes as what Slack sends: signature headers, an event, a payload, a form, an envelope. The first byte chooses. */
 #include "connectors/notify/slack_inbound.h"
 #include "connectors/notify/slack_signature.h"
+#include "connectors/notify/slack_socket.h"
 #include "posture/base/percent.h"
 
 #include <stdlib.h>
@@ -39,6 +40,21 @@ static void check_signature(struct span input)
     require(slack_prove(&what, secrets, NOW_S) != SLACK_GENUINE); /* nobody guesses a MAC */
 }
 
+/* What is acknowledged can be read back as what it was. */
+static void check_envelope(struct span input, struct arena *arena)
+{
+    struct slack_envelope e, again;
+    struct buf out;
+    struct err err;
+    if (slack_read_envelope(input, arena, &e, &err) != OK || span_empty(e.id))
+        return;
+    require(e.id.bytes <= SLACK_ENVELOPE_ID_BYTES);
+    buf_init(&out, 4 * SLACK_ENVELOPE_BYTES);
+    require(slack_write_acknowledgement(e.id, e.payload, &out, &err) == OK);
+    require(slack_read_envelope(buf_span(&out), arena, &again, &err) != OK || span_equal(again.id, e.id));
+    buf_done(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct slack_heard h = { 0 };
@@ -49,14 +65,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct span input = span_make(data + 1, bytes - 1);
     arena_init(&arena, 4096, 16 * 1024 * 1024);
     enum err_code code = ERR_INPUT;
-    if (data[0] % 4 == 0)
-        check_signature(input);
-    else if (data[0] % 4 == 1)
-        code = slack_read_event(input, &arena, &h, &err);
-    else if (data[0] % 4 == 2)
-        code = slack_read_interaction(input, &arena, &h, &err);
-    else
-        code = slack_read_command(input, &arena, &h, &err);
+    switch (data[0] % 7) {
+    case 0: check_signature(input); break;
+    case 1: code = slack_read_event(input, &arena, &h, &err); break;
+    case 2: code = slack_read_interaction(input, &arena, &h, &err); break;
+    case 3: code = slack_read_command(input, &arena, &h, &err); break;
+    case 4: code = slack_read_interaction_payload(input, &arena, &h, &err); break;
+    case 5: code = slack_read_command_payload(input, &arena, &h, &err); break;
+    default: check_envelope(input, &arena); break;
+    }
     if (code == OK)
         check_heard(&h);
     arena_done(&arena);

@@ -20,7 +20,7 @@ static void texts_keep_the_limits_of_the_schema(void **state)
     struct err err;
     (void)state;
     buf_init(&out, 64 * 1024);
-    assert_int_equal(slack_manifest_write(SPAN_LITERAL("https://posture.acme.example"), SPAN_LITERAL("/device"), false, &out, &err), OK);
+    assert_int_equal(slack_manifest_write(&(struct slack_manifest){ SPAN_LITERAL("https://posture.acme.example"), SPAN_LITERAL("/device"), false, false }, &out, &err), OK);
     assert_int_equal(from_json_parse(buf_span(&out), (struct from_json_limits){ 64 * 1024, 16 }, "manifest", &doc, &err), OK);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct from_json_value at[5] = { from_json_root(doc) };
@@ -37,20 +37,22 @@ static void texts_keep_the_limits_of_the_schema(void **state)
 
 static void it_has_the_addresses_and_the_choices(void **state)
 {
-    static const struct { const char *url, *command; bool rotation; const char *has[3]; enum err_code code; } rows[] = {
-        { "https://p.example", "/device", false, { "\"https://p.example/slack/events\"", "\"https://p.example/slack/interactive\"", "\"token_rotation_enabled\":false" }, OK },
-        { "https://p.example:8443/x", "/laptop", true, { "\"https://p.example:8443/x/slack/command\"", "\"/laptop\"", "\"token_rotation_enabled\":true" }, OK },
-        { "http://p.example", "/device", false, { NULL }, ERR_INPUT },
-        { "", "/device", false, { NULL }, ERR_INPUT },
+    static const struct { const char *url, *command; bool rotation, socket_mode; const char *has[3]; enum err_code code; } rows[] = {
+        { "https://p.example", "/device", false, false, { "\"https://p.example/slack/events\"", "\"https://p.example/slack/interactive\"", "\"token_rotation_enabled\":false" }, OK },
+        { "https://p.example:8443/x", "/laptop", true, false, { "\"https://p.example:8443/x/slack/command\"", "\"/laptop\"", "\"token_rotation_enabled\":true" }, OK },
+        { "http://p.example", "/device", false, false, { NULL }, ERR_INPUT },
+        { "", "/device", false, false, { NULL }, ERR_INPUT },
+        { "http://10.0.0.1", "/device", false, true, { "\"socket_mode_enabled\":true", "\"interactivity\":{\"is_enabled\":true}", "\"event_subscriptions\":{\"bot_events\":[" }, OK },
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct buf out;
         struct err err;
         buf_init(&out, 64 * 1024);
-        assert_int_equal(slack_manifest_write(span_of(rows[i].url), span_of(rows[i].command), rows[i].rotation, &out, &err), rows[i].code);
+        assert_int_equal(slack_manifest_write(&(struct slack_manifest){ span_of(rows[i].url), span_of(rows[i].command), rows[i].rotation, rows[i].socket_mode }, &out, &err), rows[i].code);
         for (size_t k = 0; k < 3 && rows[i].has[k] != NULL; k++)
             assert_non_null(strstr(buf_text(&out), rows[i].has[k]));
+        assert_true(!rows[i].socket_mode || strstr(buf_text(&out), rows[i].url) == NULL);
         buf_done(&out);
     }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A strict Slack Web API on loopback, for tests. Refuses what Slack refuses, injects faults, records every call.
 
-usage: fake_slack.py [--port N] [--token xoxb-...] [--scopes a,b,c]
+usage: fake_slack.py [--port N] [--token xoxb-...] [--scopes a,b,c] [--app-token xapp-...]
 Prints "listening PORT" when it is ready. The API lies under /api/; what tests steer it with under /control/:
 
   POST /control/people    [{"id": "U1", "email": "ana@acme.example", "deleted": false, ...}]   replaces the people
@@ -11,7 +11,7 @@ Prints "listening PORT" when it is ready. The API lies under /api/; what tests s
   POST /control/reset     forgets messages, calls and faults
   GET  /control/messages  {"U1": [{"ts", "channel", "text", "blocks", "metadata"}]}
   GET  /control/calls     [{"method", "arguments", "content_type", "at", "answer"}]
-  and what fake_slack_views.py and fake_slack_profile.py add.
+  and what fake_slack_views.py, fake_slack_profile.py and (with --app-token: Socket Mode) fake_slack_socket.py add.
 """
 import argparse
 import json
@@ -46,6 +46,7 @@ METHODS = {
     "users.profile.set": ("POST", True, "users.profile:write", ("user", "profile"), ()),
     "views.publish": ("POST", True, None, ("user_id", "view"), ("hash",)),
     "views.open": ("POST", True, None, ("trigger_id", "view"), ("interactivity_pointer",)),
+    "apps.connections.open": ("POST", True, None, (), ()),
     "oauth.v2.access": ("POST", False, None, ("grant_type", "refresh_token"), ()),
 }
 
@@ -196,6 +197,7 @@ class Workspace(Views, Profiles):
 
     def __init__(self, token, scopes, now):
         self.lock = threading.Lock()
+        self.sockets = None
         self.client, self.refresh_token, self.turns, self.expired, self.base = None, None, 0, set(), ""
         self.token = token
         self.now = now
@@ -246,6 +248,9 @@ class Workspace(Views, Profiles):
         return None
 
     # -- methods --
+
+    def open_connection(self, a):
+        return self.sockets.open()
 
     def auth_test(self, a):
         return {"url": "https://acme.slack.example/", "team": "Acme", "user": "postern", "team_id": "T0001", "user_id": "UBOT", "bot_id": "B0001"}
@@ -316,7 +321,7 @@ class Workspace(Views, Profiles):
 HANDLERS = {"auth.test": Workspace.auth_test, "chat.postMessage": Workspace.post, "chat.update": Workspace.update, "conversations.open": Workspace.open,
             "conversations.history": Workspace.history, "users.lookupByEmail": Workspace.lookup, "users.info": Workspace.info, "users.list": Workspace.list_users,
             "users.profile.get": Workspace.get_profile, "users.profile.set": Workspace.set_profile,
-            "views.publish": Workspace.publish, "views.open": Workspace.open_view}
+            "apps.connections.open": Workspace.open_connection, "views.publish": Workspace.publish, "views.open": Workspace.open_view}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -384,6 +389,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def authorize(self, workspace, method, found):
         given = self.headers.get("Authorization") or ""
+        if method == "apps.connections.open":  # the header alone, and the app's token alone
+            self.authorize_app(workspace, given, found)
+            return
         in_body = found.pop("token", "")  # Slack's own client sends it there besides
         token = given[7:] if given.startswith("Bearer ") else in_body
         if not token:
@@ -400,6 +408,14 @@ class Handler(BaseHTTPRequestHandler):
         scope = METHODS[method][2]
         if scope is not None and scope not in workspace.scopes:
             raise Refused("missing_scope", needed=scope, provided=",".join(sorted(workspace.scopes)))
+
+    def authorize_app(self, workspace, given, found):
+        if "token" in found or not given.startswith("Bearer "):
+            raise Refused("not_authed")
+        if given[7:] == workspace.token:
+            raise Refused("not_allowed_token_type")
+        if workspace.sockets is None or given[7:] != workspace.sockets.app_token:
+            raise Refused("invalid_auth")
 
     def check_arguments(self, method, found):
         _, _, _, required, optional = METHODS[method]
@@ -480,6 +496,9 @@ class Handler(BaseHTTPRequestHandler):
         workspace = self.server.workspace
         body = self.read_body()
         given = json.loads(body) if body else None
+        if workspace.sockets is not None and name.startswith("socket"):
+            self.say(200, workspace.sockets.control(name, given) or {"error": "unknown"})
+            return
         with workspace.lock:
             if name == "people":
                 workspace.people = {p["id"]: p for p in given}
@@ -546,10 +565,14 @@ def main():
     parser.add_argument("--token", default="xoxb-test-token")
     parser.add_argument("--now", type=int, default=0, help="the time of message stamps (stories under a fake clock)")
     parser.add_argument("--scopes", default="chat:write,commands,im:history,im:write,users:read,users:read.email")
+    parser.add_argument("--app-token", help="Socket Mode for this app-level token (needs python3-websockets)")
     options = parser.parse_args()
     server = Server(("127.0.0.1", options.port), Handler)
     server.workspace = Workspace(options.token, options.scopes.split(","), options.now)
     server.workspace.base = "http://127.0.0.1:%d" % server.server_address[1]
+    if options.app_token:
+        from fake_slack_socket import Sockets
+        server.workspace.sockets = Sockets(options.app_token)
     print("listening %d" % server.server_address[1], flush=True)
     try:
         server.serve_forever()
