@@ -174,7 +174,7 @@ static void take_hello(struct slack_line *l, struct wire *w, const struct slack_
 static void take_disconnect(struct slack_line *l, const struct wire *w, const struct slack_envelope *e)
 {
     if (e->reason == SLACK_DISCONNECT_OFF)
-        give_up(l, "Socket Mode was switched off in the app's settings: switch it on and start postern again, or take slack.app_token out");
+        give_up(l, "Socket Mode was switched off in the settings of the app. Switch it on and start postern again.");
     else if (w == &l->now)
         l->replace = true;
 }
