@@ -6,6 +6,7 @@
 #include "gateway/feed.h"
 #include "gateway/managers.h"
 #include "gateway/slack/slack_app.h"
+#include "gateway/slack/slack_doubt.h"
 #include "gateway/slack/slack_line.h"
 #include "gateway/slack/slack_people.h"
 #include "gateway/slack/slack_replies.h"
@@ -33,6 +34,7 @@ static void on_entry(void *context, const struct log_entry *entry)
     struct effects *e = context;
     if (span_equal_text(entry->event.type, "result.changed"))
         escalation_note_change(e->ladder);
+    slack_doubt_hear(e->node, &entry->event);
     for (size_t i = 0; i < e->count; i++)
         reader_wake(e->readers[i], entry->partition);
 }

@@ -6,6 +6,7 @@
 
 #include "gateway/change.h"
 #include "gateway/slack/slack_app.h"
+#include "gateway/slack/slack_doubt.h"
 #include "gateway/slack/slack_notice.h"
 #include "gateway/slack/slack_token.h"
 
@@ -22,6 +23,7 @@ struct slack_reader {
     struct slack *slack;          /* made on the reader's thread */
     struct slack_token token;
     bool token_is_old;            /* the last call said so */
+    struct slack_doubt doubt;
 };
 
 /* One try. */
@@ -238,6 +240,14 @@ static enum err_code take_entry(void *self, struct reader *r, const struct reade
     return message_take(r, e, "slack", err);
 }
 
+static enum err_code tick(void *self, struct reader *r, unsigned partition, struct err *err)
+{
+    struct slack_reader *s = self;
+    (void)partition, (void)err;
+    slack_doubt_judge(s->node, r, s->slack, &s->token, &s->doubt);
+    return OK;
+}
+
 /* A call is never broken off, not even to stop: its end would not be known. */
 static bool keep_lease(void *reader)
 {
@@ -266,7 +276,7 @@ static void free_slack(void *self)
 
 enum err_code effects_slack_new(const struct node *node, const struct slack_options *options, const struct reader_ops **ops, void **self, struct err *err)
 {
-    static const struct reader_ops slack_ops = { .open = open_slack, .entry = take_entry, .send = send_item, .unsendable = keep_unsent, .free = free_slack };
+    static const struct reader_ops slack_ops = { .open = open_slack, .entry = take_entry, .tick = tick, .send = send_item, .unsendable = keep_unsent, .free = free_slack };
     struct slack *tried = NULL;
     enum err_code code = slack_new(options, &tried, err); /* thrown away: a mistake is told at the start */
     slack_free(tried);

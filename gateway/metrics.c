@@ -216,6 +216,7 @@ static void write_gauges(const struct metrics_gauges *g, struct buf *out)
     write_gauge(out, "postern_slow_lane_waiting", "Calls that wait for a slow lane thread.", g->slow_lane_waiting);
     write_gauge(out, "postern_outbox_waiting", "Deliveries that wait to be sent.", g->outbox_waiting);
     write_gauge(out, "postern_outbox_set_aside", "Deliveries that were given up.", g->outbox_set_aside);
+    write_gauge(out, "postern_destinations_stopped", "Destinations that nothing goes to or comes from until the configuration changes.", g->stopped);
     if (g->slack_socket_open >= 0)
         write_gauge(out, "postern_slack_socket_open", "1 while Socket Mode has a connection that Slack has greeted.", g->slack_socket_open);
 }

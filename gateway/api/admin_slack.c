@@ -27,6 +27,19 @@ static void write_missing(struct to_json *w, const struct slack_identity *who)
     to_json_end(w);
 }
 
+static void write_trouble(const struct slack_app *app, struct to_json *w)
+{
+    int64_t at_s = 0;
+    enum slack_trouble what = slack_app_trouble(app, &at_s);
+    if (what == SLACK_TROUBLE_NONE)
+        return;
+    to_json_key(w, "trouble");
+    to_json_object(w);
+    to_json_member_text(w, "what", what == SLACK_TROUBLE_UNINSTALLED ? SPAN_LITERAL("app_uninstalled") : SPAN_LITERAL("token_revoked"));
+    to_json_member_time_if(w, "at", at_s);
+    to_json_end(w);
+}
+
 static void write_app(struct http_request *r, struct to_json *w)
 {
     struct slack_identity who;
@@ -37,6 +50,7 @@ static void write_app(struct http_request *r, struct to_json *w)
         return;
     to_json_member_text(w, "command", slack_app_options(app)->command);
     to_json_member_bool(w, "rotates", slack_app_rotates(slack_app_options(app)));
+    write_trouble(app, w);
     if (slack_app_rotates(slack_app_options(app)))
         to_json_member_time_if(w, "token_expires_at", slack_token_expires_s(r->node, r->store));
     if (!slack_app_identity(app, &who))

@@ -4,6 +4,7 @@
 #include "gateway/doors/okta_watch.h"
 #include "gateway/effects.h"
 #include "gateway/feed.h"
+#include "gateway/slack/slack_app.h"
 
 enum { DESTINATIONS = 64, DELIVERIES = 1000 };
 
@@ -127,6 +128,13 @@ static void write_warnings(struct http_request *r, struct to_json *w)
     }
     if (unreachable > 0)
         to_json_text(w, arena_format(r->arena, "%lld people have neither a Slack id nor an e-mail address", (long long)unreachable));
+    int64_t doubted_s = 0;
+    enum slack_trouble trouble = slack_app_trouble(r->node->slack, &doubted_s);
+    if (trouble != SLACK_TROUBLE_NONE) {
+        char at[CLOCK_TEXT_BYTES];
+        to_json_text(w, arena_format(r->arena, "Slack said at %s that %s: nothing goes out by Slack until the app is installed again and postern is started with its new token", clock_rfc3339(doubted_s, at),
+                                     trouble == SLACK_TROUBLE_UNINSTALLED ? "the app was uninstalled" : "its token is not good any more"));
+    }
     device_certificates_warnings(r->node->device_certificates, r->now_s, write_warning, w);
     to_json_end(w);
 }

@@ -76,6 +76,7 @@ static void add_outboxes(const struct node *node, struct metrics_gauges *gauges)
     for (size_t i = 0; i < count && i < DESTINATIONS; i++) {
         gauges->outbox_waiting += all[i].waiting;
         gauges->outbox_set_aside += all[i].set_aside;
+        gauges->stopped += all[i].stopped;
     }
 }
 

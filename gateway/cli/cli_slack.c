@@ -75,6 +75,9 @@ static void print_app(const struct from_json_value *root)
     print_line(stdout, json_true(root, "hears") ? "buttons, words and the command are taken" : "nothing is taken from Slack: set slack.signing_secret, or slack.app_token");
     if (json_true(root, "rotates"))
         print_line(stdout, "the token changes by itself; this one runs out at %.*s", SPAN_ARGS(json_text(root, "token_expires_at")));
+    struct from_json_value trouble = from_json_member(root, "trouble");
+    if (from_json_present(&trouble))
+        print_line(stdout, "Slack said at %.*s: %.*s; install the app again and start postern with its new token", SPAN_ARGS(json_text(&trouble, "at")), SPAN_ARGS(json_text(&trouble, "what")));
     struct span scopes = json_texts(root, "missing_scopes", missing, sizeof missing);
     if (!span_empty(scopes))
         print_line(stdout, "missing scopes: %.*s; install the app again with the manifest", SPAN_ARGS(scopes));
@@ -104,7 +107,8 @@ static int status(const struct args *args)
     print_line(stdout, "%lld people have a Slack account here, %lld are looked up when they are first written to", (long long)json_int(&a.root, "people_with_account", 0),
                (long long)json_int(&a.root, "people_without_account", 0));
     struct from_json_value senders = from_json_member(&a.root, "senders"), missing = from_json_member(&a.root, "missing_scopes");
-    bool good = from_json_count(&missing) == 0;
+    struct from_json_value trouble = from_json_member(&a.root, "trouble");
+    bool good = from_json_count(&missing) == 0 && !from_json_present(&trouble);
     for (size_t i = 0; i < from_json_count(&senders); i++) {
         struct from_json_value sender = from_json_item(&senders, i);
         print_sender(&sender);
@@ -138,7 +142,7 @@ const struct cli_command cli_slack = {
     "       postern slack test-on-myself PERSON [--json]\n\n"
     "The manifest that Slack makes the app from, with this gateway's addresses (--config: without a gateway; --socket-mode: for one that Slack\n"
     "cannot reach); and how the app is. See docs/slack.md.\n"
-    "Exit code of status: 0 all is well; 1 Slack is not configured, a scope is missing, or nothing is sent any more.\n\n"
+    "Exit code of status: 0 all is well; 1 Slack is not configured, a scope is missing, the token is no good, or nothing is sent or heard any more.\n\n"
     "people: who is known to Slack. onboard invites people: each gets one greeting with the way to set up a device, at their own hours and under the\n"
     "cap of one message a day, by Slack or else by e-mail. onboarding: who was invited, contacted and has set up a device. test-on-myself greets\n"
     "one person now. See docs/onboarding.md.",

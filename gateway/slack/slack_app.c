@@ -78,6 +78,9 @@ struct slack_app {
     struct arena texts;
     struct slack_identity identity;     /* written once, before `known` is set */
     atomic_bool claimed, known;
+    atomic_uint doubts, trusted;        /* how often the token was doubted; how many of these Slack has cleared */
+    _Atomic int64_t doubted_s;
+    atomic_int trouble;
 };
 
 static bool copy_list(struct slack_app *app, const struct option_list *from, struct option_list *to)
@@ -182,4 +185,24 @@ bool slack_app_identity(const struct slack_app *app, struct slack_identity *out)
     if (known)
         *out = app->identity;
     return known;
+}
+
+/* ---- doubts ---- */
+
+void slack_app_doubt(struct slack_app *app, enum slack_trouble what, int64_t at_s)
+{
+    atomic_store(&app->trouble, (int)what);
+    atomic_store(&app->doubted_s, at_s);
+    atomic_fetch_add(&app->doubts, 1); /* last: whoever sees it sees what it is about */
+}
+
+unsigned slack_app_doubts(const struct slack_app *app) { return atomic_load(&app->doubts); }
+void slack_app_trust(struct slack_app *app, unsigned doubts) { atomic_store(&app->trusted, doubts); }
+
+enum slack_trouble slack_app_trouble(const struct slack_app *app, int64_t *at_s)
+{
+    if (app == NULL || atomic_load(&app->doubts) == atomic_load(&app->trusted))
+        return SLACK_TROUBLE_NONE;
+    *at_s = atomic_load(&app->doubted_s);
+    return (enum slack_trouble)atomic_load(&app->trouble);
 }

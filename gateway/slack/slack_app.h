@@ -44,4 +44,11 @@ void slack_app_learn(struct slack_app *app, const struct slack_identity *identit
 /* False until it is known. The copy's texts are whole. */
 bool slack_app_identity(const struct slack_app *app, struct slack_identity *out);
 
+/* Slack has said that the token is no good any more (slack_doubt.h). A NULL app has no trouble. */
+enum slack_trouble { SLACK_TROUBLE_NONE, SLACK_TROUBLE_REVOKED, SLACK_TROUBLE_UNINSTALLED };
+void slack_app_doubt(struct slack_app *app, enum slack_trouble what, int64_t at_s);
+unsigned slack_app_doubts(const struct slack_app *app);           /* how often it was said */
+void slack_app_trust(struct slack_app *app, unsigned doubts);     /* asked after that many, Slack said that the token is good */
+enum slack_trouble slack_app_trouble(const struct slack_app *app, int64_t *at_s);
+
 #endif

@@ -1,6 +1,7 @@
 #include "gateway/slack/slack_intake.h"
 
 #include "gateway/slack/slack_app.h"
+#include "gateway/slack/slack_doubt.h"
 #include "gateway/slack/slack_order.h"
 #include "gateway/slack/slack_people.h"
 #include "gateway/slack/slack_say.h"
@@ -92,14 +93,18 @@ static bool take_order(const struct slack_intake *in, const struct slack_heard *
 
 /* ---- events ---- */
 
-static bool take_trouble(const struct slack_intake *in, const struct slack_heard *h)
+/* Into the log, so that every gateway asks whether it is so. Copies do no harm. */
+static bool take_trouble(const struct slack_intake *in, const struct slack_heard *h, struct slack_answer *out)
 {
-    static const struct { enum slack_heard_kind kind; const char *event; } rows[] = {
-        { SLACK_HEARD_REVOKED, "slack.token_revoked" }, { SLACK_HEARD_UNINSTALLED, "slack.uninstalled" }, { SLACK_HEARD_RATE_LIMITED, "slack.events_held_back" },
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (h->kind == rows[i].kind)
-            log_event(in->node->log, LOG_ERROR, rows[i].event, LOG_SPAN("team", h->team), LOG_SPAN("enterprise", h->enterprise));
+    struct err err;
+    enum slack_trouble what = h->kind == SLACK_HEARD_UNINSTALLED ? SLACK_TROUBLE_UNINSTALLED : SLACK_TROUBLE_REVOKED;
+    if (in->store == NULL)
+        return false;
+    log_event(in->node->log, LOG_ERROR, what == SLACK_TROUBLE_UNINSTALLED ? SLACK_UNINSTALLED : SLACK_TOKEN_REVOKED, LOG_SPAN("team", h->team), LOG_SPAN("enterprise", h->enterprise));
+    if (slack_doubt_append(in->node, in->store, what, h->team, &err) != OK) {
+        note_not_written(in, &err);
+        out->later = not_written;
+    }
     return true;
 }
 
@@ -207,8 +212,8 @@ bool slack_intake(const struct slack_intake *in, const struct slack_heard *h, st
     case SLACK_HEARD_SUBMIT: return take_order(in, h, out);
     case SLACK_HEARD_COMMAND: return take_command(in, h, out);
     case SLACK_HEARD_REVOKED:
-    case SLACK_HEARD_UNINSTALLED:
-    case SLACK_HEARD_RATE_LIMITED: return take_trouble(in, h);
+    case SLACK_HEARD_UNINSTALLED: return take_trouble(in, h, out);
+    case SLACK_HEARD_RATE_LIMITED: log_event(in->node->log, LOG_ERROR, "slack.events_held_back", LOG_SPAN("team", h->team), LOG_SPAN("enterprise", h->enterprise)); break;
     case SLACK_HEARD_NOTHING: break;
     }
     return true;

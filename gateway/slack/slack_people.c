@@ -1,6 +1,7 @@
 #include "gateway/slack/slack_people.h"
 
 #include "gateway/change.h"
+#include "gateway/slack/slack_doubt.h"
 #include "gateway/slack/slack_order.h"
 #include "gateway/slack/slack_token.h"
 #include "posture/base/from_json.h"
@@ -16,6 +17,7 @@ struct people {
     struct slack *client;           /* made on the reader's thread */
     struct slack_token token;
     struct slack_away away;
+    struct slack_doubt doubt;
     char cursor[SLACK_CURSOR_BYTES];
     bool walking;
     int64_t next_ms;                /* of a page; monotonic */
@@ -201,6 +203,7 @@ static enum err_code tick(void *self, struct reader *r, unsigned partition, stru
 {
     struct people *s = self;
     int64_t now_ms = clock_mono_ms(s->node->clock);
+    slack_doubt_judge(s->node, r, s->client, &s->token, &s->doubt);
     if (partition + 1 != r->partition_count || now_ms < s->next_ms || reader_is_stopped(r) || !directory_counts(s->node->directory).complete)
         return OK;
     if (!s->walking && !begins(s, r)) {

@@ -356,7 +356,7 @@ static void introduce(struct replies *s, struct reader *r)
     struct slack_identity who = { { 0 }, { 0 }, { 0 }, { 0 } };
     struct err ignored;
     int64_t now_ms = clock_mono_ms(s->node->clock);
-    if (now_ms < s->introduced_ms || slack_app_identity(s->node->slack, &who))
+    if (now_ms < s->introduced_ms || reader_is_stopped(r) || slack_app_identity(s->node->slack, &who))
         return;
     s->introduced_ms = now_ms + INTRODUCE_EVERY_MS;
     if (slack_token_use(s->node, r->store, s->client, false, &s->token, &ignored) != OK)
@@ -364,6 +364,8 @@ static void introduce(struct replies *s, struct reader *r)
     struct slack_result result = slack_auth_test(s->client, &who);
     if (result.outcome == SLACK_DONE)
         slack_app_learn(s->node->slack, &who);
+    else if (result.outcome == SLACK_STOPPED)
+        slack_app_doubt(s->node->slack, SLACK_TROUBLE_REVOKED, clock_wall_s(s->node->clock)); /* the others stop too, before anybody is written to */
     else
         log_event(s->node->log, LOG_WARN, "slack.not_introduced", LOG_STR("error", result.error));
 }
@@ -372,6 +374,7 @@ static enum err_code tick(void *self, struct reader *r, unsigned partition, stru
 {
     struct replies *s = self;
     introduce(s, r);
+    slack_doubt_judge(s->node, r, s->client, &s->token, &s->doubt);
     if (partition + 1 != r->partition_count)
         return OK;
     enum err_code code = slack_token_keep(s->node, r->store, s->client, &s->keeper, err);

@@ -1,6 +1,7 @@
 /* slack_replies_parts: what slack_replies.c, slack_carry_out.c and slack_commits.c share. Private to them. */
 #ifndef GATEWAY_SLACK_SLACK_REPLIES_PARTS_H
 #define GATEWAY_SLACK_SLACK_REPLIES_PARTS_H
+#include "gateway/slack/slack_doubt.h"
 #include "gateway/slack/slack_notice.h"
 #include "gateway/slack/slack_order.h"
 #include "gateway/slack/slack_replies.h"
@@ -12,6 +13,7 @@ struct replies {
     struct slack *client;           /* made on the reader's thread */
     struct slack_token token;
     struct slack_token_keeper keeper;
+    struct slack_doubt doubt;
     bool token_is_old;              /* the last call said so */
     int64_t introduced_ms;          /* when auth.test is asked again; monotonic */
 };

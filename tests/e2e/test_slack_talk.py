@@ -176,5 +176,42 @@ def story_only_slack_is_heard_and_each_thing_once(world):
     gateway.stop()
 
 
+def story_a_token_that_is_revoked_is_seen_and_replaced(world):
+    slack, gateway, fleet = begin(world)
+    wait_for("the day's message", lambda: slack.messages())
+    # late word of a token that was replaced: Slack is asked, and all goes on
+    slack.event({"type": "tokens_revoked", "tokens": {"oauth": [], "bot": ["UBOT"]}})
+    wait_for("it is in the log", lambda: len(gateway.events("slack.token_revoked")) == 1)
+    wait_for("Slack says that the token is good", lambda: "trouble" not in gateway.cli_json("slack", "status") and sum(c["method"] == "auth.test" for c in slack.control("calls")) >= 3)
+    slack.write("help")
+    wait_for("an answer", lambda: len(slack.messages()) == 2)
+
+    slack.control("faults", [{"method": "*", "kind": "error", "error": "token_revoked", "times": 1000}])
+    slack.event({"type": "app_uninstalled"})
+    wait_for("every sender stops", lambda: all(s["state"] == "stopped" for s in json.loads(gateway.cli("slack", "status", "--json"))["senders"]))
+    said = gateway.cli("slack", "status", code=1)
+    expect("app_uninstalled" in said and "install the app again" in said, "status says what to do: %s" % said)
+    doctor = gateway.cli("doctor", code=None)
+    expect("the app was uninstalled" in doctor and "token_revoked" in doctor, "doctor too: %s" % doctor)
+    metrics = gateway.get("/metrics", internal=True).text()
+    expect("postern_destinations_stopped 3" in metrics, "metrics too: %s" % [l for l in metrics.splitlines() if "stopped" in l])
+    expect(len(gateway.events("slack.uninstalled")) == 1, "it is in the log")
+    before = len(slack.control("calls"))
+    slack.write("help")
+
+    # started with a token that Slack does not know, it is seen before anybody is written to; started with a new one, what waited goes out
+    gateway.stop()
+    gateway.start()
+    wait_for("it is seen at the start", lambda: all(s["state"] == "stopped" for s in json.loads(gateway.cli("slack", "status", "--json"))["senders"]))
+    expect(not any(c["method"] == "chat.postMessage" for c in slack.control("calls")[before:]), "nobody was written to")
+    slack.control("faults", [])
+    gateway.stop()
+    gateway.start()
+    wait_for("what was asked meanwhile is answered", lambda: len(slack.messages()) == 3)
+    expect(all(s["state"] == "ok" for s in gateway.cli_json("slack", "status")["senders"]), "all is well again")
+    fleet.process.stop()
+    gateway.stop()
+
+
 if __name__ == "__main__":
     harness.main(globals())
