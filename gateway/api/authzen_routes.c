@@ -10,50 +10,53 @@
 enum { BODY_BYTES = 64 * 1024, BATCH_BYTES = 1024 * 1024, BATCH_ITEMS = 1000, DEPTH = 32, TEXT_BYTES = 512 };
 
 /* The four entities of one evaluation; in a batch an item's own replaces the default whole. */
-struct entities { struct from_json_value subject, action, resource, context; };
+enum entity { SUBJECT, ACTION, RESOURCE, CONTEXT, ENTITIES };
+struct entities { struct from_json_value of[ENTITIES]; };
 
-static struct entities entities_of(const struct from_json_value *object)
+#define NAME(text) { text, sizeof(text) - 1 }
+
+static void find_entities(const struct from_json_value *object, struct entities *out)
 {
-    return (struct entities){ from_json_member(object, "subject"), from_json_member(object, "action"), from_json_member(object, "resource"), from_json_member(object, "context") };
+    static const struct span names[ENTITIES] = { NAME("subject"), NAME("action"), NAME("resource"), NAME("context") };
+    from_json_members(object, names, ENTITIES, out->of);
 }
 
-static struct entities with_defaults(struct entities item, struct entities defaults)
+static void fill_defaults(struct entities *item, const struct entities *defaults)
 {
-    if (from_json_kind(&item.subject) == FROM_JSON_ABSENT)
-        item.subject = defaults.subject;
-    if (from_json_kind(&item.action) == FROM_JSON_ABSENT)
-        item.action = defaults.action;
-    if (from_json_kind(&item.resource) == FROM_JSON_ABSENT)
-        item.resource = defaults.resource;
-    if (from_json_kind(&item.context) == FROM_JSON_ABSENT)
-        item.context = defaults.context;
-    return item;
+    for (int i = 0; i < ENTITIES; i++)
+        if (from_json_kind(&item->of[i]) == FROM_JSON_ABSENT)
+            item->of[i] = defaults->of[i];
 }
 
 /* ---- reading ---- */
 
-static enum err_code read_entity(const struct from_json_value *entity, const char *const names[2], struct span out[2], struct err *err)
+/* What an entity must have, as texts; behind them what it may have. */
+enum { SHAPE_TEXTS = 2 };
+struct shape { size_t texts; struct span members[SHAPE_TEXTS + 1]; };
+static const struct shape typed = { 2, { NAME("type"), NAME("id"), NAME("properties") } }, named = { 1, { NAME("name"), NAME("properties") } };
+
+static enum err_code read_entity(const struct from_json_value *entity, const struct shape *shape, struct span out[SHAPE_TEXTS], struct err *err)
 {
+    struct from_json_value members[SHAPE_TEXTS + 1], *properties = &members[shape->texts];
     enum err_code code = from_json_object(entity, err);
-    for (int i = 0; code == OK && i < 2 && names[i] != NULL; i++) {
-        struct from_json_value v = from_json_member(entity, names[i]);
-        code = from_json_text(&v, TEXT_BYTES, &out[i], err);
+    if (code == OK)
+        from_json_members(entity, shape->members, shape->texts + 1, members);
+    for (size_t i = 0; code == OK && i < shape->texts; i++) {
+        code = from_json_text(&members[i], TEXT_BYTES, &out[i], err);
         if (code == OK && span_empty(out[i]))
-            code = from_json_refuse(&v, err, "must not be empty");
+            code = from_json_refuse(&members[i], err, "must not be empty");
     }
-    struct from_json_value properties = from_json_member(entity, "properties");
-    if (code == OK && from_json_present(&properties))
-        code = from_json_object(&properties, err);
+    if (code == OK && from_json_present(properties))
+        code = from_json_object(properties, err);
     return code;
 }
 
 /* subject.properties.device_id, or context.device {id | serial | certificate_sha256}. */
 static enum err_code read_device(const struct entities *e, struct question *q, struct err *err)
 {
-    static const char *const members[] = { "id", "serial", "certificate_sha256" };
-    static const char *const kinds[] = { "id", "serial", "certificate" };
-    struct from_json_value properties = from_json_member(&e->subject, "properties"), id = from_json_member(&properties, "device_id");
-    struct from_json_value device = from_json_member(&e->context, "device");
+    static const struct span members[] = { NAME("id"), NAME("serial"), NAME("certificate_sha256") }, kinds[] = { NAME("id"), NAME("serial"), NAME("certificate") };
+    struct from_json_value properties = from_json_member(&e->of[SUBJECT], "properties"), id = from_json_member(&properties, "device_id");
+    struct from_json_value device = from_json_member(&e->of[CONTEXT], "device");
     if (from_json_present(&id)) {
         q->door_device = DEVICE_NAMED;
         q->device_kind = SPAN_LITERAL("id");
@@ -63,11 +66,11 @@ static enum err_code read_device(const struct entities *e, struct question *q, s
         return OK;
     enum err_code code = from_json_object(&device, err);
     for (size_t i = 0; code == OK && i < 3; i++) {
-        struct from_json_value v = from_json_member(&device, members[i]);
+        struct from_json_value v = from_json_member_of(&device, members[i]);
         if (!from_json_present(&v))
             continue;
         q->door_device = DEVICE_NAMED;
-        q->device_kind = span_of(kinds[i]);
+        q->device_kind = kinds[i];
         return from_json_text(&v, TEXT_BYTES, &q->device, err);
     }
     return code != OK ? code : from_json_refuse(&device, err, "must have id, serial or certificate_sha256");
@@ -77,15 +80,14 @@ struct asked { struct question question; struct span subject_type, resource_type
 
 static enum err_code read_question(const struct entities *e, struct asked *out, struct err *err)
 {
-    static const char *const typed[2] = { "type", "id" }, *const named[2] = { "name", NULL };
-    struct span subject[2], resource[2], action[2];
-    enum err_code code = read_entity(&e->subject, typed, subject, err);
+    struct span subject[SHAPE_TEXTS], resource[SHAPE_TEXTS], action[SHAPE_TEXTS];
+    enum err_code code = read_entity(&e->of[SUBJECT], &typed, subject, err);
     if (code == OK)
-        code = read_entity(&e->action, named, action, err);
+        code = read_entity(&e->of[ACTION], &named, action, err);
     if (code == OK)
-        code = read_entity(&e->resource, typed, resource, err);
-    if (code == OK && from_json_present(&e->context))
-        code = from_json_object(&e->context, err);
+        code = read_entity(&e->of[RESOURCE], &typed, resource, err);
+    if (code == OK && from_json_present(&e->of[CONTEXT]))
+        code = from_json_object(&e->of[CONTEXT], err);
     if (code != OK)
         return code;
     *out = (struct asked){ .question = { .door = SPAN_LITERAL("authzen"), .door_device = DEVICE_NOT_ASKED, .app = resource[1], .action = action[0] },
@@ -162,7 +164,8 @@ static void evaluate_single(struct http_request *r, struct http_response *res, c
 {
     struct asked asked;
     struct err err;
-    struct entities e = entities_of(root);
+    struct entities e;
+    find_entities(root, &e);
     if (read_question(&e, &asked, &err) != OK) {
         problem_answer(r, res, PROBLEM_JSON, &err);
         return;
@@ -219,12 +222,14 @@ static void item_error(struct to_json *w, const struct err *err)
     to_json_end(w);
 }
 
-static bool evaluate_item(struct http_request *r, struct http_response *res, const struct from_json_value *item, struct entities defaults, struct to_json *w)
+static bool evaluate_item(struct http_request *r, struct http_response *res, const struct from_json_value *item, const struct entities *defaults, struct to_json *w)
 {
     struct asked asked;
+    struct entities e;
     struct err err;
     enum err_code code = from_json_object(item, &err);
-    struct entities e = with_defaults(entities_of(item), defaults);
+    find_entities(item, &e);
+    fill_defaults(&e, defaults);
     if (code == OK)
         code = read_question(&e, &asked, &err);
     if (code == OK)
@@ -235,7 +240,8 @@ static bool evaluate_item(struct http_request *r, struct http_response *res, con
 
 static void evaluate_batch(struct http_request *r, struct http_response *res, const struct from_json_value *root, const struct from_json_value *items, enum semantic semantic)
 {
-    struct entities defaults = entities_of(root);
+    struct entities defaults;
+    find_entities(root, &defaults);
     struct to_json w = response_json(res, 200);
     to_json_object(&w);
     to_json_key(&w, "evaluations");
@@ -243,7 +249,7 @@ static void evaluate_batch(struct http_request *r, struct http_response *res, co
     directory_enter(r->node->directory);
     for (size_t i = 0; i < from_json_count(items); i++) {
         struct from_json_value item = from_json_item(items, i);
-        bool allowed = evaluate_item(r, res, &item, defaults, &w);
+        bool allowed = evaluate_item(r, res, &item, &defaults, &w);
         if ((semantic == DENY_ON_FIRST_DENY && !allowed) || (semantic == PERMIT_ON_FIRST_PERMIT && allowed))
             break;
     }

@@ -48,8 +48,9 @@ void from_json_freep(struct from_json **doc)
 
 /* ---- reading the text ---- */
 
+/* Positions are in the document's copy, which ends in NUL: that is no value, no white space, and ends no text. Whatever reads a part is given where it begins and
+ * returns where it has ended; NULL: refused. */
 struct reader {
-    char *at, *end;            /* in the document's copy, which ends in NUL */
     struct node *next;
     unsigned depth_left;
     bool memory_short;
@@ -69,10 +70,12 @@ static inline char *skip_plain(char *at)
     }
 }
 
-static inline void skip_space(struct reader *r)
+/* What is no white space is mostly above it: one comparison tells. */
+static inline char *skip_space(char *at)
 {
-    while (*r->at == ' ' || *r->at == '\t' || *r->at == '\n' || *r->at == '\r')
-        r->at++;
+    while ((unsigned char)*at <= ' ' && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+        at++;
+    return at;
 }
 
 static int hex_digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
@@ -110,72 +113,74 @@ static char *put_utf8(char *to, uint32_t code)
 }
 
 /* \uXXXX, at its first digit; a surrogate needs its pair (RFC 8259 section 7). Text has no NUL here. */
-static bool read_unicode(struct reader *r, char **to)
+static char *read_unicode(char *at, char **to)
 {
     uint32_t code, low;
-    if (!read_hex4(r->at, &code) || code == 0)
-        return false;
-    r->at += 4;
+    if (!read_hex4(at, &code) || code == 0)
+        return NULL;
+    at += 4;
     if (code >= 0xdc00 && code <= 0xdfff)
-        return false;
+        return NULL;
     if (code >= 0xd800 && code <= 0xdbff) {
-        if (r->at[0] != '\\' || r->at[1] != 'u' || !read_hex4(r->at + 2, &low) || low < 0xdc00 || low > 0xdfff)
-            return false;
+        if (at[0] != '\\' || at[1] != 'u' || !read_hex4(at + 2, &low) || low < 0xdc00 || low > 0xdfff)
+            return NULL;
         code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-        r->at += 6;
+        at += 6;
     }
     *to = put_utf8(*to, code);
-    return true;
+    return at;
 }
 
-static bool read_escape(struct reader *r, char **to)
+/* After the backslash. */
+static char *read_escape(char *at, char **to)
 {
     static const char named[] = "\"\"\\\\//b\bf\fn\nr\rt\t";
-    char c = *r->at++;
+    char c = *at++;
     if (c == 'u')
-        return read_unicode(r, to);
+        return read_unicode(at, to);
     for (const char *n = named; *n != '\0'; n += 2) {
         if (*n != c)
             continue;
         *(*to)++ = n[1];
-        return true;
+        return at;
     }
-    return false;
+    return NULL;
 }
 
-/* A text that has to be looked at byte by byte, from r->at on. What is unescaped is never longer than what was written. */
-static bool read_odd_text(struct reader *r, char *start, struct span *out)
+/* A text that has to be looked at byte by byte, from `at` on. What is unescaped is never longer than what was written. */
+static char *read_odd_text(char *start, char *at, struct span *out)
 {
-    char *to = r->at;
+    char *to = at;
     bool wide = false;
-    while (*r->at != '"') {
-        unsigned char c = (unsigned char)*r->at;
+    while (at != NULL && *at != '"') {
+        unsigned char c = (unsigned char)*at;
         if (c < 0x20)
-            return false; /* the NUL at the end of the copy, too */
-        r->at++;
+            return NULL; /* the NUL at the end of the copy, too */
+        at++;
         wide = wide || c >= 0x80;
-        if (c != '\\')
+        if (c == '\\')
+            at = read_escape(at, &to);
+        else
             *to++ = (char)c;
-        else if (!read_escape(r, &to))
-            return false;
     }
-    r->at++;
+    if (at == NULL)
+        return NULL;
     *to = '\0'; /* at the quote, or before it */
     *out = span_make(start, (size_t)(to - start));
-    return !wide || span_is_utf8(*out);
+    return wide && !span_is_utf8(*out) ? NULL : at + 1;
 }
 
 /* After the opening quote. */
-static inline bool read_text(struct reader *r, struct span *out)
+static inline char *read_text(char *start, struct node *n)
 {
-    char *start = r->at, *end = skip_plain(start);
-    r->at = end;
+    char *end = skip_plain(start);
+    n->kind = FROM_JSON_TEXT;
+    n->nodes = 1;
     if (*end != '"')
-        return read_odd_text(r, start, out);
+        return read_odd_text(start, end, &n->text);
     *end = '\0';
-    r->at++;
-    *out = span_make(start, (size_t)(end - start));
-    return true;
+    n->text = span_make(start, (size_t)(end - start));
+    return end + 1;
 }
 
 static char *skip_digits(char *at)
@@ -197,35 +202,31 @@ static bool finish_real(struct node *n, const char *start, char *end)
 }
 
 /* RFC 8259 section 6. */
-static bool read_number(struct reader *r, struct node *n)
+static char *read_number(char *start, struct node *n)
 {
-    char *start = r->at, *digits = start + (*start == '-'), *at = skip_digits(digits);
+    char *digits = start + (*start == '-'), *at = skip_digits(digits);
     if (at == digits || (*digits == '0' && at > digits + 1))
-        return false;
+        return NULL;
     bool whole = *at != '.' && *at != 'e' && *at != 'E';
     if (*at == '.') {
         char *fraction = at + 1;
         at = skip_digits(fraction);
         if (at == fraction)
-            return false;
+            return NULL;
     }
     if (*at == 'e' || *at == 'E') {
         char *exponent = at + 1 + (at[1] == '+' || at[1] == '-');
         at = skip_digits(exponent);
         if (at == exponent)
-            return false;
+            return NULL;
     }
-    r->at = at;
     n->kind = FROM_JSON_INT;
-    return whole ? span_to_i64(span_make(start, (size_t)(at - start)), &n->number) : finish_real(n, start, at);
+    bool good = whole ? span_to_i64(span_make(start, (size_t)(at - start)), &n->number) : finish_real(n, start, at);
+    return good ? at : NULL;
 }
 
-static bool read_word(struct reader *r, const char *word, size_t bytes)
-{
-    bool same = (size_t)(r->end - r->at) >= bytes && memcmp(r->at, word, bytes) == 0;
-    r->at += same ? bytes : 0;
-    return same;
-}
+/* A literal of ours: behind the copy there is room to look at. */
+static char *read_word(char *at, const char *word, size_t bytes) { return memcmp(at, word, bytes) == 0 ? at + bytes : NULL; }
 
 static int compare_keys(const void *left, const void *right) { return span_compare(*(const struct span *)left, *(const struct span *)right); }
 
@@ -258,7 +259,7 @@ static bool are_unique(struct reader *r, const struct node *object)
         const struct node *before = object + 1;
         n += 1 + n[1].nodes;
         for (uint32_t k = 0; k < i; k++) {
-            if (before->text.bytes == n->text.bytes && memcmp(before->text.at, n->text.at, n->text.bytes) == 0)
+            if (before->text.bytes == n->text.bytes && before->text.at[0] == n->text.at[0] && memcmp(before->text.at, n->text.at, n->text.bytes) == 0)
                 return false;
             before += 1 + before[1].nodes;
         }
@@ -266,62 +267,75 @@ static bool are_unique(struct reader *r, const struct node *object)
     return true;
 }
 
-static bool read_value(struct reader *r);
+static char *read_value(struct reader *r, char *at);
 
-static bool read_key(struct reader *r)
+static inline char *read_key(struct reader *r, char *at)
 {
-    struct node *key = r->next++;
-    *key = (struct node){ .kind = FROM_JSON_TEXT, .nodes = 1 };
-    skip_space(r);
-    if (*r->at++ != '"' || !read_text(r, &key->text))
-        return false;
-    skip_space(r);
-    return *r->at++ == ':';
+    at = skip_space(at);
+    if (*at != '"' || (at = read_text(at + 1, r->next++)) == NULL)
+        return NULL;
+    at = skip_space(at);
+    return *at == ':' ? at + 1 : NULL;
 }
 
-/* After the opening bracket: items or members up to the closing one. */
-static bool read_list(struct reader *r, struct node *n, char close)
+/* After the opening bracket: items or members up to the closing one. Most values are texts: those cost no call. */
+static inline __attribute__((always_inline)) char *read_list(struct reader *r, char *at, struct node *n, char close)
 {
-    n->kind = close == '}' ? FROM_JSON_OBJECT : FROM_JSON_ARRAY;
     if (r->depth_left == 0)
-        return false;
+        return NULL;
+    at = skip_space(at);
+    if (*at == close)
+        return at + 1;
     r->depth_left--;
-    skip_space(r);
-    if (*r->at == close) {
-        r->at++;
-        r->depth_left++;
-        return true;
-    }
     for (;;) {
-        if ((close == '}' && !read_key(r)) || !read_value(r))
-            return false;
+        if (close == '}' && (at = read_key(r, at)) == NULL)
+            return NULL;
+        at = skip_space(at);
+        at = *at == '"' ? read_text(at + 1, r->next++) : read_value(r, at);
+        if (at == NULL)
+            return NULL;
         n->count++;
-        skip_space(r);
-        char c = *r->at++;
+        at = skip_space(at);
+        char c = *at++;
         if (c == close)
             break;
         if (c != ',')
-            return false;
+            return NULL;
     }
     r->depth_left++;
     n->nodes = (uint32_t)(r->next - n);
-    return close == ']' || are_unique(r, n);
+    return close == ']' || are_unique(r, n) ? at : NULL;
 }
 
-/* Recurses as deep as the limit lets it. The copy ends in NUL, which is no value, no white space and ends no text. */
-static bool read_value(struct reader *r)
+static char *read_array(struct reader *r, char *at, struct node *n)
 {
-    skip_space(r);
+    *n = (struct node){ .kind = FROM_JSON_ARRAY, .nodes = 1 };
+    return read_list(r, at, n, ']');
+}
+
+static char *read_object(struct reader *r, char *at, struct node *n)
+{
+    *n = (struct node){ .kind = FROM_JSON_OBJECT, .nodes = 1 };
+    return read_list(r, at, n, '}');
+}
+
+/* Recurses as deep as the limit lets it. */
+static char *read_value(struct reader *r, char *at)
+{
+    at = skip_space(at);
     struct node *n = r->next++;
-    *n = (struct node){ .nodes = 1 };
-    switch (*r->at) {
-    case '"': r->at++; n->kind = FROM_JSON_TEXT; return read_text(r, &n->text);
-    case '{': r->at++; return read_list(r, n, '}');
-    case '[': r->at++; return read_list(r, n, ']');
-    case 't': n->kind = FROM_JSON_BOOL; n->yes = true; return read_word(r, "true", 4);
-    case 'f': n->kind = FROM_JSON_BOOL; return read_word(r, "false", 5);
-    case 'n': n->kind = FROM_JSON_NULL; return read_word(r, "null", 4);
-    default: return read_number(r, n);
+    if (*at == '{')
+        return read_object(r, at + 1, n);
+    if (*at == '[')
+        return read_array(r, at + 1, n);
+    if (*at == '"')
+        return read_text(at + 1, n);
+    *n = (struct node){ .kind = *at == 'n' ? FROM_JSON_NULL : FROM_JSON_BOOL, .yes = *at == 't', .nodes = 1 };
+    switch (*at) {
+    case 't': return read_word(at, "true", 4);
+    case 'f': return read_word(at, "false", 5);
+    case 'n': return read_word(at, "null", 4);
+    default: return read_number(at, n);
     }
 }
 
@@ -428,11 +442,9 @@ static enum err_code parse(struct arena *arena, struct span text, struct from_js
     memcpy(name, what, what_bytes);
     doc->what = name;
     doc->in_arena = arena != NULL;
-    struct reader r = { .at = copy, .end = copy + text.bytes, .next = doc->nodes, .depth_left = limits.max_depth };
-    bool good = read_value(&r);
-    if (good)
-        skip_space(&r);
-    if (good && r.at == r.end) {
+    struct reader r = { .next = doc->nodes, .depth_left = limits.max_depth };
+    char *end = read_value(&r, copy);
+    if (end != NULL && skip_space(end) == copy + text.bytes) {
         *out = doc;
         return OK;
     }
@@ -469,6 +481,21 @@ bool from_json_present(const struct from_json_value *v)
     return kind != FROM_JSON_ABSENT && kind != FROM_JSON_NULL;
 }
 
+/* Both texts end in NUL, so there is a first byte. */
+static inline bool is_called(const struct node *key, struct span name)
+{
+    if (key->text.bytes != name.bytes || key->text.at[0] != name.at[0])
+        return false;
+    if (name.bytes < sizeof(uint32_t) || name.bytes > 2 * sizeof(uint32_t))
+        return memcmp(key->text.at, name.at, name.bytes) == 0;
+    uint32_t first[2], last[2]; /* names are mostly so short that two words are all of them, overlapping */
+    memcpy(&first[0], key->text.at, sizeof first[0]);
+    memcpy(&first[1], name.at, sizeof first[0]);
+    memcpy(&last[0], key->text.at + name.bytes - sizeof last[0], sizeof last[0]);
+    memcpy(&last[1], name.at + name.bytes - sizeof last[0], sizeof last[0]);
+    return first[0] == first[1] && last[0] == last[1];
+}
+
 struct from_json_value from_json_member_of(const struct from_json_value *object, struct span key)
 {
     struct from_json_value found = { .parent = object, .key = key.at };
@@ -477,13 +504,33 @@ struct from_json_value from_json_member_of(const struct from_json_value *object,
         return found;
     const struct node *n = o + 1;
     for (uint32_t i = 0; i < o->count; i++) {
-        if (n->text.bytes == key.bytes && memcmp(n->text.at, key.at, key.bytes) == 0) {
+        if (is_called(n, key)) {
             found.node = n + 1;
             break;
         }
         n += 1 + n[1].nodes;
     }
     return found;
+}
+
+void from_json_members(const struct from_json_value *object, const struct span *keys, size_t count, struct from_json_value *out)
+{
+    const struct node *o = node_of(object);
+    for (size_t k = 0; k < count; k++)
+        out[k] = (struct from_json_value){ .parent = object, .key = keys[k].at };
+    if (o == NULL || o->kind != FROM_JSON_OBJECT)
+        return;
+    const struct node *n = o + 1;
+    size_t next = 0; /* most are written in the order in which they are looked for */
+    for (uint32_t i = 0; i < o->count; i++, n += 1 + n[1].nodes) {
+        size_t tried = 0;
+        for (; tried < count && !is_called(n, keys[next]); tried++)
+            next = next + 1 < count ? next + 1 : 0;
+        if (tried == count)
+            continue;
+        out[next].node = n + 1;
+        next = next + 1 < count ? next + 1 : 0;
+    }
 }
 
 struct from_json_value from_json_item(const struct from_json_value *array, size_t index)

@@ -35,6 +35,8 @@ bool from_json_present(const struct from_json_value *v); /* neither absent nor n
 /* Absent unless `object` is an object that has it. */
 struct from_json_value from_json_member_of(const struct from_json_value *object, struct span key); /* key.at ends in NUL and outlives the value */
 static inline struct from_json_value from_json_member(const struct from_json_value *object, const char *key) { return from_json_member_of(object, span_of(key)); }
+/* Several members in one walk over the object: out[i] is what from_json_member_of() finds for keys[i]. */
+void from_json_members(const struct from_json_value *object, const struct span *keys, size_t count, struct from_json_value *out);
 struct from_json_value from_json_item(const struct from_json_value *array, size_t index);
 size_t from_json_count(const struct from_json_value *v); /* items or members; 0 for all else */
 /* Walks members in document order: start with *iterator == NULL; false at the end. Keys are borrowed from the document. */
