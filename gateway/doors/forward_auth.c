@@ -57,8 +57,8 @@ static void refuse(struct http_request *r, struct http_response *res, const stru
 
 static enum route_result forward_auth(struct http_request *r, struct http_response *res)
 {
-    struct span host = without_port(request_header(r, "X-Forwarded-Host"));
-    struct question q = { .door = SPAN_LITERAL("forward_auth"), .person = span_trim(request_header(r, "X-Postern-Person")), .door_device = DEVICE_NOT_ASKED, .app = host,
+    struct span host = without_port(request_known(r, HEADER_X_FORWARDED_HOST));
+    struct question q = { .door = SPAN_LITERAL("forward_auth"), .person = span_trim(request_known(r, HEADER_X_POSTERN_PERSON)), .door_device = DEVICE_NOT_ASKED, .app = host,
                           .app_by_kind = true, .app_kind = MATCH_HOST };
     if (!r->trusted_proxy) {
         problem_status_answer(r, res, PROBLEM_JSON, 403, "this address is not among trusted_proxies");

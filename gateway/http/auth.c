@@ -186,7 +186,7 @@ static enum err_code identify(struct http_request *r, unsigned scope, struct err
     struct span token;
     if (r->caller.kind == CALLER_SOCKET)
         return OK; /* the server checked the peer's uid */
-    const struct http_header *authorization = request_find_header(r, SPAN_LITERAL("Authorization"));
+    const struct http_header *authorization = request_find_known(r, HEADER_AUTHORIZATION);
     if (authorization == NULL)
         return check_certificate(r, err);
     if (!read_bearer(authorization->value, scope, &token))

@@ -5,10 +5,13 @@
 
 enum { VALUE_BYTES = 8 * 1024 };
 
+/* What two answers have to have in common: of each header the name's address, and the address of a fixed value or the length of another. Nothing lies at an address as
+ * small as a length. */
+struct shape { size_t count, body_bytes; uintptr_t sum; struct { uintptr_t name, value; } headers[KEPT_HEADERS]; };
 struct kept_response {
     struct MHD_Response *mhd;
     bool in_use;
-    size_t count, body_bytes;
+    struct shape shape;
     char *body;
     struct { const char *name; size_t bytes; char *value; /* libmicrohttpd's copy */ } headers[KEPT_HEADERS];
 };
@@ -78,7 +81,7 @@ static enum MHD_Result find_value(void *context, enum MHD_ValueKind kind, const 
 {
     struct kept_response *kept = context;
     (void)kind;
-    for (size_t i = 0; i < kept->count; i++) {
+    for (size_t i = 0; i < kept->shape.count; i++) {
         if (kept->headers[i].value != NULL || strcmp(name, kept->headers[i].name) != 0 || strlen(value) != kept->headers[i].bytes)
             continue;
         kept->headers[i].value = (char *)(uintptr_t)value;
@@ -89,19 +92,19 @@ static enum MHD_Result find_value(void *context, enum MHD_ValueKind kind, const 
 
 static bool has_all_values(const struct kept_response *kept)
 {
-    for (size_t i = 0; i < kept->count; i++)
+    for (size_t i = 0; i < kept->shape.count; i++)
         if (kept->headers[i].value == NULL)
             return false;
     return true;
 }
 
-static struct kept_response *kept_new(const struct reply_header *headers, size_t count, struct span body)
+static struct kept_response *kept_new(const struct reply_header *headers, const struct shape *shape, struct span body)
 {
     struct kept_response *kept = calloc(1, sizeof *kept);
+    size_t count = shape->count;
     if (kept == NULL)
         return NULL;
-    kept->count = count;
-    kept->body_bytes = body.bytes;
+    kept->shape = *shape;
     for (size_t i = 0; i < count; i++) {
         kept->headers[i].name = headers[i].name;
         kept->headers[i].bytes = headers[i].value.bytes;
@@ -118,8 +121,8 @@ static struct kept_response *kept_new(const struct reply_header *headers, size_t
 
 static void fill(struct kept_response *kept, const struct reply_header *headers, struct span body)
 {
-    for (size_t i = 0; i < kept->count; i++)
-        if (headers[i].value.bytes > 0)
+    for (size_t i = 0; i < kept->shape.count; i++)
+        if (headers[i].value.bytes > 0 && !headers[i].fixed)
             memcpy(kept->headers[i].value, headers[i].value.at, headers[i].value.bytes);
     if (body.bytes > 0)
         memcpy(kept->body, body.at, body.bytes);
@@ -127,20 +130,25 @@ static void fill(struct kept_response *kept, const struct reply_header *headers,
 }
 
 /* Names are static texts: the same name at another address costs a response, nothing else. */
-static bool has_shape(const struct kept_response *kept, const struct reply_header *headers, size_t count, size_t body_bytes)
+static void take_shape(const struct reply_header *headers, size_t count, size_t body_bytes, struct shape *out)
 {
-    bool same = kept->count == count && kept->body_bytes == body_bytes;
-    for (size_t i = 0; same && i < count; i++)
-        same = kept->headers[i].name == headers[i].name && kept->headers[i].bytes == headers[i].value.bytes;
-    return same;
+    uintptr_t sum = body_bytes * 31 + count;
+    for (size_t i = 0; i < count; i++) {
+        uintptr_t value = headers[i].fixed ? (uintptr_t)headers[i].value.at : headers[i].value.bytes;
+        out->headers[i].name = (uintptr_t)headers[i].name;
+        out->headers[i].value = value;
+        sum = sum * 31 + value;
+    }
+    out->count = count;
+    out->body_bytes = body_bytes;
+    out->sum = sum;
 }
 
-static size_t set_of(const struct reply_header *headers, size_t count, size_t body_bytes)
+static bool has_shape(const struct kept_response *kept, const struct shape *shape)
 {
-    size_t sum = body_bytes * 31 + count;
-    for (size_t i = 0; i < count; i++)
-        sum = sum * 31 + headers[i].value.bytes;
-    return (sum ^ sum >> 7) % KEPT_SETS;
+    const struct shape *own = &kept->shape;
+    return own->sum == shape->sum && own->count == shape->count && own->body_bytes == shape->body_bytes &&
+           memcmp(own->headers, shape->headers, shape->count * sizeof shape->headers[0]) == 0;
 }
 
 /* What was looked into: its copies of texts are read when the answer is sent, and nowhere else. */
@@ -153,11 +161,11 @@ static bool is_known_library(void)
 void kept_responses_init(struct kept_responses *k) { *k = (struct kept_responses){ .off = !is_known_library() }; }
 
 /* A free one of this shape, or a place to put one; the places take turns. */
-static struct kept_response **place_for(struct kept_responses *k, const struct reply_header *headers, size_t count, size_t body_bytes)
+static struct kept_response **place_for(struct kept_responses *k, const struct shape *shape)
 {
-    struct kept_response **set = k->all[set_of(headers, count, body_bytes)], **place = NULL;
+    struct kept_response **set = k->all[(shape->sum ^ shape->sum >> 7) % KEPT_SETS], **place = NULL;
     for (size_t way = 0; way < KEPT_WAYS; way++)
-        if (set[way] != NULL && !set[way]->in_use && has_shape(set[way], headers, count, body_bytes))
+        if (set[way] != NULL && !set[way]->in_use && has_shape(set[way], shape))
             return &set[way];
     for (size_t i = 0; i < KEPT_WAYS && place == NULL; i++) {
         struct kept_response **next = &set[k->next++ % KEPT_WAYS];
@@ -168,14 +176,16 @@ static struct kept_response **place_for(struct kept_responses *k, const struct r
 
 struct kept_response *kept_response_take(struct kept_responses *k, const struct reply_header *headers, size_t count, struct span body)
 {
+    struct shape shape;
     if (count > KEPT_HEADERS || body.bytes > KEPT_BODY_BYTES || k->off)
         return NULL;
-    struct kept_response **place = place_for(k, headers, count, body.bytes);
+    take_shape(headers, count, body.bytes, &shape);
+    struct kept_response **place = place_for(k, &shape);
     if (place == NULL)
         return NULL;
-    if (*place == NULL || !has_shape(*place, headers, count, body.bytes)) {
+    if (*place == NULL || !has_shape(*place, &shape)) {
         kept_free(*place);
-        *place = kept_new(headers, count, body);
+        *place = kept_new(headers, &shape, body);
     }
     if (*place != NULL)
         fill(*place, headers, body);

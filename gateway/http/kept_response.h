@@ -9,7 +9,7 @@
 #include <microhttpd.h>
 
 enum { KEPT_HEADERS = 24, KEPT_SETS = 16, KEPT_WAYS = 4, KEPT_BODY_BYTES = 16 * 1024 };
-struct reply_header { const char *name; /* static */ struct span value; };
+struct reply_header { const char *name; /* static */ struct span value; bool fixed; /* the value is a static text, too: the same address is the same text */ };
 struct kept_response;
 struct kept_responses { struct kept_response *all[KEPT_SETS][KEPT_WAYS]; unsigned next; bool off; };
 void kept_responses_init(struct kept_responses *k);

@@ -34,20 +34,26 @@ static bool all_in(struct span s, unsigned kind)
     return common != 0;
 }
 
-/* What all_in(s, IN_VALUE) says, eight bytes at once where none of them is a control: those are told apart one by one. */
-static bool is_value(struct span s)
+/* The high bit of each of eight bytes that is neither a control nor part of obs-text: from the blank up to what is before DEL. */
+static uint64_t plain_in(const char *at)
 {
     const uint64_t each = UINT64_C(0x0101010101010101), high = each * 0x80;
-    size_t at = 0;
-    for (; s.bytes - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
-        uint64_t word, low;
-        memcpy(&word, s.at + at, sizeof word);
-        low = word & ~high;
-        uint64_t plain = (low + each * (0x80 - ' ')) & ~(low + each); /* high bit: from the blank up to what is before DEL */
-        if (((plain | word) & high) != high && !all_in(span_slice(s, at, sizeof word), IN_VALUE))
-            return false;
-    }
-    return all_in(span_slice(s, at, s.bytes), IN_VALUE);
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return (word + each * (0x80 - ' ')) & ~(word + each) & ~word & high; /* a carry out of an obs-text byte may spoil its neighbour, but that byte is not plain itself */
+}
+
+/* What all_in(s, IN_VALUE) says, eight bytes at once where all are plain; the rest is told apart one by one. */
+static bool is_value(struct span s)
+{
+    const uint64_t high = UINT64_C(0x8080808080808080);
+    uint64_t plain = high;
+    if (s.bytes < sizeof plain)
+        return all_in(s, IN_VALUE);
+    for (size_t at = 0; at < s.bytes - sizeof plain; at += sizeof plain)
+        plain &= plain_in(s.at + at);
+    plain &= plain_in(s.at + s.bytes - sizeof plain); /* overlaps the one before */
+    return plain == high || all_in(s, IN_VALUE);
 }
 
 static bool is_token(struct span s) { return all_in(s, IN_TOKEN) && s.bytes > 0; }
@@ -134,83 +140,78 @@ static struct refusal check_expect(const struct preflight_input *in, struct span
     return span_equal_fold(value, SPAN_LITERAL("100-continue")) ? fine : (struct refusal){ 417, "only Expect: 100-continue is understood" };
 }
 
-static struct refusal check_nothing(const struct preflight_input *in, struct span value, struct preflight *out)
-{
-    (void)in, (void)value, (void)out;
-    return fine;
-}
-
 /* Headers that may stand once only, and what their value must be. Two of one make two readers disagree about the request. */
-#define NAME(text) { text, sizeof(text) - 1 }
-static const struct { struct span name; check_fn *check; const char *twice; } checks[] = {
-    { NAME("Host"), check_host, "two Host headers" },
-    { NAME("Content-Length"), check_length, "two Content-Length headers" },
-    { NAME("Authorization"), check_nothing, "two Authorization headers" },
-    { NAME("Content-Type"), check_nothing, "two Content-Type headers" },
-    { NAME("Transfer-Encoding"), check_transfer_encoding, "two Transfer-Encoding headers" },
-    { NAME("Expect"), check_expect, "two Expect headers" },
-    { NAME("Content-Encoding"), check_nothing, "two Content-Encoding headers" },
-    { NAME("Cookie"), check_nothing, "two Cookie headers" },
-    { NAME("DPoP"), check_nothing, "two DPoP headers" },
-    { NAME("X-Request-ID"), check_nothing, "two X-Request-ID headers" },
-    { NAME("Last-Event-ID"), check_nothing, "two Last-Event-ID headers" },
-    { NAME("Origin"), check_nothing, "two Origin headers" },
-    { NAME("X-Postern-Person"), check_nothing, "two X-Postern-Person headers" },
-    { NAME("X-Forwarded-Host"), check_nothing, "two X-Forwarded-Host headers" },
-    { NAME("X-Forwarded-Proto"), check_nothing, "two X-Forwarded-Proto headers" },
-    { NAME("X-Forwarded-Uri"), check_nothing, "two X-Forwarded-Uri headers" },
-    { NAME("Client-Cert"), check_nothing, "two Client-Cert headers" },
-    { NAME("X-SSL-Client-Cert"), check_nothing, "two X-SSL-Client-Cert headers" },
-    { NAME("X-SSL-Client-SHA256"), check_nothing, "two X-SSL-Client-SHA256 headers" },
+#define ROW(which, check, name) [which] = { check, "two " name " headers" }
+static const struct { check_fn *check; const char *twice; } checks[HTTP_KNOWN] = {
+    ROW(HEADER_HOST, check_host, "Host"),
+    ROW(HEADER_CONTENT_LENGTH, check_length, "Content-Length"),
+    ROW(HEADER_AUTHORIZATION, NULL, "Authorization"),
+    ROW(HEADER_CONTENT_TYPE, NULL, "Content-Type"),
+    ROW(HEADER_TRANSFER_ENCODING, check_transfer_encoding, "Transfer-Encoding"),
+    ROW(HEADER_EXPECT, check_expect, "Expect"),
+    ROW(HEADER_CONTENT_ENCODING, NULL, "Content-Encoding"),
+    ROW(HEADER_COOKIE, NULL, "Cookie"),
+    ROW(HEADER_DPOP, NULL, "DPoP"),
+    ROW(HEADER_X_REQUEST_ID, NULL, "X-Request-ID"),
+    ROW(HEADER_LAST_EVENT_ID, NULL, "Last-Event-ID"),
+    ROW(HEADER_ORIGIN, NULL, "Origin"),
+    ROW(HEADER_X_POSTERN_PERSON, NULL, "X-Postern-Person"),
+    ROW(HEADER_X_FORWARDED_HOST, NULL, "X-Forwarded-Host"),
+    ROW(HEADER_X_FORWARDED_PROTO, NULL, "X-Forwarded-Proto"),
+    ROW(HEADER_X_FORWARDED_URI, NULL, "X-Forwarded-Uri"),
+    ROW(HEADER_CLIENT_CERT, NULL, "Client-Cert"),
+    ROW(HEADER_X_SSL_CLIENT_CERT, NULL, "X-SSL-Client-Cert"),
+    ROW(HEADER_X_SSL_CLIENT_SHA256, NULL, "X-SSL-Client-SHA256"),
 };
-enum { CHECKS = sizeof checks / sizeof checks[0] };
 
-static size_t find_check(struct span name)
+static size_t find_known(struct span name)
 {
     size_t i = 0;
-    while (i < CHECKS && !span_equal_fold(name, checks[i].name))
+    while (i < HTTP_KNOWN && (name.bytes != http_known_names[i].bytes || !span_equal_fold(name, http_known_names[i])))
         i++;
     return i;
 }
 
-static struct refusal check_header(const struct preflight_input *in, const struct http_header *h, bool seen[CHECKS], struct preflight *out)
+static struct refusal check_header(const struct preflight_input *in, const struct http_header *h, struct preflight *out)
 {
-    size_t i = find_check(h->name); /* a name that stands in the table is well-formed */
-    if (i == CHECKS && (h->name.bytes > PREFLIGHT_NAME_BYTES || !is_token(h->name)))
+    size_t i = find_known(h->name); /* a name that is known is well-formed */
+    if (i == HTTP_KNOWN && (h->name.bytes > PREFLIGHT_NAME_BYTES || !is_token(h->name)))
         return bad("a header name is malformed or too long");
     if (h->value.bytes > PREFLIGHT_VALUE_BYTES || !is_value(h->value))
         return bad("a header value is malformed or too long");
-    if (i == CHECKS)
+    if (i == HTTP_KNOWN)
         return fine;
-    if (seen[i])
+    if (out->known.at[i] != NULL)
         return bad(checks[i].twice);
-    seen[i] = true;
-    return checks[i].check(in, h->value, out);
+    out->known.at[i] = h;
+    return checks[i].check != NULL ? checks[i].check(in, h->value, out) : fine;
 }
 
 static struct refusal check_headers(const struct preflight_input *in, struct preflight *out)
 {
-    bool seen[CHECKS] = { false };
     if (in->header_count > HTTP_MAX_HEADERS)
         return bad("too many headers");
     for (size_t i = 0; i < in->header_count; i++) {
-        struct refusal r = check_header(in, &in->headers[i], seen, out);
+        struct refusal r = check_header(in, &in->headers[i], out);
         if (r.status != 0)
             return r;
     }
-    if (!seen[0] && !in->any_host && !span_equal_text(in->version, "HTTP/1.0"))
+    if (out->known.at[HEADER_HOST] == NULL && !in->any_host && !span_equal_text(in->version, "HTTP/1.0"))
         return bad("the Host header is missing");
+    out->known.looked = true;
     return fine;
 }
 
 /* ---- request line ---- */
 
+#define NAME(text) { text, sizeof(text) - 1 }
+
 static struct refusal check_method(const struct preflight_input *in, struct preflight *out)
 {
     /* In the order of enum http_method; those after it exist, but no route has them. */
-    static const char *const names[] = { "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT" };
+    static const struct span names[] = { NAME("GET"), NAME("HEAD"), NAME("POST"), NAME("PUT"), NAME("DELETE"), NAME("PATCH"), NAME("OPTIONS"), NAME("TRACE"), NAME("CONNECT") };
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (span_equal_text(in->method, names[i])) {
+        if (span_equal(in->method, names[i])) {
             out->method = i < HTTP_METHODS ? (enum http_method)i : HTTP_METHODS;
             return fine;
         }
@@ -286,9 +287,9 @@ static struct refusal read_target(const struct preflight_input *in, struct arena
         return bad("the request target is too long");
     if (span_empty(in->target) || in->target.at[0] != '/')
         return bad("the request target must start with /");
-    if (!all_in(in->target, IN_TARGET))
+    if (!all_in(in->good_path ? out->query : in->target, IN_TARGET))
         return bad("the request target has a forbidden byte");
-    return read_path(out->path, arena, out);
+    return in->good_path ? fine : read_path(out->path, arena, out);
 }
 
 struct preflight preflight_run(const struct preflight_input *in, struct arena *arena)

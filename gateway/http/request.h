@@ -12,6 +12,12 @@ enum listener_kind { LISTENER_PUBLIC = 1, LISTENER_DEVICE = 2, LISTENER_INTERNAL
 enum { HTTP_MAX_HEADERS = 64, HTTP_MAX_PARAMS = 4, REQUEST_ID_BYTES = 64 };
 
 struct http_header { struct span name, value; };
+/* Headers that every request is looked through for, once, by http/preflight: they may stand once only. In the order of http_known_names. */
+enum http_known { HEADER_HOST, HEADER_CONTENT_LENGTH, HEADER_AUTHORIZATION, HEADER_CONTENT_TYPE, HEADER_TRANSFER_ENCODING, HEADER_EXPECT, HEADER_CONTENT_ENCODING,
+                  HEADER_COOKIE, HEADER_DPOP, HEADER_X_REQUEST_ID, HEADER_LAST_EVENT_ID, HEADER_ORIGIN, HEADER_X_POSTERN_PERSON, HEADER_X_FORWARDED_HOST,
+                  HEADER_X_FORWARDED_PROTO, HEADER_X_FORWARDED_URI, HEADER_CLIENT_CERT, HEADER_X_SSL_CLIENT_CERT, HEADER_X_SSL_CLIENT_SHA256, HTTP_KNOWN };
+extern const struct span http_known_names[HTTP_KNOWN];
+struct http_known_headers { bool looked; const struct http_header *at[HTTP_KNOWN]; /* NULL: absent */ };
 /* Who asks, once known: by API key, by the admin socket's peer uid, by an access token, or by a client certificate. */
 struct caller {
     enum { CALLER_NONE, CALLER_API_KEY, CALLER_SOCKET, CALLER_TOKEN, CALLER_CERTIFICATE } kind;
@@ -36,6 +42,7 @@ struct http_request {
     struct span query;              /* raw, after '?', may be empty */
     struct span params[HTTP_MAX_PARAMS]; /* what {..} of the route matched */
     const struct http_header *headers; size_t header_count; /* names as sent */
+    struct http_known_headers known; /* those of them that are known, once the preflight has passed */
     struct span body;               /* whole, within the route's limit; inflated already where the route allows gzip */
     struct span peer;               /* text of the peer's address, "unix" on the socket */
     bool trusted_proxy;             /* the peer is in trusted_proxies */
@@ -54,6 +61,13 @@ const struct http_header *request_find_header(const struct http_request *r, stru
 static inline struct span request_header(const struct http_request *r, const char *name)
 {
     const struct http_header *h = request_find_header(r, span_of(name));
+    return h != NULL ? h->value : SPAN_NONE;
+}
+/* One of the known ones, at once. */
+const struct http_header *request_find_known(const struct http_request *r, enum http_known which); /* NULL: absent */
+static inline struct span request_known(const struct http_request *r, enum http_known which)
+{
+    const struct http_header *h = request_find_known(r, which);
     return h != NULL ? h->value : SPAN_NONE;
 }
 static inline bool request_has_header(const struct http_request *r, const char *name) { return request_find_header(r, span_of(name)) != NULL; }

@@ -73,18 +73,37 @@ struct route_match router_find(struct http_request *r)
     return s.match;
 }
 
+/* The end of a path tells more than its beginning. */
+static size_t place_of(struct span path)
+{
+    enum { END_BYTES = 8 };
+    size_t start = path.bytes > END_BYTES ? path.bytes - END_BYTES : 0;
+    return span_table_hash(span_slice(path, start, END_BYTES), path.bytes) % ROUTE_MEMORY;
+}
+
+bool router_knows(const struct route_memory *memory, struct span path) { return !span_empty(path) && span_equal(memory->paths[place_of(path)].path, path); }
+
+static void remember(struct route_memory *memory, const struct route *route)
+{
+    struct span path = span_of(route->path);
+    struct known_path *known = &memory->paths[place_of(path)];
+    if (!span_equal(known->path, path))
+        *known = (struct known_path){ .path = path };
+    known->routes[route->method] = route;
+}
+
 struct route_match router_find_again(struct route_memory *memory, struct http_request *r)
 {
     enum http_method method = route_method(r->method);
-    const struct route **slot = &memory->routes[span_table_hash(r->path, (uint64_t)method) % ROUTE_MEMORY];
-    const struct route *known = *slot;
-    unsigned common = known != NULL ? known->listeners & (unsigned)r->listener : 0;
-    if (common != 0 && known->method == method && span_equal_text(r->path, known->path)) {
+    const struct known_path *known = &memory->paths[place_of(r->path)];
+    const struct route *route = method < HTTP_METHODS && span_equal(known->path, r->path) ? known->routes[method] : NULL;
+    unsigned common = route != NULL ? route->listeners & (unsigned)r->listener : 0;
+    if (common != 0) {
         r->listener = (enum listener_kind)(common & -common);
-        return (struct route_match){ .route = known, .path_known = true, .style = known->style };
+        return (struct route_match){ .route = route, .path_known = true, .style = route->style };
     }
     struct route_match match = router_find(r);
     if (match.route != NULL && strchr(match.route->path, '{') == NULL)
-        *slot = match.route;
+        remember(memory, match.route);
     return match;
 }

@@ -34,10 +34,13 @@ struct route_match { const struct route *route; bool path_known; /* for 405 */ u
 /* r->listener holds every kind its listener carries (enum listener_kind bits). On a match r->params are filled and r->listener is narrowed
  * to one bit that the route answers on. A literal path goes before one with {..}. */
 struct route_match router_find(struct http_request *r);
-/* Routes with a literal path that were found before, by method and path: a table walk saved. Belongs to one thread; zeroed is empty, and good as long as
+/* Literal paths that were asked for before, and their routes by method: a table walk saved. Belongs to one thread; zeroed is empty, and good as long as
  * node->router stays. */
 enum { ROUTE_MEMORY = 64 };
-struct route_memory { const struct route *routes[ROUTE_MEMORY]; };
+struct known_path { struct span path; const struct route *routes[HTTP_METHODS]; };
+struct route_memory { struct known_path paths[ROUTE_MEMORY]; };
+/* The path is one of those, byte by byte. */
+bool router_knows(const struct route_memory *memory, struct span path);
 struct route_match router_find_again(struct route_memory *memory, struct http_request *r);
 
 #endif

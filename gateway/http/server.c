@@ -330,7 +330,9 @@ enum err_code server_new(const struct node *node, struct worker *worker, struct 
     s->local = (options->kinds & LISTENER_SOCKET) != 0;
     s->counters = worker != NULL ? worker_counters(worker) : node->counters;
     pthread_mutex_init(&s->wake_lock, NULL);
-    secret_random_text(s->id_prefix, sizeof s->id_prefix - 1);
+    memset(s->next_id, '0', SERVER_ID_BYTES);
+    secret_random_text(s->next_id, SERVER_ID_PREFIX);
+    s->next_id[SERVER_ID_PREFIX] = '-';
     kept_responses_init(&s->kept);
     set_defaults(s);
     server_look_at_clock(s);

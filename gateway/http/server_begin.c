@@ -21,21 +21,28 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
     return MHD_YES;
 }
 
+/* Counted as text: mostly one digit changes. */
+static void count_id(char *digits, size_t count)
+{
+    while (count-- > 0) {
+        char digit = digits[count];
+        digits[count] = digit == '9' ? 'a' : digit == 'f' ? '0' : (char)(digit + 1);
+        if (digit != 'f')
+            return;
+    }
+}
+
 /* Unique, and short to read out; nobody is let in by it, so it need not be unguessable. */
 static void set_request_id(struct exchange *x)
 {
-    struct span sent = request_header(&x->request, "X-Request-ID");
+    struct span sent = request_known(&x->request, HEADER_X_REQUEST_ID);
     if (preflight_request_id(sent)) {
         memcpy(x->request.id, sent.at, sent.bytes);
         x->request.id[sent.bytes] = '\0';
         return;
     }
-    size_t at = sizeof x->server->id_prefix - 1;
-    memcpy(x->request.id, x->server->id_prefix, at);
-    x->request.id[at++] = '-';
-    for (int shift = 44; shift >= 0; shift -= 4) /* 48 bits of the count last for centuries */
-        x->request.id[at++] = "0123456789abcdef"[x->server->id_count >> shift & 15];
-    x->request.id[at] = '\0';
+    count_id(x->server->next_id + SERVER_ID_PREFIX + 1, SERVER_ID_BYTES - SERVER_ID_PREFIX - 1);
+    memcpy(x->request.id, x->server->next_id, sizeof x->server->next_id);
 }
 
 static void fill_request(struct exchange *x)
@@ -60,7 +67,6 @@ static void fill_request(struct exchange *x)
         connection_certificate(x->connection, r);
     if (s->local)
         r->caller = (struct caller){ CALLER_SOCKET, arena_format(&x->arena, "uid:%u", (unsigned)x->connection->uid), SPAN_LITERAL("admin.sock"), SCOPE_ALL, SPAN_NONE };
-    set_request_id(x);
 }
 
 static void remember_host(struct server *s, struct span host)
@@ -85,10 +91,13 @@ static struct preflight check_head(struct exchange *x, const char *method, const
         .host_count = o->host_count,
         .any_host = x->server->local,
         .good_host = span_make(x->server->good_host, x->server->good_host_bytes),
+        .good_path = router_knows(&x->server->routes, span_slice(x->target, 0, span_find(x->target, '?'))),
     };
     struct preflight p = preflight_run(&in, &x->arena);
+    x->request.known = p.known;
+    set_request_id(x);
     if (p.status == 0)
-        remember_host(x->server, request_header(&x->request, "Host"));
+        remember_host(x->server, request_known(&x->request, HEADER_HOST));
     return p;
 }
 
@@ -149,7 +158,7 @@ static bool refuse_caller(struct exchange *x)
 
 static bool refuse_encoding(struct exchange *x)
 {
-    struct span encoding = request_header(&x->request, "Content-Encoding");
+    struct span encoding = request_known(&x->request, HEADER_CONTENT_ENCODING);
     if (x->expected_bytes == 0 || span_empty(encoding) || span_equal_fold(encoding, SPAN_LITERAL("identity")))
         return false;
     x->gzip = (x->route->flags & ROUTE_GZIP_BODY) != 0 && span_equal_fold(encoding, SPAN_LITERAL("gzip"));

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 enum {
+    SERVER_ID_PREFIX = 12, SERVER_ID_BYTES = SERVER_ID_PREFIX + 1 + 12, /* 48 bits of the count last for centuries */
     LINGERS = 64,                    /* sockets kept a moment after an early refusal */
     SPARE_EXCHANGES = 256,           /* kept for the next requests, with their first arena block */
     ARENA_BLOCK_BYTES = 8 * 1024,
@@ -103,7 +104,7 @@ struct server {
     struct lingering lingers[LINGERS];
     struct exchange *spare;
     size_t spare_count, open;        /* requests */
-    char id_prefix[13];
+    char next_id[SERVER_ID_BYTES + 1]; /* of a request: this listener's prefix, a dash, a count in hexadecimal */
     uint64_t id_count;
     uint64_t steps;                  /* calls of libmicrohttpd: something went on */
     unsigned runs_in_vain;           /* in a row: libmicrohttpd was run, and nothing went on */

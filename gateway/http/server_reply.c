@@ -23,13 +23,20 @@ struct header_list { struct reply_header all[KEPT_HEADERS]; size_t count; };
 static void add(struct header_list *to, const char *name, struct span value)
 {
     if (to->count < KEPT_HEADERS)
-        to->all[to->count++] = (struct reply_header){ name, value };
+        to->all[to->count++] = (struct reply_header){ name, value, false };
+}
+
+/* A static text. */
+static void add_fixed(struct header_list *to, const char *name, struct span value)
+{
+    if (to->count < KEPT_HEADERS)
+        to->all[to->count++] = (struct reply_header){ name, value, true };
 }
 
 static void add_unless_given(struct header_list *to, const struct http_response *res, const char *name, struct span value)
 {
     if (res->header_count == 0 || !has_header(res, name))
-        add(to, name, value);
+        add_fixed(to, name, value);
 }
 
 static void collect_headers(const struct exchange *x, const struct http_response *res, struct header_list *to)
@@ -38,7 +45,7 @@ static void collect_headers(const struct exchange *x, const struct http_response
     for (size_t i = 0; i < res->header_count; i++)
         add(to, res->headers[i].name, res->headers[i].value);
     if (res->body.bytes > 0 || res->stream != NULL) {
-        add(to, "Content-Type", res->content_type != NULL ? span_of(res->content_type) : SPAN_LITERAL("application/json"));
+        add_fixed(to, "Content-Type", res->content_type != NULL ? span_of(res->content_type) : SPAN_LITERAL("application/json"));
         add_unless_given(to, res, "X-Content-Type-Options", SPAN_LITERAL("nosniff"));
     }
     if ((s->options.kinds & (LISTENER_PUBLIC | LISTENER_DEVICE)) != 0) /* where browsers come */
@@ -46,11 +53,11 @@ static void collect_headers(const struct exchange *x, const struct http_response
     if (!res->cacheable)
         add_unless_given(to, res, "Cache-Control", SPAN_LITERAL("no-store"));
     if (s->tls && (s->options.kinds & LISTENER_PUBLIC) != 0)
-        add(to, "Strict-Transport-Security", SPAN_LITERAL("max-age=31536000"));
+        add_fixed(to, "Strict-Transport-Security", SPAN_LITERAL("max-age=31536000"));
     if (x->request.id[0] != '\0')
         add(to, "X-Request-ID", span_of(x->request.id));
     if (s->quiescing)
-        add(to, "Connection", SPAN_LITERAL("close"));
+        add_fixed(to, "Connection", SPAN_LITERAL("close"));
 }
 
 /* ---- whole answers ---- */

@@ -5,10 +5,12 @@
 /* Nothing in it that is encoded, or that would have to be. */
 static bool stands_for_itself(struct span raw)
 {
-    bool plain = true;
-    for (size_t i = 0; i < raw.bytes; i++)
-        plain = plain && raw.at[i] > ' ' && raw.at[i] < 0x7f && raw.at[i] != '%' && raw.at[i] != '+';
-    return plain;
+    unsigned odd = 0;
+    for (size_t i = 0; i < raw.bytes; i++) {
+        unsigned char c = (unsigned char)raw.at[i];
+        odd |= (unsigned)(c - '!' > '~' - '!') | (c == '%') | (c == '+');
+    }
+    return odd == 0;
 }
 
 enum err_code form_decode(struct arena *arena, struct span raw, const char *name, struct span *out, struct err *err)

@@ -71,7 +71,7 @@ static void paths_find_their_routes(void **state)
 /* Whatever was asked before, in whatever order. */
 static void what_is_remembered_is_what_would_be_found(void **state)
 {
-    struct route_memory memory = { { NULL } };
+    struct route_memory memory = { 0 };
     (void)state;
     for (size_t round = 0; round < 3; round++) {
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
