@@ -99,11 +99,11 @@ static void count(const struct decision_ring *ring, struct counters *shared, con
 }
 
 /* The partition whose log this decision is (or would be) in: the person's, else the device's, else the first. */
-static unsigned home_partition(const struct node *node, const struct decision_input *in, const struct answer *a)
+static unsigned home_partition(const struct node *node, struct decision_ring *ring, const struct decision_input *in, const struct answer *a)
 {
     if (in->person != NULL)
-        return decision_log_partition(node->decisions, RECORD_PERSON, in->person->id);
-    return a->decision.device != NULL ? decision_log_partition(node->decisions, RECORD_DEVICE, a->decision.device->id) : 0;
+        return decision_ring_partition(ring, node->decisions, RECORD_PERSON, in->person->id);
+    return a->decision.device != NULL ? decision_ring_partition(ring, node->decisions, RECORD_DEVICE, a->decision.device->id) : 0;
 }
 
 void decide(const struct http_request *r, const struct question *q, struct decision_ring *ring, decision_step_fn *step, void *context, struct answer *out)
@@ -116,7 +116,7 @@ void decide(const struct http_request *r, const struct question *q, struct decis
     fill_input(r, q, devices, &in);
     decision_make(&in, r->arena, step, context, &out->decision);
     decision_ring_random(ring, random);
-    unsigned partition = home_partition(r->node, &in, out);
+    unsigned partition = home_partition(r->node, ring, &in, out);
     decision_new_id(r->now_ms, partition, random, id);
     out->id = arena_copy_text(r->arena, id);
     out->policy_version = in.policy != NULL ? span_of(in.policy->version) : SPAN_NONE;
@@ -164,12 +164,38 @@ static int64_t sure_deadline(const struct decision *d)
     return 0;
 }
 
+/* What every answer has, at its front and at its end. */
+enum { ALWAYS_BYTES = 256 /* keys, words, a time */ };
+
+static void write_front(const struct answer *a, struct to_json *w)
+{
+    char *at = to_json_run(w, ALWAYS_BYTES + a->id.bytes);
+    if (at == NULL)
+        return;
+    at = w->first ? at : to_json_run_literal(at, ",");
+    at = to_json_run_span(to_json_run_literal(at, "\"decision_id\":\""), a->id);
+    at = to_json_run_span(to_json_run_literal(at, "\",\"outcome\":\""), span_of(outcome_name(a->decision.outcome)));
+    at = to_json_run_span(to_json_run_literal(at, "\",\"rule\":\""), span_of(rule_name(a->decision.rule)));
+    to_json_ran(w, to_json_run_literal(at, "\""));
+}
+
+static void write_end(const struct answer *a, struct to_json *w)
+{
+    char *at = to_json_run(w, ALWAYS_BYTES + a->policy_version.bytes);
+    if (at == NULL)
+        return;
+    if (a->decision.valid_until_s != 0)
+        at = to_json_run_time(w, to_json_run_literal(at, ",\"valid_until\":"), a->decision.valid_until_s);
+    at = a->decision.stale ? to_json_run_literal(at, ",\"stale\":true") : to_json_run_literal(at, ",\"stale\":false");
+    if (!span_empty(a->policy_version))
+        at = to_json_run_literal(to_json_run_span(to_json_run_literal(at, ",\"policy_version\":\""), a->policy_version), "\"");
+    to_json_ran(w, at);
+}
+
 void decide_write_context(const struct answer *a, struct to_json *w)
 {
     const struct decision *d = &a->decision;
-    to_json_member_plain(w, "decision_id", a->id);
-    to_json_member_plain(w, "outcome", span_of(outcome_name(d->outcome)));
-    to_json_member_plain(w, "rule", span_of(rule_name(d->rule)));
+    write_front(a, w);
     write_reason(w, "reason_user", d->reason_user);
     write_reason(w, "reason_admin", d->reason_admin);
     to_json_member_text_if(w, "rung", d->rung);
@@ -181,13 +207,10 @@ void decide_write_context(const struct answer *a, struct to_json *w)
         write_failing(&d->standings[i], w);
     to_json_end(w);
     if (d->device != NULL)
-        to_json_member_text(w, "device", d->device->id);
+        to_json_member_plain(w, "device", d->device->id);
     if (d->proof != PROOF_NOT_ASKED)
         to_json_member_text(w, "proof", span_of(proof_name(d->proof)));
     to_json_member_time_if(w, "deadline", sure_deadline(d));
-    to_json_member_time_if(w, "valid_until", d->valid_until_s);
     to_json_member_text_if(w, "remediation_url", a->page);
-    to_json_member_bool(w, "stale", d->stale);
-    if (!span_empty(a->policy_version))
-        to_json_member_plain(w, "policy_version", a->policy_version);
+    write_end(a, w);
 }

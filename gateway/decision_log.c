@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { RING_NOTES = 4096, RING_FILTER_SLOTS = 8192, RINGS = 128 /* workers and slow lane threads */, FILTER_SLOTS = 65536, FLUSH_MS = 50, BATCH = 256, NOTE_CHECKS = 8, NOTE_TEXT = 256, HOUR_MS = 3600000, ACCELERATE_S = 600,
-       PENDING_MOST = 20000, PARTITIONS = 1024, LOOK_BACK_MS = 5000, LOOK_MOST = 1000, LOOK_ROUNDS = 100, IDS_AHEAD = 512 };
+       PENDING_MOST = 20000, PARTITIONS = 1024, LOOK_BACK_MS = 5000, LOOK_MOST = 1000, LOOK_ROUNDS = 100, IDS_AHEAD = 512, HOMES = 256 };
 
 /* What the event needs, copied: the directory may have moved on when it is written. */
 struct note {
@@ -29,6 +29,7 @@ struct decision_ring {
     struct counters *counters;
     uint8_t random[IDS_AHEAD * DECISION_RANDOM_BYTES]; size_t random_left; /* one call of the generator for many ids */
     _Atomic size_t head, tail; /* written / read so far */
+    struct home { char id[SECRET_ID_BYTES]; unsigned partition; } homes[HOMES]; /* of the people and devices decided upon lately; the producer's */
     uint64_t filter[RING_FILTER_SLOTS]; /* as the log's own, so that a note is not even written for most allows; the producer's */
     struct note notes[RING_NOTES];
 };
@@ -86,6 +87,19 @@ struct decision_ring *decision_log_ring(struct decision_log *log)
 unsigned decision_log_partition(const struct decision_log *log, enum record_kind kind, struct span id)
 {
     return log != NULL && log->store != NULL ? log->store->ops->partition_of(log->store, kind, id) : 0;
+}
+
+/* The partition is a sum over the id, byte after byte: what was asked for a moment ago is looked up. */
+unsigned decision_ring_partition(struct decision_ring *ring, const struct decision_log *log, enum record_kind kind, struct span id)
+{
+    if (ring == NULL || id.bytes != SECRET_ID_BYTES || log == NULL || log->store == NULL)
+        return decision_log_partition(log, kind, id);
+    struct home *home = &ring->homes[((unsigned char)id.at[SECRET_ID_BYTES - 1] * 31u + (unsigned char)id.at[SECRET_ID_BYTES - 2]) % HOMES]; /* ids are random */
+    if (memcmp(home->id, id.at, SECRET_ID_BYTES) != 0) {
+        memcpy(home->id, id.at, SECRET_ID_BYTES);
+        home->partition = decision_log_partition(log, kind, id);
+    }
+    return home->partition;
 }
 
 static void fill_note(struct note *n, const struct decision_input *in, const struct decision *d, const struct decision_stamp *stamp)

@@ -8,6 +8,8 @@
 struct decision_ring;
 /* Where a record's events go; the same arithmetic as the store's, usable on a worker. 0 before the store was ever reached. */
 unsigned decision_log_partition(const struct decision_log *log, enum record_kind kind, struct span id);
+/* The same, remembered by the ring of the thread that asks; NULL: worked out. */
+unsigned decision_ring_partition(struct decision_ring *ring, const struct decision_log *log, enum record_kind kind, struct span id);
 /* The ring belongs to one thread: a worker, or one of the slow lane. Owned by the log. NULL when memory is short. */
 struct decision_ring *decision_log_ring(struct decision_log *log);
 /* Which decision of which request: the id, and what it was made from. */

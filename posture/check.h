@@ -28,7 +28,8 @@ struct check_platform {
 };
 struct check {
     struct span id, title, what, why, collects;
-    struct span title_json;            /* title and severity likewise */
+    struct span head_json;             /* check, title and severity likewise */
+    struct span title_json;            /* the end of it: title and severity */
     struct span version;               /* first 8 hex digits of SHA-256 over what decides a verdict (SQL, pass, unknown_if, in_progress_if, second_source) */
     enum severity severity;
     enum rollout_stage stage;

@@ -15,16 +15,19 @@ static struct span members(struct policy_reader *r, struct buf *out)
     return copy;
 }
 
-static struct span title_of(struct policy_reader *r, const struct check *check, struct buf *out)
+static void write_head(struct policy_reader *r, struct check *check, struct buf *out)
 {
     struct to_json w;
     buf_clear(out);
     to_json_init(&w, out);
     to_json_object(&w);
+    to_json_member_text(&w, "check", check->id);
+    size_t id_bytes = out->bytes; /* the brace, and what stands before the comma */
     to_json_member_text(&w, "title", check->title);
     to_json_member_text(&w, "severity", span_of(severity_name(check->severity)));
     to_json_end(&w);
-    return members(r, out);
+    check->head_json = members(r, out);
+    check->title_json = span_slice(check->head_json, id_bytes, check->head_json.bytes);
 }
 
 static struct span words_of(struct policy_reader *r, const struct check *check, const struct check_platform *on, struct buf *out)
@@ -53,7 +56,7 @@ void policy_words_write(struct policy_reader *r)
     buf_init(&out, WORDS_BYTES);
     for (size_t i = 0; i < r->policy->check_count; i++) {
         struct check *check = (struct check *)(uintptr_t)&r->policy->checks[i]; /* nobody else has it yet */
-        check->title_json = title_of(r, check, &out);
+        write_head(r, check, &out);
         for (size_t k = 0; k < PLATFORM_COUNT; k++)
             if (check->on[k].applies)
                 check->on[k].words_json = words_of(r, check, &check->on[k], &out);

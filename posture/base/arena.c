@@ -94,17 +94,21 @@ static struct arena_block *block_for(struct arena *a, size_t bytes)
     return block;
 }
 
+/* A block with room for `rounded`, within the limit; NULL: refused, or memory is short. */
+static struct arena_block *block_within(struct arena *a, size_t bytes, size_t rounded)
+{
+    bool fits = a->used_bytes <= a->limit_bytes && bytes <= a->limit_bytes - a->used_bytes;
+    return fits ? block_for(a, rounded) : NULL;
+}
+
 void *arena_alloc_raw(struct arena *a, size_t bytes)
 {
-    if (bytes == 0)
-        bytes = 1; /* so that NULL always means failure */
-    if (bytes > a->limit_bytes || bytes > SIZE_MAX - ALIGNMENT)
+    size_t rounded = bytes == 0 ? ALIGNMENT : (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; /* never 0, so that NULL always means failure */
+    if (rounded < bytes)
         return NULL;
-    size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    if (a->used_bytes > a->limit_bytes || bytes > a->limit_bytes - a->used_bytes)
-        return NULL;
-    struct arena_block *block = block_for(a, rounded);
-    if (block == NULL)
+    struct arena_block *block = a->blocks;
+    bool fits = block != NULL && block->bytes - block->used >= rounded && a->used_bytes <= a->limit_bytes && bytes <= a->limit_bytes - a->used_bytes;
+    if (!fits && (block = block_within(a, bytes > 0 ? bytes : 1, rounded)) == NULL)
         return NULL;
     void *at = block->data + block->used;
     block->used += rounded;

@@ -93,8 +93,9 @@ static int64_t clamp(int64_t n, int64_t least, int64_t most)
 /* Two decimal digits and the byte that follows them; where to go on. */
 static char *put_pair(char *at, unsigned n, char after)
 {
-    at[0] = (char)('0' + n / 10);
-    at[1] = (char)('0' + n % 10);
+    unsigned tens = n * 103 >> 10; /* n / 10, of what has two digits */
+    at[0] = (char)('0' + tens);
+    at[1] = (char)('0' + n - tens * 10);
     at[2] = after;
     return at + 3;
 }

@@ -191,6 +191,13 @@ static void write_text(struct buf *out, struct span s)
     out->bytes += s.bytes + 2;
 }
 
+char *to_json_run_text(struct to_json *w, char *at, struct span text)
+{
+    w->out->bytes = (size_t)(at - w->out->at);
+    write_text(w->out, text);
+    return w->out->at + w->out->bytes;
+}
+
 void to_json_key_span(struct to_json *w, struct span key)
 {
     assert(innermost(w) == '{' && !w->after_key);

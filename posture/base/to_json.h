@@ -72,6 +72,40 @@ TO_JSON_INLINE void to_json_member_raw(struct to_json *w, const char *key, struc
 }
 enum { TO_JSON_INT_BYTES = 24 };
 struct span to_json_int_text(int64_t value, char room[TO_JSON_INT_BYTES]);
+/* A run: what is written again and again goes piece behind piece into room that is reserved once, for the most that it can be; nothing else is written between
+ * to_json_run() and to_json_ran(). `at` is where the next byte goes. NULL: the buf has failed. */
+TO_JSON_INLINE char *to_json_run(struct to_json *w, size_t most_bytes) { return buf_reserve(w->out, most_bytes) ? w->out->at + w->out->bytes : NULL; }
+TO_JSON_INLINE void to_json_ran(struct to_json *w, const char *at)
+{
+    w->out->bytes = (size_t)(at - w->out->at);
+    w->first = false;
+}
+/* A literal of ours, with all that stands around a value (",\"age_s\":"). */
+TO_JSON_INLINE char *to_json_run_literal(char *at, const char *literal)
+{
+    memcpy(at, literal, strlen(literal));
+    return at + strlen(literal);
+}
+/* What has nothing to escape: our own words, ids and numbers, or JSON already. Most are words and short ids: two overlapping pieces. */
+TO_JSON_INLINE char *to_json_run_span(char *at, struct span s)
+{
+    enum { PIECE = 8 };
+    if (s.bytes >= PIECE && s.bytes <= 2 * PIECE) {
+        memcpy(at, s.at, PIECE);
+        memcpy(at + s.bytes - PIECE, s.at + s.bytes - PIECE, PIECE);
+    } else if (s.bytes > 0) {
+        memcpy(at, s.at, s.bytes);
+    }
+    return at + s.bytes;
+}
+TO_JSON_INLINE char *to_json_run_int(char *at, int64_t value)
+{
+    char room[TO_JSON_INT_BYTES];
+    return to_json_run_span(at, to_json_int_text(value, room));
+}
+/* In quotes, escaped: at most TO_JSON_ESCAPED times as long, and the quotes. */
+enum { TO_JSON_ESCAPED = 6 };
+char *to_json_run_text(struct to_json *w, char *at, struct span text);
 void to_json_put_text(struct to_json *w, struct span key, struct span value);
 const char *to_json_time_text(struct to_json *w, int64_t wall_s); /* TO_JSON_TIME_BYTES, until the next */
 static inline void to_json_member_text(struct to_json *w, const char *key, struct span value) { to_json_put_text(w, span_of(key), value); }
@@ -96,6 +130,12 @@ static inline void to_json_member_bool(struct to_json *w, const char *key, bool 
         to_json_member_raw(w, key, SPAN_LITERAL("true"));
     else
         to_json_member_raw(w, key, SPAN_LITERAL("false"));
+}
+TO_JSON_INLINE char *to_json_run_time(struct to_json *w, char *at, int64_t wall_s) /* in quotes */
+{
+    at[0] = at[TO_JSON_TIME_BYTES + 1] = '"';
+    memcpy(at + 1, to_json_time_text(w, wall_s), TO_JSON_TIME_BYTES);
+    return at + TO_JSON_TIME_BYTES + 2;
 }
 TO_JSON_INLINE void to_json_member_time_if(struct to_json *w, const char *key, int64_t wall_s)
 {
