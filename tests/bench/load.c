@@ -1,7 +1,7 @@
 /* load: asks the same request again and again and tells how long the answers took. As fast as they come, or at a steady rate: then an answer's time counts
  * from the moment at which its question was due, so that a server that stalls cannot hide it by being asked less.
- * usage: load [--connections N] [--seconds S] [--rate PER_SECOND] [--new] [--tls] PORT REQUEST_FILE
- *   --new: a connection of its own for each request    --tls: and a handshake
+ * usage: load [--connections N] [--seconds S] [--count N] [--rate PER_SECOND] [--new] [--tls] PORT REQUEST_FILE
+ *   --new: a connection of its own for each request    --tls: and a handshake    --count: ends after so many answers
  * Prints one line of JSON. An answer that is not 200, or a connection that ends early, is an error. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -42,7 +42,7 @@ struct load {
     size_t request_bytes;
     double per_second;
     int64_t start_us, end_us;
-    uint64_t asked, answered, errors;
+    uint64_t asked, answered, errors, most; /* most: 0: as many as there is time for */
     struct connection *idle;
     uint32_t *slots;
 };
@@ -247,7 +247,7 @@ static int ask_what_is_due(struct load *l, int64_t at_us)
     if (at_us >= l->end_us)
         return 1;
     if (l->per_second <= 0) {
-        while (l->idle != NULL)
+        while (l->idle != NULL && (l->most == 0 || l->asked < l->most))
             ask(l, at_us);
         return AGAIN_MS;
     }
@@ -265,7 +265,7 @@ static void run(struct load *l)
     int64_t at_us;
     l->start_us = now_us();
     l->end_us += l->start_us;
-    while ((at_us = now_us()) < l->end_us || (l->answered + l->errors < l->asked && at_us < l->end_us + 2000000)) {
+    while (((at_us = now_us()) < l->end_us && (l->most == 0 || l->answered + l->errors < l->most)) || (l->answered + l->errors < l->asked && at_us < l->end_us + 2000000)) {
         int count = epoll_wait(l->epoll_fd, events, EVENTS, ask_what_is_due(l, at_us));
         for (int i = 0; i < count; i++)
             go_on(l, events[i].data.ptr, events[i].events);
@@ -314,9 +314,11 @@ int main(int argc, char **argv)
             l.end_us = (int64_t)(atof(argv[++at]) * 1e6);
         else if (at + 1 < argc && strcmp(argv[at], "--rate") == 0)
             l.per_second = atof(argv[++at]);
+        else if (at + 1 < argc && strcmp(argv[at], "--count") == 0)
+            l.most = strtoull(argv[++at], NULL, 10);
     }
     if (argc - at != 2 || connections == 0) {
-        fprintf(stderr, "usage: load [--connections N] [--seconds S] [--rate PER_SECOND] [--new] [--tls] PORT REQUEST_FILE\n");
+        fprintf(stderr, "usage: load [--connections N] [--seconds S] [--count N] [--rate PER_SECOND] [--new] [--tls] PORT REQUEST_FILE\n");
         return 2;
     }
     l.port = atoi(argv[at]);
