@@ -1,6 +1,7 @@
 #include "gateway/archive_keys.h"
 
 #include "gateway/change.h"
+#include "gateway/people.h"
 
 #include <string.h>
 
@@ -20,15 +21,6 @@ static bool in_directory(const struct node *node, struct span person, struct arc
     *removed = p != NULL && p->removed;
     directory_leave(node->directory);
     return found;
-}
-
-static enum err_code read_stored(struct store *store, struct span id, struct person **out, struct err *err)
-{
-    CLEANUP(buf_wipe) struct buf body;
-    int64_t version = 0;
-    buf_init(&body, PERSON_BODY_BYTES);
-    enum err_code code = store->ops->get(store, RECORD_PERSON, id, &body, &version, err);
-    return code == OK ? person_from_json(buf_span(&body), version, out, err) : code;
 }
 
 /* Writing the record is enough: change.c gives it a salt. */
@@ -52,12 +44,12 @@ enum err_code archive_keys_of(const struct node *node, struct store *store, stru
     }
     if (in_directory(node, person, out, &removed))
         return OK;
-    enum err_code code = removed ? ERR_NOT_FOUND : read_stored(store, person, &stored, err);
+    enum err_code code = removed ? ERR_NOT_FOUND : people_load(store, person, &stored, err);
     if (code == OK && !stored->removed && span_empty(stored->archive_salt)) {
         person_free(TAKE(stored));
         code = change_person(node, store, person, false, edit_salt, (void *)(uintptr_t)node, err);
         if (code == OK)
-            code = read_stored(store, person, &stored, err);
+            code = people_load(store, person, &stored, err);
     }
     if (code == OK && make(node, stored, out))
         return OK;

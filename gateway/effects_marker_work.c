@@ -4,10 +4,11 @@
 #include "connectors/notify/slack_profile.h"
 #include "gateway/change.h"
 #include "gateway/effects_reader.h"
+#include "gateway/people.h"
 
 #include <string.h>
 
-enum { SLOW_DOWN_S = 30, PAUSE_MOST_S = 3600, WORKSPACE_PAUSE_MS = 3600 * 1000, NOT_YET_MS = 1000, APART_MS = 2100 /* 30 people a minute for a token */, LOOK_ARENA_BYTES = 4 * 1024 * 1024 };
+enum { WORKSPACE_PAUSE_MS = 3600 * 1000, NOT_YET_MS = 1000, APART_MS = 2100 /* 30 people a minute for a token */, LOOK_ARENA_BYTES = 4 * 1024 * 1024 };
 
 static struct item_result done(void) { return (struct item_result){ ITEM_DONE, -1, true }; }
 static struct item_result later(int64_t after_ms) { return (struct item_result){ ITEM_LATER, after_ms, false }; } /* it ends at its time: no try is the last */
@@ -144,16 +145,12 @@ static struct item_result settle(struct work *w, const char *event, const char *
 
 static struct item_result try_later(struct work *w, const struct slack_result *result)
 {
-    int64_t after_s = result->retry_after_s;
-    if (strcmp(result->error, "ratelimited") == 0 && after_s < 0)
-        after_s = SLOW_DOWN_S;
-    if (after_s > PAUSE_MOST_S)
-        after_s = PAUSE_MOST_S;
-    if (after_s >= 0)
-        reader_pause(w->r, after_s * 1000);
+    int64_t after_ms = slack_leave_alone_ms(result);
+    if (after_ms >= 0)
+        reader_pause(w->r, after_ms);
     else
         reader_note_failure(w->r, result->error);
-    return later(after_s >= 0 ? after_s * 1000 : -1);
+    return later(after_ms);
 }
 
 /* Of a call that did not do it. */
@@ -219,25 +216,13 @@ static struct item_result act(struct work *w)
     return w->lever->wanted ? set_status(w, &now) : clear_status(w, &now);
 }
 
-static enum err_code load_person(struct work *w, struct err *err)
-{
-    struct buf body;
-    int64_t version = 0;
-    buf_init(&body, PERSON_BODY_BYTES);
-    enum err_code code = w->r->store->ops->get(w->r->store, RECORD_PERSON, w->item->person, &body, &version, err);
-    if (code == OK)
-        code = person_from_json(buf_span(&body), version, &w->person, err);
-    buf_done(&body);
-    return code;
-}
-
 /* What is right may have changed while the item waited: the record is brought there first. */
 static struct item_result work(struct work *w)
 {
     struct err err;
     enum err_code code = marker_look(w->m, w->r->store, w->item->person, w->item->id, &err);
     if (code == OK)
-        code = load_person(w, &err);
+        code = people_load(w->r->store, w->item->person, &w->person, &err);
     if (code != OK)
         return reader_is_store_trouble(code) ? store_waits(w, &err) : done();
     w->lever = marker_lever(w->person);

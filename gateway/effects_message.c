@@ -4,6 +4,7 @@
 #include "gateway/channels.h"
 #include "gateway/escalation.h"
 #include "gateway/pages/link.h"
+#include "gateway/people.h"
 
 #include <string.h>
 
@@ -77,21 +78,12 @@ struct item_result message_undeliverable(struct message_try *t, const char *why)
 
 /* ---- the record ---- */
 
-static enum err_code load_person(struct message_try *t, struct err *err)
-{
-    CLEANUP(buf_done) struct buf body;
-    int64_t version = 0;
-    buf_init(&body, PERSON_BODY_BYTES);
-    enum err_code code = t->r->store->ops->get(t->r->store, RECORD_PERSON, t->item->person, &body, &version, err);
-    return code == OK ? person_from_json(buf_span(&body), version, &t->person, err) : code;
-}
-
 bool message_load(struct message_try *t, const struct node *node, struct reader *r, unsigned partition, struct effects_item *item, struct item_result *result)
 {
     struct err err;
     *t = (struct message_try){ .node = node, .r = r, .partition = partition, .item = item };
     arena_init(&t->arena, 32 * 1024, ARENA_BYTES);
-    enum err_code code = load_person(t, &err);
+    enum err_code code = people_load(r->store, item->person, &t->person, &err);
     if (code != OK)
         *result = reader_is_store_trouble(code) ? message_store_waits(t, &err) : done();
     return code == OK;

@@ -3,6 +3,7 @@
 
 #include "gateway/change.h"
 #include "gateway/effects_reader.h"
+#include "gateway/people.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -102,18 +103,6 @@ static struct item_result judge(struct work *w, const struct vendor_result *resu
 }
 
 /* ---- who, and what is open ---- */
-
-static enum err_code load_person(struct work *w, struct err *err)
-{
-    struct buf body;
-    int64_t version = 0;
-    buf_init(&body, PERSON_BODY_BYTES);
-    enum err_code code = w->r->store->ops->get(w->r->store, RECORD_PERSON, w->item->person, &body, &version, err);
-    if (code == OK)
-        code = person_from_json(buf_span(&body), version, &w->person, err);
-    buf_done(&body);
-    return code;
-}
 
 /* "okta.add" wanted, or "okta.remove" taken back: a member. */
 static bool aim_of(const struct lever *l) { return l->wanted == span_equal_text(l->kind, "okta.add"); }
@@ -410,7 +399,7 @@ static struct item_result act(struct work *w)
 static struct item_result work(struct work *w)
 {
     struct err err;
-    enum err_code code = load_person(w, &err);
+    enum err_code code = people_load(w->r->store, w->item->person, &w->person, &err);
     if (code != OK)
         return reader_is_store_trouble(code) ? store_waits(w, &err) : done();
     okta_plan_make(w->o->node, &w->o->options, w->item->person, &w->arena, &w->plan);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BETWEEN_POSTS_MS = 1000, BEFORE_READ_BACK_MS = 3000, BETWEEN_READS_MS = 5000, READS_MOST = 3, SLOW_DOWN_S = 30, WORKSPACE_PAUSE_MS = 3600 * 1000,
+enum { BETWEEN_POSTS_MS = 1000, BEFORE_READ_BACK_MS = 3000, BETWEEN_READS_MS = 5000, READS_MOST = 3, WORKSPACE_PAUSE_MS = 3600 * 1000,
        HISTORY_BACK_S = 600, TEXT_BYTES = 256 * 1024, PAUSE_MOST_S = 3600 };
 
 struct slack_reader {
@@ -39,22 +39,18 @@ static struct item_result deliver(struct post *p, const struct slack_posted *pos
 /* Surely not sent. After too many tries it is listed, and the person is not written to today. */
 static struct item_result try_later(struct post *p, const struct slack_result *result)
 {
-    int64_t after_s = result->retry_after_s;
+    int64_t after_ms = slack_leave_alone_ms(result);
     p->t.item->unclear = false;
     message_note_error(&p->t, result->error);
     if (p->t.item->tries + 1 >= EFFECTS_TRIES) {
         struct item_result ended = message_undeliverable(&p->t, result->error);
         return ended.end == ITEM_DONE ? (struct item_result){ ITEM_GIVEN_UP, -1, true } : ended;
     }
-    if (strcmp(result->error, "ratelimited") == 0 && after_s < 0)
-        after_s = SLOW_DOWN_S;
-    if (after_s > PAUSE_MOST_S)
-        after_s = PAUSE_MOST_S;
-    if (after_s >= 0)
-        reader_pause(p->t.r, after_s * 1000);
+    if (after_ms >= 0)
+        reader_pause(p->t.r, after_ms);
     else
         reader_note_failure(p->t.r, result->error);
-    return message_later(after_s >= 0 ? after_s * 1000 : -1, true);
+    return message_later(after_ms, true);
 }
 
 static struct item_result judge_post(struct post *p, const struct slack_result *result, const struct slack_posted *posted)

@@ -1,6 +1,7 @@
 #include "gateway/erasure.h"
 
 #include "gateway/change.h"
+#include "gateway/people.h"
 #include "posture/exemption.h"
 
 #include <string.h>
@@ -95,15 +96,6 @@ static enum change_say edit_exemptions(void *context, struct span before, struct
 
 /* ---- the record ---- */
 
-static enum err_code read_person(const struct erasing *e, struct person **out, struct err *err)
-{
-    CLEANUP(buf_wipe) struct buf body;
-    int64_t version = 0;
-    buf_init(&body, PERSON_BODY_BYTES);
-    enum err_code code = e->store->ops->get(e->store, RECORD_PERSON, e->person, &body, &version, err);
-    return code == OK ? person_from_json(buf_span(&body), version, out, err) : code;
-}
-
 static enum err_code free_identifiers(const struct erasing *e, const struct person *p, struct err *err)
 {
     enum err_code code = OK;
@@ -132,7 +124,7 @@ enum err_code erasure_of_person(const struct node *node, struct store *store, st
     CLEANUP(person_freep) struct person *stored = NULL;
     struct erasing e = { node, store, person, cause, out };
     *out = (struct erasure){ .devices = 0 };
-    enum err_code code = read_person(&e, &stored, err);
+    enum err_code code = people_load(store, person, &stored, err);
     if (code == OK)
         code = free_devices(&e, err);
     if (code == OK)

@@ -7,6 +7,15 @@
 
 enum { TEXT_BYTES = 256, EMAIL_BYTES = 254 };
 
+enum err_code people_load(struct store *store, struct span id, struct person **out, struct err *err)
+{
+    CLEANUP(buf_wipe) struct buf body;
+    int64_t version = 0;
+    buf_init(&body, PERSON_BODY_BYTES);
+    enum err_code code = store->ops->get(store, RECORD_PERSON, id, &body, &version, err);
+    return code == OK ? person_from_json(buf_span(&body), version, out, err) : code;
+}
+
 /* ---- reading ---- */
 
 static enum err_code read_text(const struct from_json_value *v, const char *key, struct arena *arena, struct span *out, bool *has, struct err *err)

@@ -5,6 +5,9 @@
 #include "posture/base/from_json.h"
 #include "posture/ports.h"
 
+/* The stored record, as the newest commit left it. Owned; ERR_NOT_FOUND, or the store's trouble. */
+MUST_CHECK enum err_code people_load(struct store *store, struct span id, struct person **out, struct err *err);
+
 /* One person as an import gives them. Members that were absent (`has_` false) leave what is known as it is. */
 struct person_input {
     struct span name, slack, zone, region, locale;

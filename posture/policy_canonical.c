@@ -1,6 +1,7 @@
 /* The policy as RFC 8785 JSON: members in the order of their names, no blanks, everything that was left out written out.
  * Reading it gives the same policy, so its hash names the policy and its text is what the store keeps. */
 #include "posture/policy_reader.h"
+#include "posture/policy_writer.h"
 
 #include "posture/base/clock.h"
 #include "posture/base/to_json.h"
@@ -10,27 +11,6 @@
 
 static const enum platform by_name[] = { PLATFORM_LINUX, PLATFORM_MACOS, PLATFORM_WINDOWS };
 enum { NAMED_PLATFORMS = sizeof by_name / sizeof by_name[0] };
-
-static void write_duration(struct to_json *w, const char *key, int64_t seconds)
-{
-    char text[CLOCK_TEXT_BYTES];
-    to_json_member_text(w, key, span_of(duration_text(seconds, text)));
-}
-
-static void write_texts(struct to_json *w, const char *key, const struct span *texts, size_t count)
-{
-    to_json_key(w, key);
-    to_json_array(w);
-    for (size_t i = 0; i < count; i++)
-        to_json_text(w, texts[i]);
-    to_json_end(w);
-}
-
-static void write_texts_if(struct to_json *w, const char *key, const struct span *texts, size_t count)
-{
-    if (count > 0)
-        write_texts(w, key, texts, count);
-}
 
 static void write_off(struct to_json *w, const char *key)
 {
@@ -43,10 +23,10 @@ static void write_app(struct to_json *w, const struct policy *p, const struct ap
     to_json_member_text(w, "id", app->id);
     to_json_key(w, "match");
     to_json_object(w);
-    write_texts_if(w, "host", app->match[MATCH_HOST], app->match_count[MATCH_HOST]);
-    write_texts_if(w, "id", app->match[MATCH_ID], app->match_count[MATCH_ID]);
-    write_texts_if(w, "oauth_client_id", app->match[MATCH_OAUTH_CLIENT_ID], app->match_count[MATCH_OAUTH_CLIENT_ID]);
-    write_texts_if(w, "saml_entity_id", app->match[MATCH_SAML_ENTITY_ID], app->match_count[MATCH_SAML_ENTITY_ID]);
+    policy_write_texts_if(w, "host", app->match[MATCH_HOST], app->match_count[MATCH_HOST]);
+    policy_write_texts_if(w, "id", app->match[MATCH_ID], app->match_count[MATCH_ID]);
+    policy_write_texts_if(w, "oauth_client_id", app->match[MATCH_OAUTH_CLIENT_ID], app->match_count[MATCH_OAUTH_CLIENT_ID]);
+    policy_write_texts_if(w, "saml_entity_id", app->match[MATCH_SAML_ENTITY_ID], app->match_count[MATCH_SAML_ENTITY_ID]);
     to_json_end(w);
     to_json_member_bool(w, "repair", app->repair);
     to_json_member_text(w, "sensitivity", p->sensitivities[app->sensitivity]);
@@ -108,13 +88,13 @@ static void write_fix(struct to_json *w, const struct check *check)
     for (size_t i = 0; i < NAMED_PLATFORMS; i++)
         common = common && is_same_fix(&check->on[by_name[i]], unnamed);
     if (common) {
-        write_texts_if(w, "fix", unnamed->fix, unnamed->fix_count);
+        policy_write_texts_if(w, "fix", unnamed->fix, unnamed->fix_count);
         return;
     }
     to_json_key(w, "fix");
     to_json_object(w);
     for (size_t i = 0; i < NAMED_PLATFORMS; i++)
-        write_texts_if(w, platform_name(by_name[i]), check->on[by_name[i]].fix, check->on[by_name[i]].fix_count);
+        policy_write_texts_if(w, platform_name(by_name[i]), check->on[by_name[i]].fix, check->on[by_name[i]].fix_count);
     to_json_end(w);
 }
 
@@ -131,11 +111,11 @@ static void write_check(struct to_json *w, const struct check *check)
     to_json_member_text_if(w, "collects", check->collects);
     to_json_member_bool(w, "exemptions", check->exemptions);
     write_fix(w, check);
-    write_duration(w, "fresh_for", check->fresh_for_s);
+    policy_write_duration(w, "fresh_for", check->fresh_for_s);
     to_json_member_bool(w, "hard", check->hard);
     to_json_member_text(w, "id", check->id);
     write_part(w, check, "in_progress_if", PART_IN_PROGRESS_IF);
-    write_duration(w, "interval", check->interval_s);
+    policy_write_duration(w, "interval", check->interval_s);
     to_json_member_int(w, "minutes", check->minutes);
     to_json_member_bool(w, "needs_admin", check->needs_admin);
     write_part(w, check, "osquery", PART_OSQUERY);
@@ -167,7 +147,7 @@ static void write_closed(struct to_json *w, const struct policy *p, unsigned clo
 static void write_rung(struct to_json *w, const struct policy *p, const struct rung *rung)
 {
     to_json_object(w);
-    write_duration(w, "after", rung->after_s);
+    policy_write_duration(w, "after", rung->after_s);
     write_closed(w, p, rung->close);
     to_json_member_bool(w, "end_sessions", rung->end_sessions);
     to_json_member_text(w, "id", rung->id);
@@ -181,7 +161,7 @@ static void write_applies_to(struct to_json *w, const struct ladder *ladder)
 {
     to_json_key(w, "applies_to");
     to_json_object(w);
-    write_texts(w, "groups", ladder->groups, ladder->group_count);
+    policy_write_texts(w, "groups", ladder->groups, ladder->group_count);
     to_json_key(w, "severity");
     to_json_array(w);
     for (unsigned i = 0; i < SEVERITY_COUNT; i++)
@@ -212,7 +192,7 @@ static void write_rise(struct to_json *w, const struct ladder *ladder)
     }
     to_json_key(w, "rise");
     to_json_object(w);
-    write_duration(w, "notice_before", ladder->rise.notice_before_s);
+    policy_write_duration(w, "notice_before", ladder->rise.notice_before_s);
     to_json_member_int(w, "per_day", ladder->rise.per_day);
     to_json_member_bool(w, "working_hours", ladder->rise.working_hours);
     to_json_end(w);
@@ -226,8 +206,8 @@ static void write_budget(struct to_json *w, const char *key, unsigned times, int
     }
     to_json_key(w, key);
     to_json_object(w);
-    write_duration(w, "length", length_s);
-    write_duration(w, "per", per_s);
+    policy_write_duration(w, "length", length_s);
+    policy_write_duration(w, "per", per_s);
     to_json_member_int(w, "times", times);
     to_json_end(w);
 }
@@ -263,7 +243,7 @@ static void write_breaker(struct to_json *w, const struct policy *p)
     to_json_object(w);
     to_json_member_int(w, "at_least", p->breaker.at_least);
     to_json_member_text(w, "share", span_of(share));
-    write_duration(w, "within", p->breaker.within_s);
+    policy_write_duration(w, "within", p->breaker.within_s);
     to_json_end(w);
 }
 
@@ -271,9 +251,9 @@ static void write_exemptions(struct to_json *w, const struct policy *p)
 {
     to_json_key(w, "exemptions");
     to_json_object(w);
-    write_texts(w, "approvers", p->exemptions.approvers, p->exemptions.approver_count);
-    write_duration(w, "length", p->exemptions.length_s);
-    write_duration(w, "longest", p->exemptions.longest_s);
+    policy_write_texts(w, "approvers", p->exemptions.approvers, p->exemptions.approver_count);
+    policy_write_duration(w, "length", p->exemptions.length_s);
+    policy_write_duration(w, "longest", p->exemptions.longest_s);
     to_json_end(w);
 }
 
@@ -281,8 +261,8 @@ static void write_grace(struct to_json *w, const struct policy *p)
 {
     to_json_key(w, "grace");
     to_json_object(w);
-    write_duration(w, "after_absence", p->grace.after_absence_s);
-    write_duration(w, "new_device", p->grace.new_device_s);
+    policy_write_duration(w, "after_absence", p->grace.after_absence_s);
+    policy_write_duration(w, "new_device", p->grace.new_device_s);
     to_json_end(w);
 }
 
@@ -314,8 +294,8 @@ static void write_nudges(struct to_json *w, const struct policy *p)
     snprintf(per_person, sizeof per_person, "%u/%s", p->nudges.count, duration_text(p->nudges.per_s, per));
     to_json_key(w, "nudges");
     to_json_object(w);
-    write_duration(w, "apart", p->nudges.apart_s);
-    write_texts(w, "channels", p->nudges.channels, p->nudges.channel_count);
+    policy_write_duration(w, "apart", p->nudges.apart_s);
+    policy_write_texts(w, "channels", p->nudges.channels, p->nudges.channel_count);
     write_days(w, p->nudges.days);
     to_json_member_text(w, "hours", span_of(hours));
     to_json_member_text(w, "per_person", span_of(per_person));
@@ -349,7 +329,7 @@ static void write_outage(struct to_json *w, const struct policy *p)
         const struct outage_rule *rule = &p->outage[sorted[i].index];
         to_json_key_span(w, sorted[i].name);
         to_json_object(w);
-        write_duration(w, "last_known_good", rule->last_known_good_s);
+        policy_write_duration(w, "last_known_good", rule->last_known_good_s);
         to_json_member_text(w, "then", rule->then == OUTAGE_ALLOW ? SPAN_LITERAL("allow") : SPAN_LITERAL("deny"));
         to_json_end(w);
     }
@@ -401,20 +381,20 @@ static void write_visible_after(struct to_json *w, const struct policy *p)
 {
     to_json_key(w, "visible_after");
     to_json_object(w);
-    write_duration(w, "apart", p->visible_after.apart_s);
+    policy_write_duration(w, "apart", p->visible_after.apart_s);
     to_json_member_int(w, "reads", p->visible_after.reads);
     to_json_end(w);
 }
 
 static void write_lists(struct to_json *w, const struct policy *p)
 {
-    write_texts(w, "actions", p->actions, p->action_count);
+    policy_write_texts(w, "actions", p->actions, p->action_count);
     to_json_key(w, "apps");
     to_json_array(w);
     for (size_t i = 0; i < p->app_count; i++)
         write_app(w, p, &p->apps[i]);
     to_json_end(w);
-    write_texts(w, "break_glass", p->break_glass, p->break_glass_count);
+    policy_write_texts(w, "break_glass", p->break_glass, p->break_glass_count);
     write_breaker(w, p);
     to_json_key(w, "checks");
     to_json_array(w);
@@ -445,7 +425,7 @@ static void write_halt(struct to_json *w, const struct policy *p)
     to_json_object(w);
     to_json_member_int(w, "blocks", p->rings.halt.blocks);
     to_json_member_int(w, "disputes", p->rings.halt.disputes);
-    write_duration(w, "within", p->rings.halt.within_s);
+    policy_write_duration(w, "within", p->rings.halt.within_s);
     to_json_end(w);
 }
 
@@ -453,7 +433,7 @@ static void write_rings(struct to_json *w, const struct policy *p)
 {
     to_json_key(w, "rings");
     to_json_object(w);
-    write_texts_if(w, "groups", p->rings.groups, p->rings.group_count);
+    policy_write_texts_if(w, "groups", p->rings.groups, p->rings.group_count);
     write_halt(w, p);
     to_json_member_int(w, "percent", p->rings.percent);
     to_json_end(w);
@@ -480,7 +460,7 @@ void policy_canonical_write(const struct policy *p, struct buf *out)
     to_json_member_text(w, "policy_managed_by", p->managed_by_files ? SPAN_LITERAL("files") : SPAN_LITERAL("console"));
     write_proof(w, p);
     write_rings(w, p);
-    write_texts(w, "sensitivities", p->sensitivities, p->sensitivity_count);
+    policy_write_texts(w, "sensitivities", p->sensitivities, p->sensitivity_count);
     write_unidentified(w, p);
     write_visible_after(w, p);
     to_json_end(w);

@@ -1,23 +1,9 @@
 /* The doors of a policy in its canonical form: see policy_canonical.c. */
 #include "posture/policy_reader.h"
+#include "posture/policy_writer.h"
 
 #include "posture/base/clock.h"
 #include "posture/base/to_json.h"
-
-static void write_duration(struct to_json *w, const char *key, int64_t seconds)
-{
-    char text[CLOCK_TEXT_BYTES];
-    to_json_member_text(w, key, span_of(duration_text(seconds, text)));
-}
-
-static void write_texts(struct to_json *w, const char *key, const struct span *texts, size_t count)
-{
-    to_json_key(w, key);
-    to_json_array(w);
-    for (size_t i = 0; i < count; i++)
-        to_json_text(w, texts[i]);
-    to_json_end(w);
-}
 
 static void write_hook(struct to_json *w, const struct door_hook *hook)
 {
@@ -27,12 +13,12 @@ static void write_hook(struct to_json *w, const struct door_hook *hook)
     if (hook->denied_lifetime_s == 0)
         to_json_member_bool(w, "denied_lifetime", false);
     else
-        write_duration(w, "denied_lifetime", hook->denied_lifetime_s);
+        policy_write_duration(w, "denied_lifetime", hook->denied_lifetime_s);
     to_json_member_bool(w, "refuse", hook->refuse);
     if (hook->warned_lifetime_s == 0)
         to_json_member_bool(w, "warned_lifetime", false);
     else
-        write_duration(w, "warned_lifetime", hook->warned_lifetime_s);
+        policy_write_duration(w, "warned_lifetime", hook->warned_lifetime_s);
     to_json_end(w);
 }
 
@@ -51,11 +37,11 @@ static void write_oidc(struct to_json *w, const struct door *door)
     to_json_member_text_if(w, "jwks", oidc->jwks);
     if (!entra)
         to_json_member_bool(w, "pkce", oidc->pkce);
-    write_texts(w, "redirect_uris", oidc->redirect_uris, oidc->redirect_uri_count);
+    policy_write_texts(w, "redirect_uris", oidc->redirect_uris, oidc->redirect_uri_count);
     if (!entra)
         to_json_member_text(w, "signing", oidc->signing);
     else
-        write_texts(w, "tenants", oidc->tenants, oidc->tenant_count);
+        policy_write_texts(w, "tenants", oidc->tenants, oidc->tenant_count);
     to_json_end(w);
 }
 
@@ -63,9 +49,9 @@ static void write_saml(struct to_json *w, const struct door_saml *saml)
 {
     to_json_key(w, "saml");
     to_json_object(w);
-    write_texts(w, "acs", saml->acs, saml->acs_count);
+    policy_write_texts(w, "acs", saml->acs, saml->acs_count);
     if (saml->certificate_count > 0)
-        write_texts(w, "certificates", saml->certificates, saml->certificate_count);
+        policy_write_texts(w, "certificates", saml->certificates, saml->certificate_count);
     to_json_member_text_if(w, "context", saml->context);
     to_json_member_text(w, "entity_id", saml->entity_id);
     to_json_member_text(w, "name_id", span_of(door_name_id_name(saml->name_id)));
@@ -85,7 +71,7 @@ void door_to_json(const struct door *door, struct to_json *w)
     to_json_member_text(w, "id", door->id);
     to_json_member_text(w, "kind", span_of(door_kind_name(door->kind)));
     if (login)
-        write_duration(w, "login", door->login_s);
+        policy_write_duration(w, "login", door->login_s);
     if (door->kind == DOOR_OIDC)
         write_oidc(w, door);
     if (door->kind == DOOR_SAML)
@@ -93,7 +79,7 @@ void door_to_json(const struct door *door, struct to_json *w)
     to_json_member_text(w, "title", door->title);
     if (login) {
         to_json_member_text(w, "use", span_of(door_use_name(door->use)));
-        write_duration(w, "warn_every", door->warn_every_s);
+        policy_write_duration(w, "warn_every", door->warn_every_s);
         to_json_member_text(w, "when_denied", span_of(door_when_denied_name(door->when_denied)));
     }
     to_json_end(w);

@@ -1,6 +1,7 @@
 /* The policy's rules for device managers: how long ahead the fallback is announced, the way back, whose devices it never reaches, and who is
  * believed when a manager and the device disagree. */
 #include "posture/policy_reader.h"
+#include "posture/policy_writer.h"
 
 #include "posture/base/clock.h"
 
@@ -37,21 +38,6 @@ static bool is_same(const struct span *a, size_t a_count, const struct span *b, 
     return same;
 }
 
-static void write_texts(struct to_json *w, const char *key, const struct span *all, size_t count)
-{
-    to_json_key(w, key);
-    to_json_array(w);
-    for (size_t i = 0; i < count; i++)
-        to_json_text(w, all[i]);
-    to_json_end(w);
-}
-
-static void write_duration(struct to_json *w, const char *key, int64_t seconds)
-{
-    char text[CLOCK_TEXT_BYTES];
-    to_json_member_text(w, key, span_of(duration_text(seconds, text)));
-}
-
 /* Left out where all of it is the default, so that policies from before keep their version. */
 void policy_mdm_write(const struct policy *p, struct to_json *w)
 {
@@ -62,11 +48,11 @@ void policy_mdm_write(const struct policy *p, struct to_json *w)
         return;
     to_json_key(w, "mdm");
     to_json_object(w);
-    write_duration(w, "announce_before", m->announce_before_s);
+    policy_write_duration(w, "announce_before", m->announce_before_s);
     to_json_member_text(w, "disagreement", span_of(words[m->disagreement]));
-    write_texts(w, "does", m->does, m->does_count);
-    write_texts(w, "personal_groups", m->personal_groups, m->personal_group_count);
-    write_texts(w, "sees", m->sees, m->sees_count);
-    write_duration(w, "way_back", m->way_back_s);
+    policy_write_texts(w, "does", m->does, m->does_count);
+    policy_write_texts(w, "personal_groups", m->personal_groups, m->personal_group_count);
+    policy_write_texts(w, "sees", m->sees, m->sees_count);
+    policy_write_duration(w, "way_back", m->way_back_s);
     to_json_end(w);
 }

@@ -2,7 +2,17 @@
 
 #include <string.h>
 
-enum { HISTORY_MOST = 100 };
+enum { HISTORY_MOST = 100, SLOW_DOWN_S = 30, LEAVE_ALONE_MOST_S = 3600 };
+
+int64_t slack_leave_alone_ms(const struct slack_result *result)
+{
+    int64_t after_s = result->retry_after_s;
+    if (strcmp(result->error, "ratelimited") == 0 && after_s < 0)
+        after_s = SLOW_DOWN_S;
+    if (after_s > LEAVE_ALONE_MOST_S)
+        after_s = LEAVE_ALONE_MOST_S;
+    return after_s >= 0 ? after_s * 1000 : -1;
+}
 
 static void write_metadata(struct to_json *w, struct span notice)
 {

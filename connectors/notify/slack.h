@@ -28,6 +28,8 @@ enum slack_outcome {
     SLACK_AMBIGUOUS   /* the request left; a post may have happened */
 };
 struct slack_result { enum slack_outcome outcome; int64_t retry_after_s; char error[SLACK_ERROR_BYTES]; /* Slack's word or ours, [a-z_] only */ };
+/* How long all of Slack is to be left alone after SLACK_LATER: an hour at most, half a minute where a limit was met that does not say; -1: it is for the caller to back off. */
+int64_t slack_leave_alone_ms(const struct slack_result *result);
 
 struct slack_message {
     struct span to;                    /* U... or D... */

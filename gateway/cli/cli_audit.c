@@ -434,16 +434,10 @@ static int keys(const struct args *args)
     return code == CLI_DONE ? client_print_json(&a) : code;
 }
 
-static int head(const struct args *args)
+static void print_heads(const struct args *args, const struct from_json_value *answer)
 {
-    CLEANUP(client_closep) struct client *c = NULL;
-    CLEANUP(client_answer_done) struct client_answer a = { 0 };
-    int code = client_open(args, &c);
-    if (code == CLI_DONE)
-        code = client_call(c, "GET", "/admin/v1/archive/head", SPAN_NONE, &a);
-    if (code != CLI_DONE || args->json)
-        return code == CLI_DONE ? client_print_json(&a) : code;
-    struct from_json_value heads = from_json_member(&a.root, "heads");
+    struct from_json_value heads = from_json_member(answer, "heads");
+    (void)args;
     for (size_t i = 0; i < from_json_count(&heads); i++) {
         struct from_json_value item = from_json_item(&heads, i);
         struct span text = SPAN_NONE;
@@ -451,8 +445,9 @@ static int head(const struct args *args)
         if (from_json_text(&item, HEADS_BYTES, &text, &err) == OK)
             printf("%.*s\n", SPAN_ARGS(text));
     }
-    return CLI_DONE;
 }
+
+static int head(const struct args *args) { return client_do(args, &(struct client_do){ "GET", "/admin/v1/archive/head", SPAN_NONE, print_heads }); }
 
 static int run(int argc, char **argv)
 {

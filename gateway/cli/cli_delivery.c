@@ -28,21 +28,13 @@ static int list(const struct args *args)
     return code;
 }
 
-static int resend(const struct args *args)
+static void say_resent(const struct args *args, const struct from_json_value *answer)
 {
-    CLEANUP(client_closep) struct client *c = NULL;
-    CLEANUP(client_answer_done) struct client_answer a = { 0 };
-    char path[CLIENT_PATH_BYTES];
-    if (!client_path(path, "/admin/v1/deliveries/%s/resend", args->words[0]))
-        return CLI_USAGE;
-    int code = client_open(args, &c);
-    if (code == CLI_DONE)
-        code = client_call(c, "POST", path, SPAN_NONE, &a);
-    if (code != CLI_DONE || args->json)
-        return code == CLI_DONE ? client_print_json(&a) : code;
+    (void)answer;
     print_line(stdout, "%s is sent again", args->words[0]);
-    return CLI_DONE;
 }
+
+static int resend(const struct args *args) { return client_do(args, &(struct client_do){ "POST", "/admin/v1/deliveries/%s/resend", SPAN_NONE, say_resent }); }
 
 static int run(int argc, char **argv)
 {

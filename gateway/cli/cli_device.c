@@ -264,34 +264,24 @@ static int identify(const struct args *args)
     return code == CLI_DONE ? print_device(args, &a) : code;
 }
 
-static int remove_device(const struct args *args)
+static void say_removed(const struct args *args, const struct from_json_value *answer)
 {
-    CLEANUP(client_closep) struct client *c = NULL;
-    CLEANUP(client_answer_done) struct client_answer a = { 0 };
-    int code = client_open(args, &c);
-    if (code == CLI_DONE)
-        code = call_device(c, "DELETE", args->words[0], "/admin/v1/devices/%s", SPAN_NONE, &a);
-    if (code != CLI_DONE || args->json)
-        return code == CLI_DONE ? client_print_json(&a) : code;
-    print_line(stdout, "%.*s is removed; should its agent speak again, it enrols as new", SPAN_ARGS(json_text(&a.root, "device")));
-    return CLI_DONE;
+    (void)args;
+    print_line(stdout, "%.*s is removed; should its agent speak again, it enrols as new", SPAN_ARGS(json_text(answer, "device")));
 }
+
+static int remove_device(const struct args *args) { return client_do(args, &(struct client_do){ "DELETE", "/admin/v1/devices/%s", SPAN_NONE, say_removed }); }
 
 /* ---- browsers ---- */
 
-static int link_for(const struct args *args)
+static void say_link(const struct args *args, const struct from_json_value *answer)
 {
-    CLEANUP(client_closep) struct client *c = NULL;
-    CLEANUP(client_answer_done) struct client_answer a = { 0 };
-    int code = client_open(args, &c);
-    if (code == CLI_DONE)
-        code = call_device(c, "POST", args->words[0], "/admin/v1/devices/%s/link", SPAN_NONE, &a);
-    if (code != CLI_DONE || args->json)
-        return code == CLI_DONE ? client_print_json(&a) : code;
-    print_line(stdout, "%.*s", SPAN_ARGS(json_text(&a.root, "url")));
-    print_line(stderr, "open it on %.*s itself: it works once, in one browser, until %.*s, and is not shown again", SPAN_ARGS(json_text(&a.root, "name")), SPAN_ARGS(json_text(&a.root, "expires_at")));
-    return CLI_DONE;
+    (void)args;
+    print_line(stdout, "%.*s", SPAN_ARGS(json_text(answer, "url")));
+    print_line(stderr, "open it on %.*s itself: it works once, in one browser, until %.*s, and is not shown again", SPAN_ARGS(json_text(answer, "name")), SPAN_ARGS(json_text(answer, "expires_at")));
 }
+
+static int link_for(const struct args *args) { return client_do(args, &(struct client_do){ "POST", "/admin/v1/devices/%s/link", SPAN_NONE, say_link }); }
 
 static int forget(const struct args *args)
 {

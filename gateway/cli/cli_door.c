@@ -321,24 +321,16 @@ static int list(const struct args *args)
     return code;
 }
 
-static int show(const struct args *args)
+static void print_door(const struct args *args, const struct from_json_value *door)
 {
-    CLEANUP(client_closep) struct client *c = NULL;
-    CLEANUP(client_answer_done) struct client_answer a = { 0 };
-    char path[CLIENT_PATH_BYTES];
-    if (!client_path(path, "/admin/v1/doors/%s", args->words[0]))
-        return CLI_USAGE;
-    int code = client_open(args, &c);
-    if (code == CLI_DONE)
-        code = client_call(c, "GET", path, SPAN_NONE, &a);
-    if (code != CLI_DONE || args->json)
-        return code == CLI_DONE ? client_print_json(&a) : code;
-    print_line(stdout, "door %.*s", SPAN_ARGS(json_text(&a.root, "id")));
-    print_set_up(&a.root);
-    print_yaml(&a.root);
-    print_undo(&a.root);
-    return CLI_DONE;
+    (void)args;
+    print_line(stdout, "door %.*s", SPAN_ARGS(json_text(door, "id")));
+    print_set_up(door);
+    print_yaml(door);
+    print_undo(door);
 }
+
+static int show(const struct args *args) { return client_do(args, &(struct client_do){ "GET", "/admin/v1/doors/%s", SPAN_NONE, print_door }); }
 
 /* What must go at the IdP is said first: a door that is gone while the IdP still asks lets nobody in. */
 static int remove_door(const struct args *args)

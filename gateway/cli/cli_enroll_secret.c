@@ -163,21 +163,13 @@ static int list(const struct args *args)
     return code;
 }
 
-static int revoke(const struct args *args)
+static void say_revoked(const struct args *args, const struct from_json_value *answer)
 {
-    CLEANUP(client_closep) struct client *c = NULL;
-    CLEANUP(client_answer_done) struct client_answer a = { 0 };
-    char path[CLIENT_PATH_BYTES];
-    if (!client_path(path, "/admin/v1/enroll-secrets/%s", args->words[0]))
-        return CLI_USAGE;
-    int code = client_open(args, &c);
-    if (code == CLI_DONE)
-        code = client_call(c, "DELETE", path, SPAN_NONE, &a);
-    if (code != CLI_DONE || args->json)
-        return code == CLI_DONE ? client_print_json(&a) : code;
+    (void)answer;
     print_line(stdout, "enrol secret %s is revoked; devices that enrolled with it stay", args->words[0]);
-    return CLI_DONE;
 }
+
+static int revoke(const struct args *args) { return client_do(args, &(struct client_do){ "DELETE", "/admin/v1/enroll-secrets/%s", SPAN_NONE, say_revoked }); }
 
 static int run(int argc, char **argv)
 {

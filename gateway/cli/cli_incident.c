@@ -5,8 +5,9 @@
 
 enum { BODY_BYTES = 4096, TEXTS_BYTES = 512 };
 
-static void print_incident(const struct from_json_value *root)
+static void print_incident(const struct args *args, const struct from_json_value *root)
 {
+    (void)args;
     struct span since = json_text(root, "since"), why = json_text(root, "why"), by = json_text(root, "by");
     char opens[TEXTS_BYTES], keeps[TEXTS_BYTES];
     if (!json_true(root, "frozen")) {
@@ -24,19 +25,7 @@ static void print_incident(const struct from_json_value *root)
     print_line(stdout, "  open to whoever is known: %.*s; as they were: %.*s", SPAN_ARGS(span_empty(open) ? SPAN_LITERAL("nothing") : open), SPAN_ARGS(span_empty(keep) ? SPAN_LITERAL("nothing") : keep));
 }
 
-static int call(const struct args *args, const char *method, struct span body)
-{
-    CLEANUP(client_closep) struct client *c = NULL;
-    CLEANUP(client_answer_done) struct client_answer a = { 0 };
-    int code = client_open(args, &c);
-    if (code == CLI_DONE)
-        code = client_call(c, method, "/admin/v1/incident", body, &a);
-    if (code != CLI_DONE || args->json)
-        return code == CLI_DONE ? client_print_json(&a) : code;
-    print_incident(&a.root);
-    return CLI_DONE;
-}
-
+static int call(const struct args *args, const char *method, struct span body) { return client_do(args, &(struct client_do){ method, "/admin/v1/incident", body, print_incident }); }
 static int show(const struct args *args) { return call(args, "GET", SPAN_NONE); }
 static int stop(const struct args *args) { return call(args, "DELETE", SPAN_NONE); }
 

@@ -122,8 +122,9 @@ static void print_member(const struct from_json_value *object, const char *key, 
         print_line(stdout, "  %-14s %.*s", title, SPAN_ARGS(text));
 }
 
-static void print_device(const struct from_json_value *d)
+static void print_device(const struct args *args, const struct from_json_value *d)
 {
+    (void)args;
     struct from_json_value links = from_json_member(d, "managers"), fallback = from_json_member(d, "fallback"), disagreements = from_json_member(d, "disagreements");
     struct span name = json_text(d, "name"), id = json_text(d, "id"), serial = json_text(d, "serial");
     print_line(stdout, "%.*s  %.*s  %.*s", SPAN_ARGS(id), SPAN_ARGS(name), SPAN_ARGS(serial));
@@ -148,40 +149,16 @@ static void print_device(const struct from_json_value *d)
         print_member(&fallback, steps[k][0], steps[k][1]);
 }
 
-static int one_device(const struct args *args, const char *method, const char *format)
-{
-    CLEANUP(client_closep) struct client *c = NULL;
-    CLEANUP(client_answer_done) struct client_answer a = { 0 };
-    char path[CLIENT_PATH_BYTES];
-    if (!client_path(path, format, args->words[0]))
-        return CLI_USAGE;
-    int code = client_open(args, &c);
-    if (code == CLI_DONE)
-        code = client_call(c, method, path, SPAN_NONE, &a);
-    if (code != CLI_DONE || args->json)
-        return print_or(args, code, &a);
-    print_device(&a.root);
-    return CLI_DONE;
-}
+static int show(const struct args *args) { return client_do(args, &(struct client_do){ "GET", "/admin/v1/mdm-devices/%s", SPAN_NONE, print_device }); }
+static int retry(const struct args *args) { return client_do(args, &(struct client_do){ "POST", "/admin/v1/mdm-devices/%s/retry", SPAN_NONE, print_device }); }
 
-static int show(const struct args *args) { return one_device(args, "GET", "/admin/v1/mdm-devices/%s"); }
-static int retry(const struct args *args) { return one_device(args, "POST", "/admin/v1/mdm-devices/%s/retry"); }
-
-static int sync_list(const struct args *args)
+static void say_syncing(const struct args *args, const struct from_json_value *answer)
 {
-    CLEANUP(client_closep) struct client *c = NULL;
-    CLEANUP(client_answer_done) struct client_answer a = { 0 };
-    char path[CLIENT_PATH_BYTES];
-    if (!client_path(path, "/admin/v1/mdm/%s/sync", args->words[0]))
-        return CLI_USAGE;
-    int code = client_open(args, &c);
-    if (code == CLI_DONE)
-        code = client_call(c, "POST", path, SPAN_NONE, &a);
-    if (code != CLI_DONE || args->json)
-        return print_or(args, code, &a);
+    (void)answer;
     print_line(stdout, "%s is read anew; `postern mdm status` shows when it is done", args->words[0]);
-    return CLI_DONE;
 }
+
+static int sync_list(const struct args *args) { return client_do(args, &(struct client_do){ "POST", "/admin/v1/mdm/%s/sync", SPAN_NONE, say_syncing }); }
 
 static int run(int argc, char **argv)
 {

@@ -330,6 +330,23 @@ int client_print_json(const struct client_answer *answer)
     return CLI_DONE;
 }
 
+int client_do(const struct args *args, const struct client_do *what)
+{
+    CLEANUP(client_closep) struct client *c = NULL;
+    CLEANUP(client_answer_done) struct client_answer a = { 0 };
+    char path[CLIENT_PATH_BYTES];
+    if (!client_path(path, what->path, args->word_count > 0 ? args->words[0] : ""))
+        return CLI_USAGE;
+    int code = client_open(args, &c);
+    if (code == CLI_DONE)
+        code = client_call(c, what->method, path, what->body, &a);
+    if (code == CLI_DONE && args->json)
+        return client_print_json(&a);
+    if (code == CLI_DONE)
+        what->say(args, &a.root);
+    return code;
+}
+
 /* ---- lists ---- */
 
 /* One page of a list that is printed as JSON: its items follow those of the page before; the last page adds the other members. */

@@ -34,6 +34,8 @@ int client_call(struct client *c, const char *method, const char *path, struct s
 typedef void client_item_fn(void *context, const struct from_json_value *item);
 struct client_list { const char *path, *key; unsigned page; bool json; client_item_fn *item; void *context; };
 int client_each(struct client *c, const struct client_list *list);
-/* What most commands do: call, and print the answer with --json. */
-int client_print_json(const struct client_answer *answer);
+int client_print_json(const struct client_answer *answer); /* CLI_DONE */
+/* All of a command that is one call: opens, calls, and prints the answer: with --json as it came, else by `say`. A "%s" of the path is the command's first word. */
+struct client_do { const char *method, *path; struct span body; void (*say)(const struct args *args, const struct from_json_value *answer); };
+int client_do(const struct args *args, const struct client_do *what);
 #endif

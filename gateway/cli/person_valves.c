@@ -109,31 +109,17 @@ int person_valve_absences(const struct args *args)
 
 /* ---- one person ---- */
 
-static int call(const struct args *args, const char *method, const char *format, struct span body, void (*print)(const struct from_json_value *))
+static void print_back(const struct args *args, const struct from_json_value *a)
 {
-    CLEANUP(client_closep) struct client *c = NULL;
-    CLEANUP(client_answer_done) struct client_answer a = { 0 };
-    char path[CLIENT_PATH_BYTES];
-    if (!client_path(path, format, args->words[0]))
-        return CLI_USAGE;
-    int code = client_open(args, &c);
-    if (code == CLI_DONE)
-        code = client_call(c, method, path, body, &a);
-    if (code != CLI_DONE || args->json)
-        return code == CLI_DONE ? client_print_json(&a) : code;
-    print(&a.root);
-    return CLI_DONE;
-}
-
-static void print_back(const struct from_json_value *a)
-{
+    (void)args;
     print_line(stdout, "%.*s %s", SPAN_ARGS(json_text(a, "person")), json_true(a, "changed") ? "is back: absences end now" : "was not away");
 }
 
-int person_valve_back(const struct args *args) { return call(args, "DELETE", "/admin/v1/persons/%s/absences", SPAN_NONE, print_back); }
+int person_valve_back(const struct args *args) { return client_do(args, &(struct client_do){ "DELETE", "/admin/v1/persons/%s/absences", SPAN_NONE, print_back }); }
 
-static void print_snooze(const struct from_json_value *a)
+static void print_snooze(const struct args *args, const struct from_json_value *a)
 {
+    (void)args;
     struct span closes = json_text(a, "closes_at");
     print_line(stdout, "%.*s is put off until %.*s (%lld left)%s%.*s", SPAN_ARGS(json_text(a, "check")), SPAN_ARGS(json_text(a, "until")), (long long)json_int(a, "left", 0),
                span_empty(closes) ? "" : "; something closes ", SPAN_ARGS(closes));
@@ -151,5 +137,5 @@ int person_valve_snooze(const struct args *args)
     to_json_member_text(&w, "device", span_of(args_text(args, "--device")));
     to_json_member_text(&w, "check", span_of(args_text(args, "--check")));
     to_json_end(&w);
-    return call(args, "POST", "/admin/v1/persons/%s/snooze", buf_span(&body), print_snooze);
+    return client_do(args, &(struct client_do){ "POST", "/admin/v1/persons/%s/snooze", buf_span(&body), print_snooze });
 }

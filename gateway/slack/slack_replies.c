@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOW_DOWN_S = 30, PAUSE_MOST_S = 3600, WORKSPACE_PAUSE_MS = 3600 * 1000, STORE_WAITS_MS = 1000, MESSAGE_AFTER_MS = 500, HOME_AFTER_MS = 2000, INTRODUCE_EVERY_MS = 10 * 1000,
+enum { WORKSPACE_PAUSE_MS = 3600 * 1000, STORE_WAITS_MS = 1000, MESSAGE_AFTER_MS = 500, HOME_AFTER_MS = 2000, INTRODUCE_EVERY_MS = 10 * 1000,
        HOME_SLICE_S = 15 * 86400, HISTORY_BACK_S = 600, READ_BACK_MS = 3000, CLOSED_APART_S = 3600 };
 static const char item_message[] = "slack.message", item_home[] = "slack.home", item_closed[] = "slack.closed";
 
@@ -25,16 +25,12 @@ struct item_result reply_store_waits(struct reply *p, const struct err *err)
 
 static struct item_result try_later(struct reply *p, const struct slack_result *result)
 {
-    int64_t after_s = result->retry_after_s;
-    if (strcmp(result->error, "ratelimited") == 0 && after_s < 0)
-        after_s = SLOW_DOWN_S;
-    if (after_s > PAUSE_MOST_S)
-        after_s = PAUSE_MOST_S;
-    if (after_s >= 0)
-        reader_pause(p->r, after_s * 1000);
+    int64_t after_ms = slack_leave_alone_ms(result);
+    if (after_ms >= 0)
+        reader_pause(p->r, after_ms);
     else
         reader_note_failure(p->r, result->error);
-    return reply_later(after_s >= 0 ? after_s * 1000 : -1, true);
+    return reply_later(after_ms, true);
 }
 
 struct item_result reply_judge(struct reply *p, const struct slack_result *result, bool *refused)
