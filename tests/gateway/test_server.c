@@ -178,51 +178,50 @@ static void wait_for_at_least(atomic_int *what, int least)
 #define H "Host: localhost\r\n"
 struct exchange_row {
     const char *name, *request;
-    size_t bytes;                  /* of the request, when it holds a NUL */
     int status;
     const char *header, *value;    /* that the answer must have; value NULL: must not have */
     const char *body;              /* a part of it; NULL: not looked at */
 };
 static const struct exchange_row exchange_rows[] = {
-    { "plain", "GET /hello HTTP/1.1\r\n" H "\r\n", 0, 200, "Content-Type", "application/json", "{\"hello\":true}" },
-    { "query is not the path", "GET /hello?a=/../b HTTP/1.1\r\n" H "\r\n", 0, 200, NULL, NULL, NULL },
-    { "HTTP/1.0 without Host", "GET /hello HTTP/1.0\r\n\r\n", 0, 200, NULL, NULL, NULL },
-    { "nosniff", "GET /hello HTTP/1.1\r\n" H "\r\n", 0, 200, "X-Content-Type-Options", "nosniff", NULL },
-    { "no referrer", "GET /hello HTTP/1.1\r\n" H "\r\n", 0, 200, "Referrer-Policy", "no-referrer", NULL }, /* where browsers come */
-    { "not stored", "GET /hello HTTP/1.1\r\n" H "\r\n", 0, 200, "Cache-Control", "no-store", NULL },
-    { "cacheable is left alone", "GET /redirect HTTP/1.1\r\n" H "\r\n", 0, 302, "Cache-Control", NULL, NULL },
-    { "redirect", "GET /redirect HTTP/1.1\r\n" H "\r\n", 0, 302, "Location", "/hello", NULL },
-    { "no HSTS without TLS", "GET /hello HTTP/1.1\r\n" H "\r\n", 0, 200, "Strict-Transport-Security", NULL, NULL },
-    { "request id is echoed", "GET /hello HTTP/1.1\r\n" H "X-Request-ID: abc-123/~\r\n\r\n", 0, 200, "X-Request-ID", "abc-123/~", NULL },
-    { "request id in a problem", "GET /none HTTP/1.1\r\n" H "X-Request-ID: abc\r\n\r\n", 0, 404, "Content-Type", "application/problem+json", "\"instance\":\"abc\"" },
-    { "HEAD", "HEAD /hello HTTP/1.1\r\n" H "\r\n", 0, 200, "Content-Length", "14", "" },
-    { "body", "POST /echo HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nabc", 0, 200, "Content-Type", "application/octet-stream", "abc" },
-    { "PUT", "PUT /echo HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nabc", 0, 200, NULL, NULL, "abc" },
-    { "empty body", "POST /echo HTTP/1.1\r\n" H "Content-Length: 0\r\n\r\n", 0, 200, "Content-Length", "0", "" },
-    { "parameter", "GET /item/a%20b HTTP/1.1\r\n" H "\r\n", 0, 200, NULL, NULL, "a b" },
-    { "literal before parameter", "GET /item/first HTTP/1.1\r\n" H "\r\n", 0, 200, NULL, NULL, "hello" },
-    { "unknown path", "GET /none HTTP/1.1\r\n" H "\r\n", 0, 404, "Content-Type", "application/problem+json", "\"status\":404" },
-    { "other method", "DELETE /echo HTTP/1.1\r\n" H "\r\n", 0, 405, "Allow", "POST, PUT", NULL },
-    { "GET allows HEAD", "POST /hello HTTP/1.1\r\n" H "Content-Length: 0\r\n\r\n", 0, 405, "Allow", "GET, HEAD", NULL },
-    { "OPTIONS", "OPTIONS /hello HTTP/1.1\r\n" H "\r\n", 0, 405, "Allow", "GET, HEAD", NULL },
-    { "unknown method", "BREW /hello HTTP/1.1\r\n" H "\r\n", 0, 501, NULL, NULL, NULL },
-    { "other listener", "GET /local HTTP/1.1\r\n" H "\r\n", 0, 404, NULL, NULL, NULL },
-    { "carried listener", "GET /internal HTTP/1.1\r\n" H "\r\n", 0, 200, NULL, NULL, "listener=4" },
-    { "agent refusal", "GET /agent/log HTTP/1.1\r\n" H "\r\n", 0, 405, "Content-Type", "application/json", "{\"error\":" },
-    { "agent framing refusal", "POST /agent/log HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0, 411, NULL, NULL, "{\"error\":" },
-    { "page refusal", "GET /page HTTP/1.1\r\n" H "\r\n", 0, 405, "Content-Type", "text/html; charset=utf-8", "<h1>" },
-    { "no credentials", "GET /scoped HTTP/1.1\r\n" H "\r\n", 0, 401, "WWW-Authenticate", "Bearer realm=\"postern\"", "\"status\":401" },
-    { "not a key", "GET /scoped HTTP/1.1\r\n" H "Authorization: Bearer abc\r\n\r\n", 0, 401, "WWW-Authenticate", "Bearer realm=\"postern\", error=\"invalid_token\"", NULL },
-    { "no credentials with a body", "POST /scoped HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nabc", 0, 401, NULL, NULL, NULL },
-    { "body on GET", "GET /hello HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nabc", 0, 413, NULL, NULL, "too large" },
-    { "unknown encoding", "POST /zip HTTP/1.1\r\n" H "Content-Encoding: br\r\nContent-Length: 3\r\n\r\nabc", 0, 415, NULL, NULL, NULL },
-    { "gzip where it is not taken", "POST /echo HTTP/1.1\r\n" H "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", 0, 415, NULL, NULL, NULL },
-    { "not gzip", "POST /zip HTTP/1.1\r\n" H "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", 0, 400, NULL, NULL, "gzip" },
-    { "broken gzip is dropped on a log route", "POST /agent/log HTTP/1.1\r\n" H "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", 0, 200, NULL, NULL, "0" },
-    { "an answer that is too long", "GET /too-long HTTP/1.1\r\n" H "\r\n", 0, 500, "Content-Type", "application/problem+json", "\"status\":500" },
-    { "slow by itself", "GET /maybe HTTP/1.1\r\n" H "X-Marker: m1\r\n\r\n", 0, 200, NULL, NULL, "m1" },
-    { "fast by itself", "GET /maybe?fast HTTP/1.1\r\n" H "\r\n", 0, 200, NULL, NULL, "hello" },
-    { "peer", "GET /who HTTP/1.1\r\n" H "\r\n", 0, 200, NULL, NULL, "127.0.0.1 trusted=0 tls=0 caller= listener=1" },
+    { "plain", "GET /hello HTTP/1.1\r\n" H "\r\n", 200, "Content-Type", "application/json", "{\"hello\":true}" },
+    { "query is not the path", "GET /hello?a=/../b HTTP/1.1\r\n" H "\r\n", 200, NULL, NULL, NULL },
+    { "HTTP/1.0 without Host", "GET /hello HTTP/1.0\r\n\r\n", 200, NULL, NULL, NULL },
+    { "nosniff", "GET /hello HTTP/1.1\r\n" H "\r\n", 200, "X-Content-Type-Options", "nosniff", NULL },
+    { "no referrer", "GET /hello HTTP/1.1\r\n" H "\r\n", 200, "Referrer-Policy", "no-referrer", NULL }, /* where browsers come */
+    { "not stored", "GET /hello HTTP/1.1\r\n" H "\r\n", 200, "Cache-Control", "no-store", NULL },
+    { "cacheable is left alone", "GET /redirect HTTP/1.1\r\n" H "\r\n", 302, "Cache-Control", NULL, NULL },
+    { "redirect", "GET /redirect HTTP/1.1\r\n" H "\r\n", 302, "Location", "/hello", NULL },
+    { "no HSTS without TLS", "GET /hello HTTP/1.1\r\n" H "\r\n", 200, "Strict-Transport-Security", NULL, NULL },
+    { "request id is echoed", "GET /hello HTTP/1.1\r\n" H "X-Request-ID: abc-123/~\r\n\r\n", 200, "X-Request-ID", "abc-123/~", NULL },
+    { "request id in a problem", "GET /none HTTP/1.1\r\n" H "X-Request-ID: abc\r\n\r\n", 404, "Content-Type", "application/problem+json", "\"instance\":\"abc\"" },
+    { "HEAD", "HEAD /hello HTTP/1.1\r\n" H "\r\n", 200, "Content-Length", "14", "" },
+    { "body", "POST /echo HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nabc", 200, "Content-Type", "application/octet-stream", "abc" },
+    { "PUT", "PUT /echo HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nabc", 200, NULL, NULL, "abc" },
+    { "empty body", "POST /echo HTTP/1.1\r\n" H "Content-Length: 0\r\n\r\n", 200, "Content-Length", "0", "" },
+    { "parameter", "GET /item/a%20b HTTP/1.1\r\n" H "\r\n", 200, NULL, NULL, "a b" },
+    { "literal before parameter", "GET /item/first HTTP/1.1\r\n" H "\r\n", 200, NULL, NULL, "hello" },
+    { "unknown path", "GET /none HTTP/1.1\r\n" H "\r\n", 404, "Content-Type", "application/problem+json", "\"status\":404" },
+    { "other method", "DELETE /echo HTTP/1.1\r\n" H "\r\n", 405, "Allow", "POST, PUT", NULL },
+    { "GET allows HEAD", "POST /hello HTTP/1.1\r\n" H "Content-Length: 0\r\n\r\n", 405, "Allow", "GET, HEAD", NULL },
+    { "OPTIONS", "OPTIONS /hello HTTP/1.1\r\n" H "\r\n", 405, "Allow", "GET, HEAD", NULL },
+    { "unknown method", "BREW /hello HTTP/1.1\r\n" H "\r\n", 501, NULL, NULL, NULL },
+    { "other listener", "GET /local HTTP/1.1\r\n" H "\r\n", 404, NULL, NULL, NULL },
+    { "carried listener", "GET /internal HTTP/1.1\r\n" H "\r\n", 200, NULL, NULL, "listener=4" },
+    { "agent refusal", "GET /agent/log HTTP/1.1\r\n" H "\r\n", 405, "Content-Type", "application/json", "{\"error\":" },
+    { "agent framing refusal", "POST /agent/log HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411, NULL, NULL, "{\"error\":" },
+    { "page refusal", "GET /page HTTP/1.1\r\n" H "\r\n", 405, "Content-Type", "text/html; charset=utf-8", "<h1>" },
+    { "no credentials", "GET /scoped HTTP/1.1\r\n" H "\r\n", 401, "WWW-Authenticate", "Bearer realm=\"postern\"", "\"status\":401" },
+    { "not a key", "GET /scoped HTTP/1.1\r\n" H "Authorization: Bearer abc\r\n\r\n", 401, "WWW-Authenticate", "Bearer realm=\"postern\", error=\"invalid_token\"", NULL },
+    { "no credentials with a body", "POST /scoped HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nabc", 401, NULL, NULL, NULL },
+    { "body on GET", "GET /hello HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nabc", 413, NULL, NULL, "too large" },
+    { "unknown encoding", "POST /zip HTTP/1.1\r\n" H "Content-Encoding: br\r\nContent-Length: 3\r\n\r\nabc", 415, NULL, NULL, NULL },
+    { "gzip where it is not taken", "POST /echo HTTP/1.1\r\n" H "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", 415, NULL, NULL, NULL },
+    { "not gzip", "POST /zip HTTP/1.1\r\n" H "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", 400, NULL, NULL, "gzip" },
+    { "broken gzip is dropped on a log route", "POST /agent/log HTTP/1.1\r\n" H "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", 200, NULL, NULL, "0" },
+    { "an answer that is too long", "GET /too-long HTTP/1.1\r\n" H "\r\n", 500, "Content-Type", "application/problem+json", "\"status\":500" },
+    { "slow by itself", "GET /maybe HTTP/1.1\r\n" H "X-Marker: m1\r\n\r\n", 200, NULL, NULL, "m1" },
+    { "fast by itself", "GET /maybe?fast HTTP/1.1\r\n" H "\r\n", 200, NULL, NULL, "hello" },
+    { "peer", "GET /who HTTP/1.1\r\n" H "\r\n", 200, NULL, NULL, "127.0.0.1 trusted=0 tls=0 caller= listener=1" },
 };
 
 static void check_answer(const struct exchange_row *row, const struct fixture_answer *a)
@@ -236,19 +235,16 @@ static void check_answer(const struct exchange_row *row, const struct fixture_an
         fail_msg("%s: status %d, %s: %s, body %s", row->name, a->status, row->header != NULL ? row->header : "-", got != NULL ? got : "-", a->body);
 }
 
-static struct span row_request(const struct exchange_row *row) { return row->bytes > 0 ? span_make(row->request, row->bytes) : span_of(row->request); }
-
 static void each_request_has_its_answer(void **state)
 {
     for (size_t i = 0; i < sizeof exchange_rows / sizeof exchange_rows[0]; i++) {
         struct fixture_answer a;
-        peer_ask(*state, FIXTURE_PLAIN, row_request(&exchange_rows[i]), &a);
+        peer_ask(*state, FIXTURE_PLAIN, span_of(exchange_rows[i].request), &a);
         check_answer(&exchange_rows[i], &a);
     }
 }
 
-#define NUL_TARGET "GET /hello\0/x HTTP/1.1\r\n" H "\r\n"
-#define BAD(name, text) { name, text, 0, 400, NULL, NULL, NULL }
+#define BAD(name, text) { name, text, 400, NULL, NULL, NULL }
 static const struct exchange_row framing_rows[] = {
     BAD("two lengths", "POST /echo HTTP/1.1\r\n" H "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"),
     BAD("two equal lengths", "POST /echo HTTP/1.1\r\n" H "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc"),
@@ -264,10 +260,9 @@ static const struct exchange_row framing_rows[] = {
     BAD("dot segments", "GET /item/../hello HTTP/1.1\r\n" H "\r\n"),
     BAD("empty segment", "GET //hello HTTP/1.1\r\n" H "\r\n"),
     BAD("absolute form", "GET http://localhost/hello HTTP/1.1\r\n" H "\r\n"),
-    { "NUL byte", NUL_TARGET, sizeof NUL_TARGET - 1, 400, NULL, NULL, NULL },
-    { "chunks", "POST /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 0, 411, NULL, NULL, NULL },
-    { "unknown coding", "POST /echo HTTP/1.1\r\n" H "Transfer-Encoding: xchunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 0, 411, NULL, NULL, NULL },
-    { "odd expectation", "POST /echo HTTP/1.1\r\n" H "Expect: 200-ok\r\nContent-Length: 3\r\n\r\nabc", 0, 417, NULL, NULL, NULL },
+    { "chunks", "POST /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 411, NULL, NULL, NULL },
+    { "unknown coding", "POST /echo HTTP/1.1\r\n" H "Transfer-Encoding: xchunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 411, NULL, NULL, NULL },
+    { "odd expectation", "POST /echo HTTP/1.1\r\n" H "Expect: 200-ok\r\nContent-Length: 3\r\n\r\nabc", 417, NULL, NULL, NULL },
 };
 
 /* The connection ends, whatever libmicrohttpd still says (0.9.75 sends some of its own refusals' heads twice). */
@@ -281,20 +276,34 @@ static bool ends_without_serving(struct fixture_client *c)
     return strstr(rest, "hello") == NULL;
 }
 
+/* The request and one more behind it, which must not be served. */
+static void ask_and_end(struct gateway_fixture *f, const char *name, struct span request, struct fixture_answer *a)
+{
+    struct fixture_client c;
+    peer_open(&c, f, FIXTURE_PLAIN);
+    (void)peer_send(&c, request);
+    (void)peer_send(&c, SPAN_LITERAL("GET /hello HTTP/1.1\r\n" H "\r\n"));
+    peer_read(&c, false, a);
+    if (!ends_without_serving(&c))
+        fail_msg("%s: the request behind it was served", name);
+    peer_close(&c);
+}
+
 static void bad_framing_is_refused_and_nothing_behind_it_is_served(void **state)
 {
     for (size_t i = 0; i < sizeof framing_rows / sizeof framing_rows[0]; i++) {
-        struct fixture_client c;
         struct fixture_answer a;
-        peer_open(&c, *state, FIXTURE_PLAIN);
-        (void)peer_send(&c, row_request(&framing_rows[i]));
-        (void)peer_send(&c, SPAN_LITERAL("GET /hello HTTP/1.1\r\n" H "\r\n"));
-        peer_read(&c, false, &a);
+        ask_and_end(*state, framing_rows[i].name, span_of(framing_rows[i].request), &a);
         check_answer(&framing_rows[i], &a);
-        if (!ends_without_serving(&c))
-            fail_msg("%s: the request behind it was served", framing_rows[i].name);
-        peer_close(&c);
     }
+}
+
+/* libmicrohttpd 0.9 answers, 1.0 hangs up without a word. */
+static void a_nul_in_the_target_is_refused(void **state)
+{
+    struct fixture_answer a;
+    ask_and_end(*state, "NUL byte", SPAN_LITERAL("GET /hello\0/x HTTP/1.1\r\n" H "\r\n"), &a);
+    assert_true(a.status == 400 || a.status == 0);
 }
 
 static void a_flood_of_headers_is_refused(void **state)
@@ -848,6 +857,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH(each_request_has_its_answer),
         WITH(bad_framing_is_refused_and_nothing_behind_it_is_served),
+        WITH(a_nul_in_the_target_is_refused),
         WITH(a_flood_of_headers_is_refused),
         WITH(only_configured_host_names_are_served),
         WITH(a_connection_serves_many_requests),
