@@ -1,6 +1,6 @@
 /* directory: every person and device by every identifier, plus the control state, readable without a lock (liburcu).
  * One writer thread (the feed); any number of registered reader threads. A reader wraps its use in directory_enter/leave; pointers it got are
- * valid until it leaves. liburcu appears only in directory.c. */
+ * valid until it leaves (devices are unpacked for it). liburcu appears only in directory.c. */
 #ifndef POSTURE_DIRECTORY_H
 #define POSTURE_DIRECTORY_H
 #include "posture/decision.h"
@@ -53,6 +53,9 @@ void directory_register_thread(void);
 void directory_unregister_thread(void);
 void directory_enter(const struct directory *d);
 void directory_leave(const struct directory *d);
+/* The same for those who only decide: devices come without their lists where no result of theirs shows, which is nearly always and saves unpacking them. */
+void directory_enter_standing(const struct directory *d);
+void directory_leave_standing(const struct directory *d);
 const struct device *directory_device(const struct directory *d, struct span id);
 const struct device *directory_device_by(const struct directory *d, struct span kind, struct span normalized_value);
 const struct person *directory_person(const struct directory *d, struct span id);
@@ -61,11 +64,13 @@ const struct person *directory_person_by(const struct directory *d, struct span 
 /* Devices owned by a person: writes up to `most`, returns how many there are. */
 size_t directory_devices_of(const struct directory *d, struct span person, const struct device **out, size_t most);
 const struct control *directory_control(const struct directory *d);   /* never NULL */
-/* Walks; false from fn stops. For lists and simulate, not for the hot path. */
+/* Walks; false from fn stops. For lists and simulate, not for the hot path. A device is valid during the call alone, and so is what fn looked up: who wants it later
+ * copies its id. */
 void directory_each_device(const struct directory *d, bool (*fn)(void *, const struct device *), void *context);
 void directory_each_person(const struct directory *d, bool (*fn)(void *, const struct person *), void *context);
 struct directory_counts { size_t devices, persons; bool complete; };
 struct directory_counts directory_counts(const struct directory *d);
+size_t directory_device_bytes(const struct directory *d); /* memory of all devices, indexes included */
 
 /* Side state of a device that is not in its record, changed by any thread at once. */
 struct device_live {

@@ -39,6 +39,8 @@ static const void *const_at_offset(const void *item, const struct record_body_fi
     return (const char *)item + field->offset;
 }
 
+static bool is_text(const struct record_body_field *field) { return field->kind == RECORD_TEXT || field->kind == RECORD_WORD || field->kind == RECORD_BORROWED; }
+
 static void read_text(struct record_body *b, const struct from_json_value *v, const struct record_body_field *field, struct span *out)
 {
     struct span text = SPAN_NONE;
@@ -66,7 +68,7 @@ static void read_field(struct record_body *b, const struct from_json_value *v, c
     void *out = at_offset(into, field);
     if (b->code != OK)
         return;
-    if (field->kind == RECORD_TEXT || field->kind == RECORD_BORROWED)
+    if (is_text(field))
         read_text(b, v, field, out);
     else if (field->kind == RECORD_FLAG)
         b->code = from_json_bool_opt(v, out, b->err);
@@ -132,12 +134,12 @@ static int64_t number_of(const void *from, const struct record_body_field *field
     case RECORD_DAY: return *(const int32_t *)at;
     case RECORD_FLAG: return *(const bool *)at;
     case RECORD_TEXT:
+    case RECORD_WORD:
     case RECORD_BORROWED: break;
     }
     return 0;
 }
 
-static bool is_text(const struct record_body_field *field) { return field->kind == RECORD_TEXT || field->kind == RECORD_BORROWED; }
 static struct span text_of(const void *from, const struct record_body_field *field) { return *(const struct span *)const_at_offset(from, field); }
 static bool is_zero(const void *from, const struct record_body_field *field) { return is_text(field) ? span_empty(text_of(from, field)) : number_of(from, field) == 0; }
 
@@ -185,7 +187,7 @@ void record_body_write_texts(struct to_json *w, const char *key, const struct sp
 void record_body_own(struct record_body *b, const struct record_body_field *fields, size_t count, void *item)
 {
     for (size_t i = 0; i < count; i++) {
-        if (fields[i].kind != RECORD_TEXT)
+        if (fields[i].kind != RECORD_TEXT && fields[i].kind != RECORD_WORD)
             continue;
         struct span *text = at_offset(item, &fields[i]);
         *text = record_body_keep(b, *text);

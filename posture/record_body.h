@@ -12,6 +12,7 @@
 enum { RECORD_BODY_DEPTH = 24, RECORD_BODY_SHARED = 8 };
 enum record_body_kind {
     RECORD_TEXT,     /* struct span, copied into the arena */
+    RECORD_WORD,     /* the same, and one of few that many records share (a model, a check's id): the directory keeps each once */
     RECORD_BORROWED, /* struct span, valid as long as the document */
     RECORD_TIME,     /* int64_t seconds, 0: none */
     RECORD_COUNT,    /* unsigned */

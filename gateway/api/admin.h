@@ -21,10 +21,11 @@ struct admin_list { unsigned limit; struct span after, query; };
 MUST_CHECK enum err_code admin_read_list(struct http_request *r, struct admin_list *out, struct err *err);
 /* A page of a list in a stable order without sorting everything: the `limit` smallest ids after `after`. */
 struct admin_kept { const void *item; struct span id; };
-struct admin_page { struct admin_list list; struct admin_kept *all; size_t count, total; };
+struct admin_page { struct admin_list list; struct arena *arena; struct admin_kept *all; size_t count, total; };
 /* Reads the list's parameters and makes room. */
 MUST_CHECK enum err_code admin_page_begin(struct http_request *r, struct admin_page *out, struct err *err);
-/* One that matches; counted in total, kept when it belongs on this page. `id` is borrowed like `item`. */
+/* One that matches; counted in total, kept when it belongs on this page. `id` is copied, `item` is borrowed: of a walk over the directory
+ * only ids last, and who writes the page looks them up again. */
 void admin_page_offer(struct admin_page *p, const void *item, struct span id);
 /* Members "total" and, when there may be more, "after". */
 void admin_page_write_end(const struct admin_page *p, struct to_json *w);

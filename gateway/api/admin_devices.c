@@ -16,7 +16,7 @@ static bool collect(void *context, const struct device *d)
     if (d->removed || (!span_empty(query) && !span_equal_fold(d->serial, query) && !span_equal_fold(d->name, query)))
         return true;
     l->unowned += span_empty(d->owner);
-    admin_page_offer(&l->page, d, d->id);
+    admin_page_offer(&l->page, NULL, d->id);
     return true;
 }
 
@@ -36,8 +36,11 @@ void admin_list_devices(struct http_request *r, struct http_response *res)
     to_json_key(&w, "devices");
     to_json_array(&w);
     for (size_t i = 0; i < l.page.count; i++) {
+        const struct device *d = directory_device(r->node->directory, l.page.all[i].id);
+        if (d == NULL)
+            continue;
         to_json_object(&w);
-        posture_write_device(r, l.page.all[i].item, &view, &w);
+        posture_write_device(r, d, &view, &w);
         to_json_end(&w);
     }
     to_json_end(&w);

@@ -233,7 +233,7 @@ static bool collect(void *context, const struct device *d)
     bool wanted = l->show == SHOW_OPEN ? is_open(d) : l->show == SHOW_DISAGREEMENTS ? disagrees(d) : l->show == SHOW_FALLBACKS ? d->fallback.state != FALLBACK_NONE
                   : d->link_count > 0 || d->fallback.state != FALLBACK_NONE;
     if (!d->removed && wanted)
-        admin_page_offer(&l->page, d, d->id);
+        admin_page_offer(&l->page, NULL, d->id);
     return true;
 }
 
@@ -264,8 +264,11 @@ static void list_devices(struct http_request *r, struct http_response *res)
     to_json_object(&w);
     to_json_key(&w, "devices");
     to_json_array(&w);
-    for (size_t i = 0; i < l.page.count; i++)
-        write_device(&w, l.page.all[i].item);
+    for (size_t i = 0; i < l.page.count; i++) {
+        const struct device *d = directory_device(r->node->directory, l.page.all[i].id);
+        if (d != NULL)
+            write_device(&w, d);
+    }
     to_json_end(&w);
     admin_page_write_end(&l.page, &w);
     to_json_end(&w);

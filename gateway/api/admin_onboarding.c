@@ -18,7 +18,7 @@ static bool note(void *context, const struct person *p)
 {
     struct chosen *c = context;
     if (is_chosen(c, p))
-        admin_page_offer(&c->page, p, arena_copy(c->r->arena, p->id));
+        admin_page_offer(&c->page, NULL, p->id);
     return true;
 }
 
@@ -26,6 +26,7 @@ static bool note(void *context, const struct person *p)
 static enum err_code choose(struct chosen *c, struct err *err)
 {
     c->page.list.limit = INVITED_A_CALL;
+    c->page.arena = c->r->arena;
     c->page.all = arena_array(c->r->arena, INVITED_A_CALL, sizeof *c->page.all);
     if (c->page.all == NULL)
         return err_set(err, ERR_MEMORY, "a list");
@@ -113,7 +114,7 @@ void admin_invite(struct http_request *r, struct http_response *res)
 static bool offer_all(void *context, const struct person *p)
 {
     if (!p->removed)
-        admin_page_offer(context, p, p->id);
+        admin_page_offer(context, NULL, p->id);
     return true;
 }
 
@@ -149,8 +150,11 @@ void admin_list_onboarding(struct http_request *r, struct http_response *res)
     to_json_object(&w);
     to_json_key(&w, "persons");
     to_json_array(&w);
-    for (size_t i = 0; i < page.count; i++)
-        write_person(r, policy, page.all[i].item, &w);
+    for (size_t i = 0; i < page.count; i++) {
+        const struct person *p = directory_person(r->node->directory, page.all[i].id);
+        if (p != NULL)
+            write_person(r, policy, p, &w);
+    }
     to_json_end(&w);
     admin_page_write_end(&page, &w);
     to_json_end(&w);
@@ -174,7 +178,7 @@ static bool offer_mapping(void *context, const struct person *p)
 {
     struct mapping *m = context;
     if (!p->removed && (!m->unmapped || span_empty(p->slack)))
-        admin_page_offer(&m->page, p, p->id);
+        admin_page_offer(&m->page, NULL, p->id);
     return true;
 }
 
@@ -210,8 +214,11 @@ void admin_list_slack_people(struct http_request *r, struct http_response *res)
     to_json_object(&w);
     to_json_key(&w, "persons");
     to_json_array(&w);
-    for (size_t i = 0; i < m.page.count; i++)
-        write_mapping(m.page.all[i].item, &w);
+    for (size_t i = 0; i < m.page.count; i++) {
+        const struct person *p = directory_person(r->node->directory, m.page.all[i].id);
+        if (p != NULL)
+            write_mapping(p, &w);
+    }
     to_json_end(&w);
     admin_page_write_end(&m.page, &w);
     to_json_end(&w);

@@ -72,7 +72,7 @@ static bool collect(void *context, const struct person *p)
     for (size_t i = 0; !matches && i < p->email_count; i++)
         matches = contains_fold(p->emails[i], page->list.query);
     if (!p->removed && matches)
-        admin_page_offer(page, p, p->id);
+        admin_page_offer(page, NULL, p->id);
     return true;
 }
 
@@ -91,8 +91,11 @@ void admin_list_persons(struct http_request *r, struct http_response *res)
     to_json_key(&w, "persons");
     to_json_array(&w);
     for (size_t i = 0; i < page.count; i++) {
+        const struct person *p = directory_person(r->node->directory, page.all[i].id);
+        if (p == NULL)
+            continue;
         to_json_object(&w);
-        write_person(r, page.all[i].item, &w);
+        write_person(r, p, &w);
         to_json_end(&w);
     }
     to_json_end(&w);

@@ -2,6 +2,8 @@
 
 #include "gateway/decide.h"
 
+#include <string.h>
+
 struct span admin_cause(const struct http_request *r) { return arena_format(r->arena, "admin:%.*s", SPAN_ARGS(r->caller.id)); }
 
 void admin_problem(struct http_request *r, struct http_response *res, const struct err *err) { problem_answer(r, res, PROBLEM_JSON, err); }
@@ -71,11 +73,20 @@ enum err_code admin_read_list(struct http_request *r, struct admin_list *out, st
 
 enum err_code admin_page_begin(struct http_request *r, struct admin_page *out, struct err *err)
 {
-    *out = (struct admin_page){ 0 };
+    *out = (struct admin_page){ .arena = r->arena };
     enum err_code code = admin_read_list(r, &out->list, err);
     if (code == OK && (out->all = arena_array(r->arena, out->list.limit, sizeof *out->all)) == NULL)
         code = err_set(err, ERR_MEMORY, "a list");
     return code;
+}
+
+/* A copy, in the place of one that leaves the page where it fits. */
+static struct span keep_id(struct admin_page *p, struct span leaving, struct span id)
+{
+    if (leaving.at == NULL || leaving.bytes < id.bytes)
+        return arena_copy(p->arena, id);
+    memcpy((void *)(uintptr_t)leaving.at, id.at, id.bytes);
+    return span_slice(leaving, 0, id.bytes);
 }
 
 void admin_page_offer(struct admin_page *p, const void *item, struct span id)
@@ -86,10 +97,13 @@ void admin_page_offer(struct admin_page *p, const void *item, struct span id)
         return;
     if (p->count == room && span_compare(id, p->all[room - 1].id) >= 0)
         return;
+    struct span kept = keep_id(p, p->count < room ? SPAN_NONE : p->all[room - 1].id, id);
+    if (kept.at == NULL)
+        return; /* memory is short: the page is */
     size_t at = p->count < room ? p->count++ : room - 1;
     for (; at > 0 && span_compare(p->all[at - 1].id, id) > 0; at--)
         p->all[at] = p->all[at - 1];
-    p->all[at] = (struct admin_kept){ item, id };
+    p->all[at] = (struct admin_kept){ item, kept };
 }
 
 void admin_page_write_end(const struct admin_page *p, struct to_json *w)

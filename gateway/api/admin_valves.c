@@ -4,17 +4,22 @@
 
 struct said { const struct person *person; const struct dispute *dispute; const struct help_request *ask; };
 /* What a walk over all people looks for. */
-struct look { struct http_request *r; struct admin_page page; bool disputes, all; struct span id; struct said found; };
+struct look { struct http_request *r; struct admin_page page; bool disputes, all; struct span id; struct span person; };
 
-static bool offer(struct look *l, const struct person *p, const struct dispute *d, const struct help_request *ask)
+/* Of a walk only ids last: kept is whose it is. */
+static bool offer(struct look *l, const struct person *p, struct span id)
 {
-    struct span id = d != NULL ? d->id : ask->id;
-    struct said *s = arena_alloc(l->r->arena, sizeof *s);
-    if (s == NULL)
+    struct span *person = arena_alloc(l->r->arena, sizeof *person);
+    if (person == NULL || (*person = arena_copy(l->r->arena, p->id)).at == NULL)
         return false;
-    *s = (struct said){ p, d, ask };
-    admin_page_offer(&l->page, s, id);
+    admin_page_offer(&l->page, person, id);
     return true;
+}
+
+static struct said said_by(const struct http_request *r, bool disputes, struct span person, struct span id)
+{
+    const struct person *p = span_empty(person) ? NULL : directory_person(r->node->directory, person);
+    return (struct said){ p, p != NULL && disputes ? person_dispute(p, id) : NULL, p != NULL && !disputes ? person_ask(p, id) : NULL };
 }
 
 static bool collect(void *context, const struct person *p)
@@ -23,10 +28,10 @@ static bool collect(void *context, const struct person *p)
     bool room = true;
     for (size_t i = 0; l->disputes && room && i < p->dispute_count; i++)
         if (l->all || p->disputes[i].outcome == DISPUTE_OPEN)
-            room = offer(l, p, &p->disputes[i], NULL);
+            room = offer(l, p, p->disputes[i].id);
     for (size_t i = 0; !l->disputes && room && i < p->ask_count; i++)
         if (l->all || p->asks[i].answered_s == 0)
-            room = offer(l, p, NULL, &p->asks[i]);
+            room = offer(l, p, p->asks[i].id);
     return room;
 }
 
@@ -94,8 +99,11 @@ static void list(struct http_request *r, struct http_response *res, bool dispute
     to_json_object(&w);
     to_json_key(&w, disputes ? "disputes" : "asks");
     to_json_array(&w);
-    for (size_t i = 0; i < l.page.count; i++)
-        (disputes ? write_dispute : write_ask)(r, l.page.all[i].item, &w);
+    for (size_t i = 0; i < l.page.count; i++) {
+        struct said s = said_by(r, disputes, *(const struct span *)l.page.all[i].item, l.page.all[i].id);
+        if (s.dispute != NULL || s.ask != NULL)
+            (disputes ? write_dispute : write_ask)(r, &s, &w);
+    }
     to_json_end(&w);
     admin_page_write_end(&l.page, &w);
     to_json_end(&w);
@@ -110,11 +118,9 @@ void admin_list_asks(struct http_request *r, struct http_response *res) { list(r
 static bool find(void *context, const struct person *p)
 {
     struct look *l = context;
-    const struct dispute *d = l->disputes ? person_dispute(p, l->id) : NULL;
-    const struct help_request *ask = l->disputes ? NULL : person_ask(p, l->id);
-    if (d == NULL && ask == NULL)
+    if (l->disputes ? person_dispute(p, l->id) == NULL : person_ask(p, l->id) == NULL)
         return true;
-    l->found = (struct said){ p, d, ask };
+    l->person = arena_copy(l->r->arena, p->id);
     return false;
 }
 
@@ -123,9 +129,9 @@ static enum err_code person_of(struct http_request *r, bool disputes, struct spa
     struct look l = { .r = r, .disputes = disputes, .id = r->params[0] };
     directory_enter(r->node->directory);
     directory_each_person(r->node->directory, find, &l);
-    *person = l.found.person != NULL ? arena_copy(r->arena, l.found.person->id) : SPAN_NONE;
     directory_leave(r->node->directory);
-    return l.found.person != NULL ? OK : err_set(err, ERR_NOT_FOUND, "nobody said %.*s", SPAN_ARGS(span_slice(r->params[0], 0, 80)));
+    *person = l.person;
+    return !span_empty(l.person) ? OK : err_set(err, ERR_NOT_FOUND, "nobody said %.*s", SPAN_ARGS(span_slice(r->params[0], 0, 80)));
 }
 
 static enum err_code read_outcome(const struct http_request *r, const struct from_json_value *root, enum dispute_outcome *outcome, struct err *err)
@@ -142,9 +148,10 @@ static void write_answered(struct http_request *r, struct http_response *res, bo
     struct look l = { .r = r, .disputes = disputes, .id = r->params[0] };
     directory_enter(r->node->directory);
     directory_each_person(r->node->directory, find, &l);
+    struct said s = said_by(r, disputes, l.person, l.id);
     struct to_json w = response_json(res, 200);
-    if (l.found.person != NULL)
-        (disputes ? write_dispute : write_ask)(r, &l.found, &w);
+    if (s.dispute != NULL || s.ask != NULL)
+        (disputes ? write_dispute : write_ask)(r, &s, &w);
     directory_leave(r->node->directory);
 }
 

@@ -171,9 +171,9 @@ static void evaluate_single(struct http_request *r, struct http_response *res, c
         return;
     }
     struct to_json w = response_json(res, 200);
-    directory_enter(r->node->directory);
+    directory_enter_standing(r->node->directory);
     (void)answer_one(r, &asked, &w, res);
-    directory_leave(r->node->directory);
+    directory_leave_standing(r->node->directory);
 }
 
 static enum route_result evaluation(struct http_request *r, struct http_response *res)
@@ -246,14 +246,14 @@ static void evaluate_batch(struct http_request *r, struct http_response *res, co
     to_json_object(&w);
     to_json_key(&w, "evaluations");
     to_json_array(&w);
-    directory_enter(r->node->directory);
+    directory_enter_standing(r->node->directory);
     for (size_t i = 0; i < from_json_count(items); i++) {
         struct from_json_value item = from_json_item(items, i);
         bool allowed = evaluate_item(r, res, &item, &defaults, &w);
         if ((semantic == DENY_ON_FIRST_DENY && !allowed) || (semantic == PERMIT_ON_FIRST_PERMIT && allowed))
             break;
     }
-    directory_leave(r->node->directory);
+    directory_leave_standing(r->node->directory);
     to_json_end(&w);
     to_json_end(&w);
 }

@@ -76,7 +76,7 @@ static enum route_result forward_auth(struct http_request *r, struct http_respon
         return ROUTE_DONE;
     ask_for_device(r, &q);
     struct answer a;
-    directory_enter(r->node->directory);
+    directory_enter_standing(r->node->directory);
     decide(r, &q, r->decisions, NULL, NULL, &a);
     res->decision = a.id;
     if (a.decision.outcome == OUTCOME_DENY) {
@@ -85,7 +85,7 @@ static enum route_result forward_auth(struct http_request *r, struct http_respon
         response_text(res, 200, "text/plain", SPAN_NONE);
         answer_headers(res, &a);
     }
-    directory_leave(r->node->directory);
+    directory_leave_standing(r->node->directory);
     return ROUTE_DONE;
 }
 

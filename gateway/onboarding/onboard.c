@@ -2,6 +2,9 @@
 
 #include "gateway/change.h"
 #include "posture/base/from_json.h"
+#include "posture/base/secret.h"
+
+#include <string.h>
 
 enum { PLAIN_BYTES = 512, SECRET_MOST = 1024, ID_BYTES = 64 };
 static const char prefix[] = "pone1.", context_name[] = "enrol";
@@ -146,19 +149,27 @@ bool onboard_looks_like(const struct person *person, const struct device *device
     return false;
 }
 
-struct search { const struct person *person; const struct device **found; size_t count; };
+struct search { const struct person *person; char found[ONBOARD_DEVICES_MOST][SECRET_ID_BYTES + 1]; /* of a walk only ids last */ size_t count; };
 
 static bool note(void *context, const struct device *device)
 {
     struct search *s = context;
-    if (onboard_looks_like(s->person, device))
-        s->found[s->count++] = device;
+    if (device->id.bytes <= SECRET_ID_BYTES && onboard_looks_like(s->person, device)) {
+        memcpy(s->found[s->count], device->id.at, device->id.bytes);
+        s->found[s->count++][device->id.bytes] = '\0';
+    }
     return s->count < ONBOARD_DEVICES_MOST;
 }
 
 size_t onboard_candidates(const struct node *node, const struct person *person, const struct device *found[ONBOARD_DEVICES_MOST])
 {
-    struct search s = { person, found, 0 };
+    struct search s = { .person = person };
+    size_t count = 0;
     directory_each_device(node->directory, note, &s);
-    return s.count;
+    for (size_t i = 0; i < s.count; i++) {
+        const struct device *device = directory_device(node->directory, span_of(s.found[i]));
+        if (device != NULL)
+            found[count++] = device;
+    }
+    return count;
 }

@@ -64,6 +64,27 @@ void arena_reset(struct arena *a)
     a->blocks = kept;
 }
 
+struct arena_mark arena_mark(const struct arena *a)
+{
+    return (struct arena_mark){ a->blocks, a->blocks != NULL ? a->blocks->used : 0, a->used_bytes };
+}
+
+/* Blocks made since stand in front of the marked one; one for a large request may stand behind it, and stays until the arena is reset. The first block of an arena is kept. */
+void arena_rewind(struct arena *a, struct arena_mark mark)
+{
+    if (mark.block == NULL) {
+        arena_reset(a);
+        return;
+    }
+    while (a->blocks != mark.block) {
+        struct arena_block *newer = a->blocks;
+        a->blocks = newer->next;
+        free(newer);
+    }
+    a->blocks->used = mark.used;
+    a->used_bytes = mark.used_bytes;
+}
+
 static struct arena_block *block_new(size_t bytes)
 {
     if (bytes > SIZE_MAX - sizeof(struct arena_block))

@@ -15,6 +15,10 @@ struct arena {
 void arena_init(struct arena *a, size_t block_bytes, size_t limit_bytes);
 void arena_done(struct arena *a);  /* NULL, zeroed and repeated are fine */
 void arena_reset(struct arena *a); /* forgets everything, keeps one block */
+/* How full it is; going back to there forgets what was made since. Marks are gone back to in the reverse order of their making. */
+struct arena_mark { struct arena_block *block; size_t used, used_bytes; };
+struct arena_mark arena_mark(const struct arena *a);
+void arena_rewind(struct arena *a, struct arena_mark mark);
 /* Zeroed, aligned for any type; NULL past the limit or when memory is short. */
 void *arena_alloc(struct arena *a, size_t bytes);
 /* The same, with whatever was there before: for what is written whole at once. */

@@ -1,0 +1,27 @@
+/* device_pack: a device as the directory keeps it (record_pack.h). Immutable once made but for seen_s. Made by the directory's one writer; read by any thread. Pure. */
+#ifndef POSTURE_DEVICE_PACK_H
+#define POSTURE_DEVICE_PACK_H
+#include "posture/device.h"
+#include "posture/text_pool.h"
+
+#include <stdatomic.h>
+
+struct packed_device {
+    _Atomic int64_t seen_s;   /* it alone is moved on in place, by the writer */
+    int64_t version;
+    uint32_t lists_at;        /* where the lists begin in `data` */
+    uint8_t platform;
+    bool removed;
+    bool visible;             /* some result fails and shows: a decision has to look at them */
+    bool failing;             /* some result fails */
+    unsigned char data[];     /* id, owner, the other fields, lists */
+};
+/* Owned, one block of memory for free(); NULL when memory is short. Facts are packed when they are there. */
+struct packed_device *device_pack(const struct device *d, struct text_pool *pool);
+/* In the arena; texts borrow from the packed form and the pool, and end in NUL. NULL when memory is short. `standing`: without the lists when no result shows, which is
+ * all that decision_make() asks of such a device. */
+const struct device *device_unpack(const struct packed_device *p, const struct text_pool *pool, bool standing, struct arena *a);
+bool packed_device_is(const struct packed_device *p, const struct text_pool *pool, struct span id);
+bool packed_device_is_owned_by(const struct packed_device *p, const struct text_pool *pool, struct span person);
+bool packed_device_has(const struct packed_device *p, const struct text_pool *pool, struct span kind, struct span value); /* an identifier */
+#endif

@@ -1,0 +1,148 @@
+#include "posture/device_pack.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(rows) (sizeof(rows) / sizeof(rows)[0])
+
+/* Bodies as device_to_json() writes them. */
+static const struct { const char *name, *body; } bodies[] = {
+    { "everything",
+      "{\"platform\":\"macos\",\"id\":\"d_gnf2boc3qskqjuv7bc5mh5avas\",\"name\":\"dover\",\"model\":\"Mac14,2\",\"vendor\":\"Apple Inc.\",\"os_name\":\"macOS\",\"os_version\":\"15.5\",\"agent_version\":\"5.23.1\","
+      "\"serial\":\"C02X\",\"virtual\":true,\"owner\":\"p_nnowruypznbxn3xzwknmtglr7t\",\"owner_source\":\"import\",\"owner_since_s\":3,\"group\":\"staff\",\"enrolled_s\":1,\"first_seen_s\":2,\"node_key\":4,"
+      "\"duplicate_of\":\"d_0\",\"removed\":true,\"recheck_s\":60,\"seen_s\":5000,\"rung\":\"warn\",\"rung_s\":70,\"would\":\"all\",\"would_s\":71,"
+      "\"identifiers\":[[\"serial\",\"C02X\",\"osquery\",1],[\"uuid\",\"2da190e5-78dd-4fcd-a27e-772094a620aa\",\"osquery\",1],[\"instance\",\"EF47B1E3-879F-4A08-A367-44F83305420F\",\"osquery\",7],"
+      "[\"certificate\",\"00ff00112233445566778899aabbccddeeff00112233445566778899aabbccdd\",\"door\",9]],"
+      "\"credentials\":[[\"cookie\",\"c_1\",\"p_1\",100,200,\"192.0.2.7\",\"Firefox\"],[\"webauthn\",\"AQID\",\"p_1\",300,0,\"\",\"\",\"pQEC\",9,true,true],[\"cookie\",\"c_2\",\"p_1\",300]],"
+      "\"recheck_checks\":[\"disk\",\"os\"],"
+      "\"results\":[[\"disk\",\"fail\",100,90,\"a1b2c3d4\",\"0123456789ab\",0,90,95,800,2,\"/ is open\"],[\"os\",\"pass\",100,50,\"a1b2c3d4\",\"0123456789ab\",100,0,0,0,0,\"\",\"\",\"fail\",40,\"pass\"],"
+      "[\"swap\",\"unknown\",100,100,\"\",\"\",0,0,0,0,0,\"\",\"no such table\"],[\"tank\",\"in_progress\",99,98,\"x\",\"y\",97]],"
+      "\"facts\":[[\"check:disk\",\"[{\\\"encrypted\\\":\\\"0\\\"}]\",\"osquery\",\"a1b2c3d4\",100],[\"backup_age\",\"1.50\",\"api:k\",\"\",100,900]],"
+      "\"links\":[{\"manager\":\"m\",\"id\":\"77\",\"managed\":2,\"encrypted\":1,\"owner\":\"a@b.example\",\"contact_s\":12,\"facts_s\":13,\"read_s\":14},{\"manager\":\"n\",\"id\":\"78\",\"managed\":1,\"gone_s\":15}],"
+      "\"fallback\":{\"state\":2,\"invited\":true,\"manager\":\"m\",\"id\":\"77\",\"key\":\"e_1\",\"announced_s\":20,\"asked_s\":21},"
+      "\"on\":[[90,1000],[4000]]}" },
+    { "nothing", "{\"platform\":\"unknown\",\"id\":\"d_1\"}" },
+    { "ids that are no ids of ours",
+      "{\"platform\":\"linux\",\"id\":\"d_GNF2boc3qskqjuv7bc5mh5avas\",\"owner\":\"somebody\",\"identifiers\":[[\"uuid\",\"2DA190E5-78dd-4fcd-a27e-772094a620aa\"],[\"instance\",\"2da190e5x78dd-4fcd-a27e-772094a620aa\"],"
+      "[\"certificate\",\"00ff0\"],[\"certificate\",\"00FF00112233\"],[\"name\",\"\\u0001ü 😀\"]]}" },
+    { "times far apart", "{\"platform\":\"windows\",\"id\":\"d_1\",\"enrolled_s\":253402300799,\"first_seen_s\":1,\"seen_s\":253402300799,\"results\":[[\"a\",\"pass\",1,253402300799],[\"b\",\"fail\",253402300799,0,\"\",\"\",0,1]]}" },
+};
+
+static struct device *read_device(const char *body)
+{
+    struct device *d = NULL;
+    struct err err = { OK, "" };
+    if (device_from_json(span_of(body), 7, true, &d, &err) != OK)
+        fail_msg("%s", err.text);
+    return d;
+}
+
+static void assert_written(const char *name, const struct device *d, const char *expected)
+{
+    struct buf out;
+    struct to_json w;
+    buf_init(&out, DEVICE_BODY_BYTES);
+    to_json_init(&w, &out);
+    device_to_json(d, &w);
+    if (strcmp(buf_text(&out), expected) != 0)
+        fail_msg("%s:\n%s\nis not\n%s", name, buf_text(&out), expected);
+    buf_done(&out);
+}
+
+static void what_was_packed_comes_out_again(void **state)
+{
+    (void)state;
+    struct text_pool *pool = text_pool_new(1);
+    struct arena arena;
+    arena_init(&arena, 4096, 1024 * 1024);
+    for (int round = 0; round < 2; round++) /* the second finds its words in the pool */
+        for (size_t i = 0; i < COUNT(bodies); i++) {
+            struct device *d = read_device(bodies[i].body);
+            struct packed_device *p = device_pack(d, pool);
+            const struct device *out = device_unpack(p, pool, false, &arena);
+            assert_written(bodies[i].name, d, bodies[i].body);
+            assert_written(bodies[i].name, out, bodies[i].body);
+            assert_int_equal(out->version, 7);
+            assert_true(packed_device_is(p, pool, d->id));
+            assert_false(packed_device_is(p, pool, SPAN_LITERAL("d_2")));
+            assert_int_equal(packed_device_is_owned_by(p, pool, d->owner), true);
+            for (size_t k = 0; k < d->identifier_count; k++)
+                assert_true(packed_device_has(p, pool, d->identifiers[k].kind, d->identifiers[k].value));
+            assert_false(packed_device_has(p, pool, SPAN_LITERAL("serial"), SPAN_LITERAL("c02x")));
+            assert_false(packed_device_has(p, pool, SPAN_LITERAL("name"), SPAN_LITERAL("C02X")));
+            device_free(d);
+            free(p);
+            arena_reset(&arena);
+        }
+    arena_done(&arena);
+    text_pool_free(pool);
+}
+
+/* Decisions ask nothing of a list when nothing shows. */
+static void lists_stay_away_while_no_result_shows(void **state)
+{
+    static const struct { const char *name, *results; size_t count; } rows[] = {
+        { "all pass", "[[\"a\",\"pass\",1,1]]", 0 },
+        { "it fails, and does not show yet", "[[\"a\",\"fail\",1,1,\"\",\"\",0,1]]", 0 },
+        { "it shows", "[[\"a\",\"fail\",1,1,\"\",\"\",0,1,1],[\"b\",\"pass\",1,1]]", 2 },
+    };
+    (void)state;
+    struct text_pool *pool = text_pool_new(1);
+    struct arena arena;
+    arena_init(&arena, 4096, 1024 * 1024);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char body[256];
+        snprintf(body, sizeof body, "{\"id\":\"d_1\",\"owner\":\"p_1\",\"seen_s\":9,\"results\":%s}", rows[i].results);
+        struct device *d = read_device(body);
+        struct packed_device *p = device_pack(d, pool);
+        const struct device *out = device_unpack(p, pool, true, &arena);
+        if (out->result_count != rows[i].count || !span_equal_text(out->owner, "p_1") || out->seen_s != 9)
+            fail_msg("%s: %zu results", rows[i].name, out->result_count);
+        device_free(d);
+        free(p);
+    }
+    arena_done(&arena);
+    text_pool_free(pool);
+}
+
+/* Somebody who makes up a new word each time fills the pool once; after that words are kept where they are used. */
+static void a_full_pool_is_no_obstacle(void **state)
+{
+    (void)state;
+    struct text_pool *pool = text_pool_new(1);
+    struct arena arena;
+    arena_init(&arena, 4096, 1024 * 1024);
+    size_t full = 0;
+    for (int i = 0; i < TEXT_POOL_MOST + 100; i++) {
+        char body[160];
+        snprintf(body, sizeof body, "{\"platform\":\"macos\",\"id\":\"d_1\",\"os_version\":\"version %d of it\"}", i);
+        struct device *d = read_device(body);
+        struct packed_device *p = device_pack(d, pool);
+        assert_written("full", device_unpack(p, pool, false, &arena), body);
+        full = i == TEXT_POOL_MOST ? text_pool_bytes(pool) : full;
+        device_free(d);
+        free(p);
+        arena_reset(&arena);
+    }
+    assert_int_equal(text_pool_bytes(pool), full);
+    arena_done(&arena);
+    text_pool_free(pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_packed_comes_out_again),
+        cmocka_unit_test(lists_stay_away_while_no_result_shows),
+        cmocka_unit_test(a_full_pool_is_no_obstacle),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
