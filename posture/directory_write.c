@@ -139,7 +139,6 @@ static void publish(struct directory *d, struct device_entry *e, struct packed_d
 {
     count_bytes(d, old, packed);
     atomic_store_explicit(&e->device, packed, memory_order_release);
-    directory_retire(d, free, old);
 }
 
 static enum err_code replace_device(struct directory *d, struct device_entry *e, const struct device *old, const struct device *device, struct err *err)
@@ -149,9 +148,11 @@ static enum err_code replace_device(struct directory *d, struct device_entry *e,
     if (packed == NULL)
         return err_set(err, ERR_MEMORY, "the identifiers of device %.*s: memory is short", SPAN_ARGS(device->id));
     count_change(&d->device_count, !old->removed, !device->removed);
-    publish(d, e, directory_newest_device(e), packed);
+    struct packed_device *before = directory_newest_device(e);
+    publish(d, e, before, packed);
     raise_seen(e, device->seen_s);
     unlink_device(d, old, device, number);
+    directory_retire(d, free, before); /* after the last look at `old`, whose texts lie in it */
     return OK;
 }
 
@@ -197,6 +198,7 @@ static enum err_code put_times(struct directory *d, struct device_entry *e, stru
     if (packed == NULL)
         return code != OK ? code : err_set(err, ERR_MEMORY, "refreshing device %.*s: memory is short", SPAN_ARGS(refresh->device));
     publish(d, e, old, packed);
+    directory_retire(d, free, old);
     return OK;
 }
 
