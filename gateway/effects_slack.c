@@ -7,6 +7,7 @@
 #include "gateway/change.h"
 #include "gateway/slack/slack_app.h"
 #include "gateway/slack/slack_doubt.h"
+#include "gateway/slack/slack_greeting.h"
 #include "gateway/slack/slack_notice.h"
 #include "gateway/slack/slack_token.h"
 
@@ -94,6 +95,24 @@ static void offer_buttons(struct post *p, struct nudge_text_input *in)
     in->snoozes_left = slack_notice_snoozes(&scene, in->items[0].device->id, in->items[0].check->id);
 }
 
+static enum err_code write_greeting(struct post *p, const struct nudge_text_input *in, struct buf *text, struct buf *blocks, struct err *err)
+{
+    struct slack_said said;
+    struct slack_scene scene;
+    if (!slack_app_hears(p->s->node->slack))
+        return greeting_text(in, text, blocks, err);
+    slack_scene_make(p->s->node, in->person->id, &p->t.arena, &scene);
+    if (scene.person == NULL || scene.policy == NULL)
+        return err_set(err, ERR_UNAVAILABLE, "this gateway does not know the person yet");
+    slack_scene_offer(&scene, p->t.r->store);
+    slack_said_init(&said);
+    enum err_code code = slack_greeting_write(&scene, p->t.item->id, in->link, &said, err);
+    if (code == OK && (!buf_append(text, buf_span(&said.text)) || !buf_append(blocks, buf_span(&said.blocks))))
+        code = err_set(err, ERR_MEMORY, "a greeting");
+    slack_said_done(&said);
+    return code;
+}
+
 static enum err_code write_post(void *context, const struct nudge_text_input *in, struct err *err)
 {
     struct post *p = context;
@@ -103,7 +122,7 @@ static enum err_code write_post(void *context, const struct nudge_text_input *in
     struct nudge_text_input with_buttons = *in;
     if (in->item_count > 0)
         offer_buttons(p, &with_buttons);
-    enum err_code code = in->item_count > 0 ? nudge_text(&with_buttons, &text, &blocks, err) : greeting_text(in, &text, &blocks, err);
+    enum err_code code = in->item_count > 0 ? nudge_text(&with_buttons, &text, &blocks, err) : write_greeting(p, in, &text, &blocks, err);
     if (code != OK)
         return code;
     p->text = arena_copy(&p->t.arena, buf_span(&text));

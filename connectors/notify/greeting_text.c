@@ -1,11 +1,12 @@
 #include "connectors/notify/greeting_text.h"
 
 #include "connectors/notify/block_kit.h"
+#include "connectors/notify/block_write.h"
 #include "connectors/notify/nudge_words.h"
-#include "posture/base/to_json.h"
 
 enum { LINES = 5, LINE_BYTES = 1024, LINK_MOST = 2900 };
 static const char button[] = "Set up my device";
+#define LAST_LINE "Please set up your device now. It takes about 5 minutes."
 
 /* `first` greets by name; values are escaped where Slack reads them. */
 struct greeting { struct buf first; struct span lines[LINES]; };
@@ -29,74 +30,48 @@ static void make(const struct nudge_text_input *in, bool entities, struct greeti
     g->lines[1] = SPAN_LITERAL("It looks after the health of the devices you work with. When something is to fix, it tells you what, why and how.");
     g->lines[2] = SPAN_LITERAL("It writes to you at most once a day, and only when there is something to fix.");
     g->lines[3] = SPAN_LITERAL("Your page shows what is collected, who can see it, and your own values.");
-    g->lines[4] = SPAN_LITERAL("Please set up your device now. It takes about 5 minutes.");
+    g->lines[4] = SPAN_LITERAL(LAST_LINE);
 }
 
-static void write_text_object(struct to_json *w, const char *type, struct span text)
+/* The last line goes with the button. */
+void greeting_begin(const struct nudge_text_input *in, struct buf *text, struct to_json *w)
 {
-    to_json_key(w, "text");
-    to_json_object(w);
-    to_json_member_text(w, "type", span_of(type));
-    to_json_member_text(w, "text", text);
-    to_json_end(w);
+    for (int slack = 0; slack < 2; slack++) {
+        struct greeting g;
+        make(in, slack, &g);
+        for (size_t i = 0; i + 1 < LINES; i++) {
+            if (slack) {
+                block_section(w, g.lines[i]);
+                continue;
+            }
+            buf_append(text, g.lines[i]);
+            buf_append_byte(text, '\n');
+        }
+        w->out->failed = w->out->failed || g.first.failed;
+        buf_done(&g.first);
+    }
 }
 
-static void write_section(struct to_json *w, struct span words)
+void greeting_set_up(const struct nudge_text_input *in, struct buf *text, struct to_json *w)
 {
-    to_json_object(w);
-    to_json_member_text(w, "type", SPAN_LITERAL("section"));
-    write_text_object(w, "mrkdwn", words);
-    to_json_end(w);
-}
-
-static void write_button(struct to_json *w, struct span link)
-{
-    to_json_object(w);
-    to_json_member_text(w, "type", SPAN_LITERAL("actions"));
-    to_json_key(w, "elements");
-    to_json_array(w);
-    to_json_object(w);
-    to_json_member_text(w, "type", SPAN_LITERAL("button"));
-    write_text_object(w, "plain_text", span_of(button));
-    to_json_member_text(w, "action_id", SPAN_LITERAL("pst.page"));
-    to_json_member_text(w, "url", link);
-    to_json_member_text(w, "accessibility_label", SPAN_LITERAL("Set up my device: opens your first page"));
-    to_json_member_text(w, "style", SPAN_LITERAL("primary"));
-    to_json_end(w);
-    to_json_end(w);
-    to_json_end(w);
-}
-
-static void write_blocks(const struct nudge_text_input *in, struct buf *blocks)
-{
-    struct greeting g;
-    struct to_json w;
-    make(in, true, &g);
-    to_json_init(&w, blocks);
-    to_json_array(&w);
-    for (size_t i = 0; i < LINES; i++)
-        write_section(&w, g.lines[i]);
-    write_button(&w, in->link);
-    to_json_end(&w);
-    blocks->failed = blocks->failed || g.first.failed;
-    buf_done(&g.first);
+    const struct block_button set_up = { .words = button, .action = "pst.page", .url = in->link, .label = SPAN_LITERAL("Set up my device: opens your first page"), .primary = true };
+    if (text->bytes > 0 && text->at[text->bytes - 1] != '\n')
+        buf_append_byte(text, '\n');
+    buf_format(text, LAST_LINE "\n%s: %.*s", button, SPAN_ARGS(in->link));
+    block_section(w, SPAN_LITERAL(LAST_LINE));
+    block_actions(w, &set_up, 1);
 }
 
 enum err_code greeting_text(const struct nudge_text_input *in, struct buf *text, struct buf *blocks, struct err *err)
 {
-    struct greeting g;
+    struct to_json w;
     if (in->link.bytes > LINK_MOST)
         return err_set(err, ERR_LIMIT, "the link of a greeting has %zu bytes, more than %d", in->link.bytes, LINK_MOST);
-    make(in, false, &g);
-    for (size_t i = 0; i < LINES; i++) {
-        buf_append(text, g.lines[i]);
-        buf_append_byte(text, '\n');
-    }
-    buf_append_text(text, button);
-    buf_append_text(text, ": ");
-    buf_append(text, in->link);
-    buf_done(&g.first);
-    write_blocks(in, blocks);
+    to_json_init(&w, blocks);
+    to_json_array(&w);
+    greeting_begin(in, text, &w);
+    greeting_set_up(in, text, &w);
+    to_json_end(&w);
     enum err_code code = buf_check(text, "a greeting", err);
     if (code == OK)
         code = block_kit_check_text(buf_span(text), err);

@@ -1,12 +1,18 @@
 #include "gateway/onboarding/onboard.h"
 
+#include "gateway/allowance.h"
 #include "gateway/change.h"
+#include "gateway/people.h"
 #include "posture/base/from_json.h"
 #include "posture/base/secret.h"
 
 #include <string.h>
 
-enum { PLAIN_BYTES = 512, SECRET_MOST = 1024, ID_BYTES = 64 };
+#include <stdio.h>
+
+enum { PLAIN_BYTES = 512, SECRET_MOST = 1024, ID_BYTES = 64, NOT_MINE_S = 365 * 86400 };
+static const struct allowance_limit claims = { 5, 3600 };
+#define NOT_MINE_KIND SPAN_LITERAL("not mine")
 static const char prefix[] = "pone1.", context_name[] = "enrol";
 
 /* ---- the record ---- */
@@ -172,4 +178,64 @@ size_t onboard_candidates(const struct node *node, const struct person *person, 
             found[count++] = device;
     }
     return count;
+}
+
+/* ---- what is said to an offer ---- */
+
+struct pair { char text[2 * ID_BYTES + 1]; };
+static struct span pair_of(struct span person, struct span device, struct pair *pair)
+{
+    snprintf(pair->text, sizeof pair->text, "%.*s|%.*s", SPAN_ARGS(span_slice(person, 0, ID_BYTES - 1)), SPAN_ARGS(span_slice(device, 0, ID_BYTES - 1)));
+    return span_of(pair->text);
+}
+
+static bool was_refused(struct store *store, struct span person, struct span device)
+{
+    struct pair pair;
+    struct err ignored;
+    bool used = false;
+    return store->ops->used(store, NOT_MINE_KIND, pair_of(person, device, &pair), &used, &ignored) == OK && used;
+}
+
+size_t onboard_offers(const struct node *node, struct store *store, const struct person *person, const struct device *found[ONBOARD_DEVICES_MOST])
+{
+    size_t count = 0, looks = onboard_candidates(node, person, found);
+    for (size_t i = 0; i < looks; i++)
+        if (!was_refused(store, person->id, found[i]->id))
+            found[count++] = found[i];
+    return count;
+}
+
+/* Only what is offered can be taken: a free device with their name on it. */
+static bool is_offered(const struct node *node, struct span person, struct span device)
+{
+    directory_enter(node->directory);
+    const struct person *p = directory_person(node->directory, person);
+    const struct device *d = directory_device(node->directory, device);
+    bool offered = p != NULL && !p->removed && d != NULL && onboard_looks_like(p, d);
+    directory_leave(node->directory);
+    return offered;
+}
+
+enum err_code onboard_claim(const struct node *node, struct store *store, struct span person, struct span device, struct span by, enum onboard_said *said, struct err *err)
+{
+    *said = ONBOARD_GONE;
+    if (!allowance_take(node->allowances, 'm', person, claims, clock_wall_s(node->clock))) {
+        *said = ONBOARD_SLOW_DOWN;
+        return OK;
+    }
+    if (!is_offered(node, person, device))
+        return OK;
+    enum err_code code = people_assign(node, store, &(struct ownership){ device, person, SPAN_LITERAL("claim"), by, false }, err);
+    if (code == OK)
+        *said = ONBOARD_DONE;
+    return code == ERR_CONFLICT || code == ERR_NOT_FOUND ? OK : code;
+}
+
+enum err_code onboard_decline(const struct node *node, struct store *store, struct span person, struct span device, enum onboard_said *said, struct err *err)
+{
+    struct pair pair;
+    *said = is_offered(node, person, device) ? ONBOARD_DONE : ONBOARD_GONE;
+    enum err_code code = *said == ONBOARD_DONE ? store->ops->once(store, NOT_MINE_KIND, pair_of(person, device, &pair), NOT_MINE_S, err) : OK;
+    return code == ERR_CONFLICT ? OK : code;
 }

@@ -28,4 +28,13 @@ MUST_CHECK enum err_code onboard_secret_read(const struct node *node, struct spa
 bool onboard_looks_like(const struct person *person, const struct device *device);
 /* Those, at most ONBOARD_DEVICES_MOST. Between directory_enter() and directory_leave(). */
 size_t onboard_candidates(const struct node *node, const struct person *person, const struct device *found[ONBOARD_DEVICES_MOST]);
+/* Of these, the ones that this person has not said no to. Asks the store. */
+size_t onboard_offers(const struct node *node, struct store *store, const struct person *person, const struct device *found[ONBOARD_DEVICES_MOST]);
+
+/* What a person says to an offer, on a page or in Slack. `by`: "person:p_..." or "slack:U...". Block on the store. */
+enum onboard_said { ONBOARD_DONE, ONBOARD_GONE /* not offered (any more): somebody has it, or it was never theirs to take */, ONBOARD_SLOW_DOWN };
+/* It is theirs: event device.owner. */
+MUST_CHECK enum err_code onboard_claim(const struct node *node, struct store *store, struct span person, struct span device, struct span by, enum onboard_said *said, struct err *err);
+/* It is not, and is not offered to them again. */
+MUST_CHECK enum err_code onboard_decline(const struct node *node, struct store *store, struct span person, struct span device, enum onboard_said *said, struct err *err);
 #endif

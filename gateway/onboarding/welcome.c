@@ -5,11 +5,9 @@
 #include "gateway/onboarding/onboard.h"
 #include "gateway/pages/link.h"
 #include "gateway/pages/words.h"
-#include "gateway/people.h"
 
-enum { NOT_MINE_S = 365 * 86400, SCRIPT_BYTES = 64 * 1024, SECRET_BYTES = 2048 };
-static const struct allowance_limit links = { 6, 3600 }, claims = { 5, 3600 };
-#define NOT_MINE_KIND SPAN_LITERAL("not mine")
+enum { SCRIPT_BYTES = 64 * 1024, SECRET_BYTES = 2048 };
+static const struct allowance_limit links = { 6, 3600 };
 
 /* ---- whose page ---- */
 
@@ -44,15 +42,6 @@ static bool open_form(struct http_request *r, struct http_response *res, struct 
 }
 
 /* ---- devices that look like theirs ---- */
-
-static struct span pair(struct http_request *r, struct span person, struct span device) { return arena_format(r->arena, "%.*s|%.*s", SPAN_ARGS(person), SPAN_ARGS(device)); }
-
-static bool was_refused(struct http_request *r, struct span person, struct span device)
-{
-    struct err ignored;
-    bool used = false;
-    return r->store->ops->used(r->store, NOT_MINE_KIND, pair(r, person, device), &used, &ignored) == OK && used;
-}
 
 static void write_candidate(const struct page *p, const struct device *d)
 {
@@ -129,16 +118,12 @@ static void write_welcome(struct page *p, const struct device *const *found, siz
 
 void welcome_get(struct http_request *r, struct http_response *res)
 {
-    const struct device *found[ONBOARD_DEVICES_MOST], *offered[ONBOARD_DEVICES_MOST];
+    const struct device *offered[ONBOARD_DEVICES_MOST];
     struct page p;
     int64_t expires_s = 0;
-    size_t count = 0;
     directory_enter(r->node->directory);
     if (open_page(r, res, LINK_WELCOME, &p, &expires_s)) {
-        size_t looks = onboard_candidates(r->node, p.person, found);
-        for (size_t i = 0; i < looks; i++)
-            if (!was_refused(r, p.person->id, found[i]->id))
-                offered[count++] = found[i];
+        size_t count = onboard_offers(r->node, r->store, p.person, offered);
         write_welcome(&p, offered, count, expires_s);
     }
     directory_leave(r->node->directory);
@@ -167,47 +152,32 @@ void welcome_link(struct http_request *r, struct http_response *res)
         response_redirect(res, 303, arena_copy(r->arena, buf_span(&url)));
 }
 
-/* Only what is offered can be taken: a free device with their name on it. */
-static bool find_offered(struct http_request *r, struct span person, struct span *device)
+static void say_answer(struct http_request *r, struct http_response *res, enum err_code code, enum onboard_said said, const char *done)
 {
-    directory_enter(r->node->directory);
-    const struct person *p = directory_person(r->node->directory, person);
-    const struct device *d = directory_device(r->node->directory, page_field(r, "device"));
-    bool offered = p != NULL && d != NULL && onboard_looks_like(p, d);
-    if (offered)
-        *device = arena_copy(r->arena, d->id);
-    directory_leave(r->node->directory);
-    return offered;
+    const char *words = code != OK ? "away" : said == ONBOARD_SLOW_DOWN ? "slow_down" : said == ONBOARD_GONE ? "gone" : done;
+    page_see_other(r, res, "said", span_of(words));
 }
 
 void welcome_mine(struct http_request *r, struct http_response *res)
 {
-    struct span person = SPAN_NONE, device = SPAN_NONE;
+    struct span person = SPAN_NONE;
     struct err err;
-    const char *said = "gone";
+    enum onboard_said said = ONBOARD_GONE;
     if (!open_form(r, res, &person))
         return;
-    if (!allowance_take(r->node->allowances, 'm', person, claims, r->now_s)) {
-        said = "slow_down";
-    } else if (find_offered(r, person, &device)) {
-        enum err_code code = people_assign(r->node, r->store, &(struct ownership){ device, person, SPAN_LITERAL("claim"), arena_format(r->arena, "person:%.*s", SPAN_ARGS(person)), false }, &err);
-        said = code == OK ? "claimed" : code == ERR_CONFLICT || code == ERR_NOT_FOUND ? "gone" : "away";
-    }
-    page_see_other(r, res, "said", span_of(said));
+    enum err_code code = onboard_claim(r->node, r->store, person, page_field(r, "device"), arena_format(r->arena, "person:%.*s", SPAN_ARGS(person)), &said, &err);
+    say_answer(r, res, code, said, "claimed");
 }
 
 void welcome_not_mine(struct http_request *r, struct http_response *res)
 {
-    struct span person = SPAN_NONE, device = SPAN_NONE;
+    struct span person = SPAN_NONE;
     struct err err;
+    enum onboard_said said = ONBOARD_DONE;
     if (!open_form(r, res, &person))
         return;
-    const char *said = "released";
-    if (find_offered(r, person, &device)) {
-        enum err_code code = r->store->ops->once(r->store, NOT_MINE_KIND, pair(r, person, device), NOT_MINE_S, &err);
-        said = code == OK || code == ERR_CONFLICT ? "released" : "away";
-    }
-    page_see_other(r, res, "said", span_of(said));
+    enum err_code code = onboard_decline(r->node, r->store, person, page_field(r, "device"), &said, &err);
+    say_answer(r, res, code, ONBOARD_DONE, "released"); /* what is not offered any more is not theirs either */
 }
 
 /* ---- the way to the agent ---- */

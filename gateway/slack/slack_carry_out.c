@@ -137,7 +137,7 @@ static struct slack_result recognise(struct doing *d)
 
 /* ---- the answer ---- */
 
-static bool is_the_newest(const struct doing *d)
+bool order_is_of_the_newest(const struct doing *d)
 {
     const struct directory *directory = d->p->s->node->directory;
     directory_enter(directory);
@@ -163,7 +163,7 @@ static enum way way_of(const struct doing *d)
     const struct slack_order *o = &d->order;
     if (o->ask == SLACK_ASK_HOME || (!span_empty(o->view) && span_empty(o->message) && span_empty(o->notice)))
         return WAY_HOME;
-    if (span_empty(d->progress.line) && is_the_newest(d))
+    if (span_empty(d->progress.line) && order_is_of_the_newest(d))
         return WAY_NOTICE;
     if (!span_empty(o->response_url) && (!span_empty(d->progress.line) || o->ephemeral || span_empty(o->message) || !span_empty(o->notice)))
         return WAY_ADDRESS;
@@ -181,6 +181,8 @@ static enum err_code say_it(struct doing *d, struct slack_said *said, struct err
     enum slack_ask ask = slack_ask_only_reads(o->ask) ? o->ask : SLACK_ASK_STATUS;
     directory_enter(d->p->s->node->directory);
     slack_scene_make(d->p->s->node, o->person, &d->p->arena, &scene);
+    if (ask == SLACK_ASK_STATUS)
+        slack_scene_offer(&scene, d->p->r->store);
     enum err_code code = slack_say(&scene, ask, o->text, slack_app_options(d->p->s->node->slack)->command, said, err);
     directory_leave(d->p->s->node->directory);
     return code;

@@ -2,6 +2,7 @@
 #include "gateway/slack/slack_replies_parts.h"
 
 #include "gateway/agents.h"
+#include "gateway/onboarding/onboard.h"
 #include "gateway/valves.h"
 
 enum { DEVICES_ASKED = 16, CHECKS_ASKED = 64 };
@@ -72,6 +73,43 @@ static enum err_code do_not_mine(struct doing *d, struct err *err)
     return code;
 }
 
+/* ---- a device that looks like theirs ---- */
+
+static bool is_theirs(const struct doing *d)
+{
+    directory_enter(d->p->s->node->directory);
+    const struct device *device = directory_device(d->p->s->node->directory, d->order.device);
+    bool theirs = device != NULL && span_equal(device->owner, d->order.person);
+    directory_leave(d->p->s->node->directory);
+    return theirs;
+}
+
+/* Where the message or the Home tab shows it by itself, nothing more is said. */
+static void say_claimed(struct doing *d, enum onboard_said said, const char *done)
+{
+    bool shown = order_is_of_the_newest(d) || !span_empty(d->order.view) || (span_empty(d->order.notice) && !span_empty(d->order.message));
+    const char *words = said == ONBOARD_SLOW_DOWN ? "That was many at once. Please try again in an hour." : said == ONBOARD_GONE ? "That device is not free any more. If it is yours, ask a person." : shown ? NULL : done;
+    d->progress.line = span_of(words);
+}
+
+static enum err_code do_claim(struct doing *d, struct err *err)
+{
+    enum onboard_said said = ONBOARD_GONE;
+    enum err_code code = onboard_claim(d->p->s->node, d->p->r->store, d->order.person, d->order.device, arena_format(&d->p->arena, "slack:%.*s", SPAN_ARGS(d->order.user)), &said, err);
+    if (code == OK && said == ONBOARD_GONE && is_theirs(d))
+        said = ONBOARD_DONE; /* a second press */
+    say_claimed(d, said, "It is on your list now.");
+    return code;
+}
+
+static enum err_code do_decline(struct doing *d, struct err *err)
+{
+    enum onboard_said said = ONBOARD_DONE;
+    enum err_code code = onboard_decline(d->p->s->node, d->p->r->store, d->order.person, d->order.device, &said, err);
+    say_claimed(d, ONBOARD_DONE, "We do not ask you about it again.");
+    return code;
+}
+
 /* The devices meant, and of a message's button the checks that the message named. */
 struct questions { struct span devices[DEVICES_ASKED], checks[CHECKS_ASKED]; size_t devices_count, checks_count; };
 
@@ -135,7 +173,7 @@ static void find_target(struct doing *d)
 {
     struct slack_order *o = &d->order;
     struct slack_scene scene;
-    if (!span_empty(o->device) || o->ask == SLACK_ASK_RECHECK || o->ask == SLACK_ASK_PERSON_SENT)
+    if (!span_empty(o->device) || o->ask == SLACK_ASK_CLAIM || o->ask == SLACK_ASK_DECLINE || o->ask == SLACK_ASK_RECHECK || o->ask == SLACK_ASK_PERSON_SENT)
         return;
     directory_enter(d->p->s->node->directory);
     slack_scene_make(d->p->s->node, o->person, &d->p->arena, &scene);
@@ -165,6 +203,8 @@ enum err_code carry_out_commit(struct doing *d, struct err *err)
     case SLACK_ASK_WRONG_SENT: return do_dispute(d, err);
     case SLACK_ASK_PERSON_SENT: return do_ask(d, err);
     case SLACK_ASK_NOT_MINE: return do_not_mine(d, err);
+    case SLACK_ASK_CLAIM: return do_claim(d, err);
+    case SLACK_ASK_DECLINE: return do_decline(d, err);
     default: return OK;
     }
 }

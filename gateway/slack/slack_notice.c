@@ -23,11 +23,13 @@ static bool copy_id(struct span from, char to[SLACK_ID_BYTES])
     return true;
 }
 
-bool slack_notice_place(const struct person *person, struct slack_posted *out)
+bool slack_notice_message(const struct person *person, struct slack_posted *out)
 {
     const struct notice *n = &person->notice;
-    return n->state == NOTICE_DELIVERED && span_empty(n->kind) && span_equal_text(n->channel, "slack") && copy_id(n->conversation, out->conversation) && copy_id(n->message, out->message);
+    return n->state == NOTICE_DELIVERED && span_equal_text(n->channel, "slack") && copy_id(n->conversation, out->conversation) && copy_id(n->message, out->message);
 }
+
+bool slack_notice_place(const struct person *person, struct slack_posted *out) { return span_empty(person->notice.kind) && slack_notice_message(person, out); }
 
 /* ---- what became of an item ---- */
 

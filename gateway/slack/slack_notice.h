@@ -5,7 +5,8 @@
 #include "connectors/notify/slack.h"
 #include "gateway/slack/slack_say.h"
 
-/* The person's newest message, if it was delivered in Slack. */
+/* The person's newest message of any kind, if it was delivered in Slack; and only if it told of what is to fix. */
+bool slack_notice_message(const struct person *person, struct slack_posted *out);
 bool slack_notice_place(const struct person *person, struct slack_posted *out);
 /* False when none of what it named can be told any more (its devices and checks are unknown here). */
 MUST_CHECK enum err_code slack_notice_write(const struct slack_scene *scene, bool all_steps, struct slack_said *out, bool *told, struct err *err);

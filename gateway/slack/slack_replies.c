@@ -2,6 +2,7 @@
 
 #include "gateway/change.h"
 #include "gateway/feed.h"
+#include "gateway/slack/slack_greeting.h"
 #include "posture/base/from_json.h"
 
 #include <stdio.h>
@@ -56,6 +57,22 @@ struct item_result reply_judge(struct reply *p, const struct slack_result *resul
 
 /* ---- the newest message ---- */
 
+static enum err_code write_greeting(struct reply *p, struct slack_scene *scene, struct slack_said *out, bool *told, struct err *err)
+{
+    slack_scene_offer(scene, p->r->store);
+    struct span link = slack_greeting_link(scene);
+    *told = true;
+    return link.at == NULL ? err_set(err, ERR_MEMORY, "the link of a greeting") : slack_greeting_write(scene, scene->person->notice.id, link, out, err);
+}
+
+static bool is_being_checked(const struct slack_scene *scene)
+{
+    for (size_t i = 0; i < scene->count; i++)
+        if (scene->cards[i].phase != NUDGE_TO_FIX)
+            return true;
+    return false;
+}
+
 struct slack_result reply_update_notice(struct reply *p, struct span person, bool all_steps, bool *waits)
 {
     struct slack_posted place = { { 0 }, { 0 } };
@@ -66,9 +83,9 @@ struct slack_result reply_update_notice(struct reply *p, struct span person, boo
     slack_said_init(&said);
     directory_enter(p->s->node->directory);
     slack_scene_make(p->s->node, person, &p->arena, &scene);
-    bool there = scene.person != NULL && scene.policy != NULL && slack_notice_place(scene.person, &place);
-    enum err_code code = there ? slack_notice_write(&scene, all_steps, &said, &told, &err) : OK;
-    *waits = there && slack_notice_waits(&scene);
+    bool known = scene.person != NULL && scene.policy != NULL, greeting = known && slack_greeting_place(scene.person, &place), there = known && (greeting || slack_notice_place(scene.person, &place));
+    enum err_code code = greeting ? write_greeting(p, &scene, &said, &told, &err) : there ? slack_notice_write(&scene, all_steps, &said, &told, &err) : OK;
+    *waits = there && (greeting ? is_being_checked(&scene) : slack_notice_waits(&scene));
     directory_leave(p->s->node->directory);
     struct slack_result r = { .outcome = SLACK_DONE, .retry_after_s = -1 };
     const struct slack_message message = { .text = buf_span(&said.text), .blocks = buf_span(&said.blocks) };
@@ -114,6 +131,7 @@ struct slack_result reply_publish_home(struct reply *p, struct span person, stru
     buf_init(&view, 2 * SLACK_SAY_BYTES);
     directory_enter(p->s->node->directory);
     slack_scene_make(p->s->node, person, &p->arena, &scene);
+    slack_scene_offer(&scene, p->r->store);
     enum err_code code = slack_say_home(&scene, &view, &err);
     directory_leave(p->s->node->directory);
     note_home(p, user);
@@ -316,6 +334,19 @@ static bool changes_the_message(struct span type)
     return false;
 }
 
+/* Of somebody whose newest message is still the greeting, all that is new of their devices stands there. */
+static bool changes_the_greeting(const struct reader *r, const struct reader_entry *e)
+{
+    struct slack_posted ignored;
+    if (!span_equal_text(e->event.type, "result.changed") && !span_equal_text(e->event.type, "device.owner"))
+        return false;
+    directory_enter(r->node->directory);
+    const struct person *person = directory_person(r->node->directory, e->event.person);
+    bool greeted = person != NULL && slack_greeting_place(person, &ignored);
+    directory_leave(r->node->directory);
+    return greeted;
+}
+
 static enum err_code await(const struct reader *r, const struct reader_entry *e)
 {
     if (e->has_record && r->node->feed != NULL)
@@ -332,7 +363,7 @@ static enum err_code take_entry(void *self, struct reader *r, const struct reade
         return queue_order(r, e, err);
     if (span_empty(e->event.person) || !e->has_record)
         return OK;
-    bool rung = span_equal_text(type, "rung.changed"), message = rung || changes_the_message(type);
+    bool rung = span_equal_text(type, "rung.changed"), message = rung || changes_the_message(type) || changes_the_greeting(r, e);
     if (message)
         code = await(r, e);
     if (code == OK && message)

@@ -57,4 +57,7 @@ struct doing {
 struct item_result carry_out(struct reply *p);
 /* What it commits; `line` says what was answered where the way shows nothing of it. */
 enum err_code carry_out_commit(struct doing *d, struct err *err);
+/* It was pressed in the person's newest message, which shows by itself what comes of it. */
+bool order_is_of_the_newest(const struct doing *d);
+
 #endif

@@ -184,8 +184,7 @@ void say_seen_by(const struct say *s)
 
 typedef void part_fn(const struct say *s);
 
-/* Plain text on lines of its own, and the block made of the same words. */
-static void add_part(const struct slack_scene *scene, struct slack_said *out, struct to_json *w, void (*block)(struct to_json *, struct span), void (*part)(const struct say *, const void *), const void *what)
+void say_add(const struct slack_scene *scene, struct slack_said *out, struct to_json *w, void (*block)(struct to_json *, struct span), say_part_fn *part, const void *what)
 {
     CLEANUP(buf_done) struct buf words;
     buf_init(&words, SLACK_SAY_BYTES);
@@ -202,16 +201,16 @@ static void part_of_card(const struct say *s, const void *what) { say_card(s, wh
 
 static void add(const struct slack_scene *scene, struct slack_said *out, struct to_json *w, void (*block)(struct to_json *, struct span), part_fn *part)
 {
-    add_part(scene, out, w, block, part_of_function, &part);
+    say_add(scene, out, w, block, part_of_function, &part);
 }
 
-void say_card_buttons(struct to_json *w, const struct slack_card *c, bool at_home)
+void say_card_buttons(struct to_json *w, const struct slack_card *c, struct span notice, bool at_home)
 {
     CLEANUP(buf_done) struct buf value, again, mine;
     buf_init(&value, 256);
     buf_init(&again, 512);
     buf_init(&mine, 512);
-    nudge_target_write(&(struct nudge_target){ SPAN_NONE, c->device->id, SPAN_NONE, false }, &value);
+    nudge_target_write(&(struct nudge_target){ notice, c->device->id, SPAN_NONE, false }, &value);
     buf_append_text(&again, "Check again: ");
     buf_append_text(&mine, "Not my device: ");
     nudge_words_clip(&again, words_device(c->device), NUDGE_WORDS_NAME, false);
@@ -229,8 +228,8 @@ void say_card_buttons(struct to_json *w, const struct slack_card *c, bool at_hom
 static void add_devices(const struct slack_scene *scene, struct slack_said *out, struct to_json *w)
 {
     for (size_t i = 0; i < scene->count && i < DEVICES_SHOWN; i++) {
-        add_part(scene, out, w, block_section, part_of_card, &scene->cards[i]);
-        say_card_buttons(w, &scene->cards[i], false);
+        say_add(scene, out, w, block_section, part_of_card, &scene->cards[i]);
+        say_card_buttons(w, &scene->cards[i], SPAN_NONE, false);
     }
 }
 
@@ -287,9 +286,9 @@ static void add_why(const struct slack_scene *scene, struct span words, struct s
         add(scene, out, w, block_context, say_state);
         return;
     }
-    add_part(scene, out, w, block_section, say_why_what, &why);
-    add_part(scene, out, w, block_section, say_why_steps, &why);
-    say_card_buttons(w, why.card, false);
+    say_add(scene, out, w, block_section, say_why_what, &why);
+    say_add(scene, out, w, block_section, say_why_steps, &why);
+    say_card_buttons(w, why.card, SPAN_NONE, false);
 }
 
 /* ---- help ---- */
@@ -322,7 +321,7 @@ static void say_stranger(const struct say *s)
 static void add_all(const struct slack_scene *scene, enum slack_ask ask, struct span words, struct span command, struct slack_said *out, struct to_json *w)
 {
     if (ask == SLACK_ASK_HELP) {
-        add_part(scene, out, w, block_section, say_help, &command);
+        say_add(scene, out, w, block_section, say_help, &command);
     } else if (scene->person == NULL) {
         add(scene, out, w, block_section, say_stranger);
         return;
@@ -334,12 +333,13 @@ static void add_all(const struct slack_scene *scene, enum slack_ask ask, struct 
     } else {
         add(scene, out, w, block_section, say_state);
         add_devices(scene, out, w);
+        say_add_offers(scene, SPAN_NONE, out, w);
     }
     add(scene, out, w, block_context, say_contact);
 }
 
 /* The text beside the blocks has a bound of its own: what does not fit is on the page. */
-static enum err_code finish(struct slack_said *out, struct err *err)
+enum err_code say_finish(struct slack_said *out, struct err *err)
 {
     if (block_kit_length(buf_span(&out->text)) > BLOCK_KIT_TEXT && !out->text.failed) {
         CLEANUP(buf_done) struct buf whole = out->text;
@@ -366,7 +366,7 @@ enum err_code slack_say(const struct slack_scene *scene, enum slack_ask ask, str
     to_json_array(&w);
     add_all(scene, ask, words, command, out, &w);
     to_json_end(&w);
-    return finish(out, err);
+    return say_finish(out, err);
 }
 
 /* ---- closed ---- */
@@ -387,12 +387,12 @@ enum err_code slack_say_closed(const struct slack_scene *scene, const struct sla
     struct to_json w;
     to_json_init(&w, &out->blocks);
     to_json_array(&w);
-    add_part(scene, out, &w, block_section, say_closed_apps, card);
-    add_part(scene, out, &w, block_section, part_of_card, card);
-    say_card_buttons(&w, card, false);
+    say_add(scene, out, &w, block_section, say_closed_apps, card);
+    say_add(scene, out, &w, block_section, part_of_card, card);
+    say_card_buttons(&w, card, SPAN_NONE, false);
     add(scene, out, &w, block_context, say_contact);
     to_json_end(&w);
-    return finish(out, err);
+    return say_finish(out, err);
 }
 
 enum err_code slack_say_line(const char *words, struct slack_said *out, struct err *err)
@@ -403,7 +403,7 @@ enum err_code slack_say_line(const char *words, struct slack_said *out, struct e
     to_json_array(&w);
     block_section(&w, span_of(words));
     to_json_end(&w);
-    return finish(out, err);
+    return say_finish(out, err);
 }
 
 enum err_code slack_say_ephemeral(const struct slack_said *said, bool replaces, struct buf *out, struct err *err)

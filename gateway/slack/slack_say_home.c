@@ -26,7 +26,7 @@ static void add_card(const struct slack_scene *scene, struct to_json *w, const s
     w->out->failed = w->out->failed || words.failed;
     block_divider(w);
     block_section(w, buf_span(&words));
-    say_card_buttons(w, c, true);
+    say_card_buttons(w, c, SPAN_NONE, true);
 }
 
 /* From results alone: since the last of their checks came to pass. 0: something is not well, not known, or not shown here. */
@@ -129,6 +129,7 @@ static void write_home(const struct slack_scene *scene, struct to_json *w)
         add_card(scene, w, &scene->cards[i]);
     if (scene->devices > scene->count)
         add(scene, w, block_section, say_more_devices);
+    say_write_offers(scene, SPAN_NONE, w);
     block_divider(w);
     add(scene, w, block_section, say_valves);
     block_header(w, SPAN_LITERAL("What is collected, and why"));

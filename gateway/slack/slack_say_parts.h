@@ -19,5 +19,14 @@ void say_card(const struct say *s, const struct slack_card *c);
 void say_collected(const struct say *s);
 void say_seen_by(const struct say *s);
 void say_contact(const struct say *s);
-void say_card_buttons(struct to_json *w, const struct slack_card *c, bool at_home);
+/* `notice`: the message that they stand in, when it is one that changes in place. */
+void say_card_buttons(struct to_json *w, const struct slack_card *c, struct span notice, bool at_home);
+/* "We found a device that looks like yours", with a button for yes and one for no; nothing when there is none. */
+void say_add_offers(const struct slack_scene *scene, struct span notice, struct slack_said *out, struct to_json *w);
+void say_write_offers(const struct slack_scene *scene, struct span notice, struct to_json *w); /* the same without the plain text */
+/* One more part: its plain text on lines of its own, and the block made of the same words. */
+typedef void say_part_fn(const struct say *s, const void *what);
+void say_add(const struct slack_scene *scene, struct slack_said *out, struct to_json *w, void (*block)(struct to_json *, struct span), say_part_fn *part, const void *what);
+/* Cuts the text to Slack's bound and checks both. */
+MUST_CHECK enum err_code say_finish(struct slack_said *out, struct err *err);
 #endif

@@ -107,6 +107,13 @@ void slack_scene_make(const struct node *node, struct span person, struct arena 
     }
 }
 
+void slack_scene_offer(struct slack_scene *s, struct store *store)
+{
+    const struct person *p = s->person;
+    bool set_up = p != NULL && s->policy != NULL && p->onboarding.invited_s > 0 && (s->devices == 0 || s->now_s - p->onboarding.invited_s < SLACK_OFFERS_S);
+    s->offer_count = set_up ? onboard_offers(s->node, store, p, s->offers) : 0;
+}
+
 /* ---- finding ---- */
 
 const struct slack_card *slack_scene_card(const struct slack_scene *s, struct span device)

@@ -4,6 +4,7 @@
 #define GATEWAY_SLACK_SLACK_SCENE_H
 #include "connectors/notify/nudge_text.h"
 #include "gateway/node.h"
+#include "gateway/onboarding/onboard.h"
 
 enum { SLACK_SCENE_DEVICES = 16 /* shown; all are counted */ };
 struct slack_card {
@@ -25,8 +26,12 @@ struct slack_scene {
     size_t to_fix;                 /* over all cards */
     int64_t soonest_s;             /* when something closes next; 0: nothing */
     unsigned closed;
+    const struct device *offers[ONBOARD_DEVICES_MOST]; size_t offer_count; /* devices that look like theirs; none before slack_scene_offer() */
 };
 void slack_scene_make(const struct node *node, struct span person, struct arena *arena, struct slack_scene *out);
+/* Looks for devices of nobody's that look like theirs, for people who are being set up: invited lately, or without a device. Asks the store. */
+enum { SLACK_OFFERS_S = 30 * 86400 };
+void slack_scene_offer(struct slack_scene *s, struct store *store);
 /* The card of the person's device of that id; NULL for anybody else's. */
 const struct slack_card *slack_scene_card(const struct slack_scene *s, struct span device);
 /* By what a person calls it: id, name (folded), or the only one there is when `words` is empty. */

@@ -7,7 +7,7 @@ enum { WORDS_READ = 32 };
 static const char *const names[SLACK_ASKS] = {
     [SLACK_ASK_HELP] = "help",       [SLACK_ASK_STATUS] = "status",         [SLACK_ASK_WHY] = "why",       [SLACK_ASK_PRIVACY] = "privacy",   [SLACK_ASK_HOME] = "home",
     [SLACK_ASK_RECHECK] = "recheck", [SLACK_ASK_STEPS] = "steps",           [SLACK_ASK_SNOOZE] = "snooze", [SLACK_ASK_WRONG] = "wrong",       [SLACK_ASK_PERSON] = "person",
-    [SLACK_ASK_NOT_MINE] = "not_mine", [SLACK_ASK_WRONG_SENT] = "wrong_sent", [SLACK_ASK_PERSON_SENT] = "person_sent", [SLACK_ASK_PAGE] = "page", [SLACK_ASK_FOREIGN] = "foreign",
+    [SLACK_ASK_NOT_MINE] = "not_mine", [SLACK_ASK_WRONG_SENT] = "wrong_sent", [SLACK_ASK_PERSON_SENT] = "person_sent", [SLACK_ASK_CLAIM] = "claim", [SLACK_ASK_DECLINE] = "decline", [SLACK_ASK_PAGE] = "page", [SLACK_ASK_FOREIGN] = "foreign",
 };
 
 const char *slack_ask_name(enum slack_ask ask) { return names[ask]; }
@@ -118,7 +118,7 @@ bool slack_action_read(struct span action, bool modal, enum slack_ask *ask)
         { "pst.recheck", SLACK_ASK_RECHECK, SLACK_ASKS }, { "pst.steps", SLACK_ASK_STEPS, SLACK_ASKS },     { "pst.snooze", SLACK_ASK_SNOOZE, SLACK_ASKS },
         { "pst.wrong", SLACK_ASK_WRONG, SLACK_ASK_WRONG_SENT }, { "pst.ask", SLACK_ASK_PERSON, SLACK_ASK_PERSON_SENT }, { "pst.notmine", SLACK_ASK_NOT_MINE, SLACK_ASKS },
         { "pst.privacy", SLACK_ASK_PRIVACY, SLACK_ASKS }, { "pst.why", SLACK_ASK_WHY, SLACK_ASKS },         { "pst.status", SLACK_ASK_STATUS, SLACK_ASKS },
-        { "pst.page", SLACK_ASK_PAGE, SLACK_ASKS },
+        { "pst.claim", SLACK_ASK_CLAIM, SLACK_ASKS }, { "pst.decline", SLACK_ASK_DECLINE, SLACK_ASKS },     { "pst.page", SLACK_ASK_PAGE, SLACK_ASKS },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         enum slack_ask found = modal ? rows[i].sent : rows[i].pressed;

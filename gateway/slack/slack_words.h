@@ -8,6 +8,7 @@ enum slack_ask {
     SLACK_ASK_HELP, SLACK_ASK_STATUS, SLACK_ASK_WHY, SLACK_ASK_PRIVACY, SLACK_ASK_HOME, /* these only read */
     SLACK_ASK_RECHECK, SLACK_ASK_STEPS, SLACK_ASK_SNOOZE, SLACK_ASK_WRONG, SLACK_ASK_PERSON, SLACK_ASK_NOT_MINE,
     SLACK_ASK_WRONG_SENT, SLACK_ASK_PERSON_SENT, /* from the modal that the ones before opened */
+    SLACK_ASK_CLAIM, SLACK_ASK_DECLINE, /* a device that looks like theirs: it is, it is not */
     SLACK_ASK_PAGE,        /* a button that leads to a page: nothing to do */
     SLACK_ASK_FOREIGN,     /* somebody of another workspace */
     SLACK_ASKS

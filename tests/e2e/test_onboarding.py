@@ -7,6 +7,7 @@ import subprocess
 
 import harness
 from harness import Fleet, expect, fast_policy, request, wait_for
+from slack_side import Slack
 from test_loop import PEOPLE, fake_slack, slack_messages
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -98,6 +99,73 @@ def story_an_invitation_ends_in_a_device_that_reports(world):
     expect("at most one message a day" in gateway.cli("slack", "test-on-myself", "ana@acme.example"), "a test")
     expect(len(slack_messages(port)["U0ANA"]) == 1, "the cap holds for tests too")
     expect("U0ANA" in gateway.cli("slack", "people") and "everybody is known" in gateway.cli("slack", "people", "--unmapped"), "people in Slack")
+    fleet.process.stop()
+    more.process.stop()
+    gateway.stop()
+
+
+def offers(blocks):
+    """Names of the devices that are offered, with their two buttons."""
+    found = {}
+    for b in blocks:
+        for e in b.get("elements", []):
+            if e.get("action_id") in ("pst.claim", "pst.decline"):
+                found.setdefault(e["accessibility_label"].split(": ")[1], {})[e["action_id"]] = e["value"]
+    return found
+
+
+def answer(slack, message, action, value):
+    element = {"type": "button", "action_id": action, "block_id": "b", "value": value, "action_ts": "%d.000001" % slack.number()}
+    slack.interact({"type": "block_actions", "container": {"type": "message", "message_ts": message["ts"], "channel_id": message["channel"], "is_ephemeral": False}, "channel": {"id": message["channel"]},
+                    "response_url": slack.control("response")["response_url"], "actions": [element]})
+
+
+def story_a_device_that_looks_like_hers_is_confirmed_in_slack(world):
+    port, _ = fake_slack(world)
+    config = "slack: { token: env:SLACK_TOKEN, signing_secret: env:SLACK_SECRET, api_url: \"http://127.0.0.1:%d/api\" }\n" % port
+    gateway = world.gateway("gw", policy=fast_policy("3600s"), config=config, env={"SLACK_TOKEN": "xoxb-test-token", "SLACK_SECRET": "not-a-secret"}).start()
+    slack = Slack(port, gateway)
+    gateway.cli("person", "import", "-", stdin=PEOPLE)
+    shared = gateway.cli_json("enroll-secret", "create")["secret"]
+    fleet = Fleet(world, gateway, [dict(device("Anas-MacBook", "C02ANAS0001", shared), defects=["firewall"]), device("ana-old", "C02ANAS0002", shared), device("stranger", "C02STRANGE1", shared)])
+    ids = wait_for("three devices of nobody's that report", lambda: (lambda all: {d["name"]: d["device"] for d in all} if len(all) == 3 else None)(json.loads(gateway.cli("device", "list", "--json"))["devices"]))
+    gateway.cli("slack", "onboard", "ana@acme.example")
+    message = wait_for("the greeting", lambda: slack.messages()[0] if slack.messages() else None)
+    found = offers(message["blocks"])
+    expect(set(found) == {"Anas-MacBook", "ana-old"} and all(set(v) == {"pst.claim", "pst.decline"} for v in found.values()), "both that look like hers: %s" % found)
+    expect("We found devices that look like yours" in message["text"] and "C02ANAS0001" not in json.dumps(message) and "0001" in message["text"], "in words, with the end of a serial number: %s" % message["text"])
+
+    # somebody else's click, and a device that was not offered
+    answer(Slack(port, gateway, user="U0BEN"), message, "pst.claim", found["Anas-MacBook"]["pst.claim"])
+    answer(slack, message, "pst.claim", found["Anas-MacBook"]["pst.claim"].replace(ids["Anas-MacBook"], ids["stranger"]))
+    wait_for("both are told", lambda: sum("not free any more" in a["body"]["text"] for a in slack.control("answers")) == 2)
+    expect(not any(d.get("owner") for d in json.loads(gateway.cli("device", "list", "--json"))["devices"]), "nothing was given")
+
+    answer(slack, message, "pst.decline", found["ana-old"]["pst.decline"])
+    wait_for("one is left", lambda: set(offers(slack.messages()[0]["blocks"])) == {"Anas-MacBook"})
+    answer(slack, message, "pst.claim", found["Anas-MacBook"]["pst.claim"])
+    report = wait_for("her first report, in the same message", lambda: (lambda m: m if "1 passing, 1 to fix" in m["text"] else None)(slack.messages()[0]))
+    expect("Your device is set up. This is its report." in report["text"] and not offers(report["blocks"]) and report["ts"] == message["ts"] and len(slack.messages()) == 1, "and nothing is asked any more: %s" % report["text"])
+    expect([e["data"].get("source") for e in gateway.events("device.owner")] == ["claim"], "one event: %s" % gateway.events("device.owner"))
+    answer(slack, message, "pst.claim", found["Anas-MacBook"]["pst.claim"])
+
+    # a fix is in the same message, by its button
+    fleet.control("fix", "Anas-MacBook", "firewall")
+    slack.click(slack.messages()[0], "pst.recheck")
+    wait_for("the report follows", lambda: "2 passing, 0 to fix" in slack.messages()[0]["text"])
+    expect(len(slack.messages()) == 1 and len(gateway.events("device.owner")) == 1, "no new ping, and a second press changes nothing")
+
+    # what was declined is not offered anywhere; the Home tab offers what is new
+    slack.open_home()
+    wait_for("the Home tab", lambda: "Anas-MacBook" in json.dumps(slack.control("home").get("U0ANA")))
+    expect("ana-old" not in json.dumps(slack.control("home")["U0ANA"]), "not what she declined")
+    more = Fleet(world, gateway, [device("ana-new", "C02ANAS0003", shared)])
+    wait_for("it is there", lambda: "ana-new" in gateway.cli("device", "list"))
+    slack.open_home()
+    home = wait_for("it is offered in the Home tab", lambda: (lambda v: v if v and "ana-new" in offers(v["blocks"]) else None)(slack.control("home").get("U0ANA")))
+    slack.interact({"type": "block_actions", "container": {"type": "view", "view_id": "V1"}, "view": {"id": "V1", "type": "home"},
+                    "actions": [{"type": "button", "action_id": "pst.claim", "value": offers(home["blocks"])["ana-new"]["pst.claim"], "action_ts": "%d.000001" % slack.number()}]})
+    wait_for("and hers after a press there", lambda: (lambda v: "2 devices" in json.dumps(v) and not offers(v["blocks"]))(slack.control("home")["U0ANA"]))
     fleet.process.stop()
     more.process.stop()
     gateway.stop()
