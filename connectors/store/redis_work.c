@@ -393,8 +393,9 @@ enum err_code redis_work_ping(struct store *store, struct buf *about, struct err
         buf_append_text(about, " answers (info is not allowed)");
         return buf_check(about, "about the store", err);
     }
+    bool limited = !span_equal_text(info_value(info, "maxmemory"), "0");
     buf_format(about, ", version %.*s, %.*s, %.*s, %u partitions, memory %.*s of %.*s", SPAN_ARGS(info_value(info, "redis_version")), SPAN_ARGS(info_value(info, "redis_mode")),
-               SPAN_ARGS(info_value(info, "role")), s->partitions, SPAN_ARGS(info_value(info, "used_memory_human")), SPAN_ARGS(info_value(info, "maxmemory_human")));
+               SPAN_ARGS(info_value(info, "role")), s->partitions, SPAN_ARGS(info_value(info, "used_memory_human")), SPAN_ARGS(limited ? info_value(info, "maxmemory_human") : SPAN_LITERAL("all there is")));
     write_promise(s, info_value(info, "aof_enabled"), about);
     write_eviction(s, about);
     return buf_check(about, "about the store", err);

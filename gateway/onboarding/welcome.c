@@ -190,7 +190,7 @@ static const struct place places[] = {
 };
 struct kit { struct span secret, flags, certificate; };
 
-/* The same flags, with the two paths that point into the folder. */
+/* The same flags, with the two paths that point into the folder, and without the remarks, which are for admins. */
 static void write_flags(const struct place *at, struct span flags, struct buf *out)
 {
     static const struct { const char *flag, *file; } rows[] = { { "--tls_server_certs=", "posture-ca.pem" }, { "--enroll_secret_path=", "enroll_secret" } };
@@ -202,7 +202,7 @@ static void write_flags(const struct place *at, struct span flags, struct buf *o
                 file = rows[i].file;
                 buf_format(out, "%s%s%s%s\n", rows[i].flag, at->folder, at->windows ? "\\" : "/", file);
             }
-        if (file == NULL && !span_empty(line))
+        if (file == NULL && !span_empty(line) && !span_starts(line, SPAN_LITERAL("#")))
             buf_format(out, "%.*s\n", SPAN_ARGS(line));
     }
 }

@@ -155,7 +155,9 @@ static void write_card(const struct page *p, const struct card *c)
         HTML(p->out, ", serial number ends in <span class=\"serial\">{}</span>", words_serial_end(d));
     html_raw(p->out, ". It last spoke ");
     page_ago(p, d->seen_s);
-    HTML(p->out, ". {} of our checks are good.</p>\n", arena_format(p->arena, "%zu", c->good));
+    if (c->good > 0)
+        HTML(p->out, ". {} of our checks {} good", arena_format(p->arena, "%zu", c->good), c->good == 1 ? SPAN_LITERAL("is") : SPAN_LITERAL("are"));
+    html_raw(p->out, ".</p>\n");
     write_failing(p, c);
     write_unsure(p, c);
     write_card_forms(p, d);

@@ -45,8 +45,8 @@ void me_key_write_line(const struct page *p, const struct device *d)
     size_t count = count_of(d);
     if (!webauthn_site_from(p->r->node->options.public_url, p->arena, &site))
         return;
-    struct span state = count == 0 ? SPAN_LITERAL("not set up") : count == 1 ? SPAN_LITERAL("set up") : arena_format(p->arena, "set up %zu times", count);
-    HTML(p->out, "<p><a href=\"{}/key?device={}\">Show this device by fingerprint or PIN<span class=\"hidden\">: {}</span></a>: {}</p>\n", p->r->params[0], d->id, words_device(d), state);
+    struct span state = count == 0 ? SPAN_LITERAL("Not set up yet.") : count == 1 ? SPAN_LITERAL("It is set up.") : arena_format(p->arena, "It is set up %zu times.", count);
+    HTML(p->out, "<p><a href=\"{}/key?device={}\">Show this device by fingerprint or PIN<span class=\"hidden\">: {}</span></a> <span class=\"small\">{}</span></p>\n", p->r->params[0], d->id, words_device(d), state);
 }
 
 /* ---- the page ---- */

@@ -190,7 +190,7 @@ static void a_device_is_shown_and_set_up(void **state)
     char challenge[1024], proved[1024], body[4096], hex[SECRET_HEX_BYTES + 1];
     pages_get(&w->s, w->me, NULL);
     pages_say("/key?device=" DOVER "\">Show this device by fingerprint or PIN");
-    pages_say("</a>: not set up");
+    pages_say("</a> <span class=\"small\">Not set up yet.</span>");
     seal_here(w, DOVER, ANA, BROWSER, PROOF_CERTIFICATE, proved);
     open_key_page(w, DOVER, proved, challenge);
     pages_say("<h1>Show <bdi>dover</bdi> by fingerprint or PIN</h1>");
@@ -214,7 +214,7 @@ static void a_device_is_shown_and_set_up(void **state)
     directory_leave(w->s.node.directory);
     pages_get(&w->s, w->me, "said=key_added");
     pages_say("This device can show itself by fingerprint or PIN now.");
-    pages_say("</a>: set up</p>");
+    pages_say("</a> <span class=\"small\">It is set up.</span></p>");
     pages_visit(&w->s, &(struct pages_visit){ .method = "GET", .path = pages_under(w->me, "key"), .query = "device=" DOVER }); /* from anywhere */
     pages_say("What is set up");
     pages_say("It stays on this device.");
