@@ -93,6 +93,7 @@ static void offer_buttons(struct post *p, struct nudge_text_input *in)
     in->notice = p->t.item->id;
     in->may_dispute = true;
     in->snoozes_left = slack_notice_snoozes(&scene, in->items[0].device->id, in->items[0].check->id);
+    slack_notice_exempt(&scene, in->items[0].device->id, in->items[0].check->id, in);
 }
 
 static enum err_code write_greeting(struct post *p, const struct nudge_text_input *in, struct buf *text, struct buf *blocks, struct err *err)

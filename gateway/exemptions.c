@@ -21,13 +21,13 @@ static const struct person *live_person(const struct directory *d, struct span i
 
 /* ---- asking ---- */
 
-enum exemption_offer exemption_offer(const struct control *control, const struct person *person, const struct device *device, struct span check, int64_t now_s, const struct exemption **which)
+enum exemption_offer exemption_offer(const struct ladder_input *in, struct span check, const struct exemption **which)
 {
-    const struct check *known = control->policy != NULL ? policy_check(control->policy, check) : NULL;
-    const struct exemption *of_check = NULL, *holds = exemption_for(control->exemptions, person, device, check, now_s), *waits = NULL;
-    size_t count = exemptions_of_check(control->exemptions, check, &of_check);
+    const struct check *known = in->policy != NULL ? policy_check(in->policy, check) : NULL;
+    const struct exemption *of_check = NULL, *holds = exemption_for(in->exemptions, in->person, in->device, check, in->now_s), *waits = NULL;
+    size_t count = exemptions_of_check(in->exemptions, check, &of_check);
     for (size_t i = 0; i < count && waits == NULL; i++)
-        if (of_check[i].state == EXEMPTION_ASKED && exemption_concerns(&of_check[i], person, device, check))
+        if (of_check[i].state == EXEMPTION_ASKED && exemption_concerns(&of_check[i], in->person, in->device, check))
             waits = &of_check[i];
     if (which != NULL)
         *which = holds != NULL ? holds : waits;
@@ -38,13 +38,13 @@ enum exemption_offer exemption_offer(const struct control *control, const struct
     return known != NULL && known->exemptions ? EXEMPTION_OFFERED : EXEMPTION_NOT_ALLOWED;
 }
 
-const struct exemption *exemption_declined(struct exemptions all, const struct person *person, const struct device *device, struct span check, int64_t now_s)
+const struct exemption *exemption_declined(const struct ladder_input *in, struct span check)
 {
     const struct exemption *of_check = NULL, *newest = NULL;
-    size_t count = exemptions_of_check(all, check, &of_check);
+    size_t count = exemptions_of_check(in->exemptions, check, &of_check);
     for (size_t i = 0; i < count; i++) {
         const struct exemption *e = &of_check[i];
-        bool shown = e->state == EXEMPTION_REFUSED && now_s - e->decided_s < EXEMPTION_ANSWER_SHOWN_S && exemption_concerns(e, person, device, check);
+        bool shown = e->state == EXEMPTION_REFUSED && in->now_s - e->decided_s < EXEMPTION_ANSWER_SHOWN_S && exemption_concerns(e, in->person, in->device, check);
         if (shown && (newest == NULL || e->decided_s > newest->decided_s))
             newest = e;
     }

@@ -16,10 +16,10 @@ enum exemption_offer {
     EXEMPTION_IN_FORCE,     /* one holds for it */
     EXEMPTION_WAITS         /* one was asked for, and nobody has decided yet */
 };
-/* May this person ask for one, for that check on a device of theirs? `which` (may be NULL): the one that holds or waits. */
-enum exemption_offer exemption_offer(const struct control *control, const struct person *person, const struct device *device, struct span check, int64_t now_s, const struct exemption **which);
+/* May the person of `in` ask for one, for that check on their device? `which` (may be NULL): the one that holds or waits. */
+enum exemption_offer exemption_offer(const struct ladder_input *in, struct span check, const struct exemption **which);
 /* The newest that was declined for it, within the time that it is shown; NULL. */
-const struct exemption *exemption_declined(struct exemptions all, const struct person *person, const struct device *device, struct span check, int64_t now_s);
+const struct exemption *exemption_declined(const struct ladder_input *in, struct span check);
 
 /* The end of that day ("2026-12-31", anything else is refused) where `person` is, but not after `latest_s`. Empty text: *end_s is 0. */
 enum exemption_until { EXEMPTION_UNTIL_GOOD, EXEMPTION_UNTIL_NO_DATE, EXEMPTION_UNTIL_PAST, EXEMPTION_UNTIL_TOO_FAR };

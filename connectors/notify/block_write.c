@@ -77,24 +77,59 @@ void block_actions(struct to_json *w, const struct block_button *buttons, size_t
     to_json_end(w);
 }
 
-static void write_element(struct to_json *w, const struct block_input *input)
+/* ---- what a modal asks for ---- */
+
+static void begin_input(struct to_json *w, const char *block, const char *label, const char *hint, bool optional)
 {
+    begin(w, "input");
+    to_json_member_text(w, "block_id", span_of(block));
+    to_json_member_bool(w, "optional", optional);
+    block_plain(w, "label", span_of(label));
+    if (hint != NULL)
+        block_plain(w, "hint", span_of(hint));
     to_json_key(w, "element");
-    begin(w, "plain_text_input");
-    to_json_member_text(w, "action_id", SPAN_LITERAL(SLACK_NOTE_ACTION));
-    to_json_member_bool(w, "multiline", true);
-    to_json_member_int(w, "max_length", (int64_t)input->most);
-    to_json_end(w);
 }
 
 void block_input(struct to_json *w, const struct block_input *input)
 {
-    begin(w, "input");
-    to_json_member_text(w, "block_id", SPAN_LITERAL(SLACK_NOTE_BLOCK));
-    to_json_member_bool(w, "optional", input->optional);
-    block_plain(w, "label", span_of(input->label));
-    if (input->hint != NULL)
-        block_plain(w, "hint", span_of(input->hint));
-    write_element(w, input);
+    bool note = input->field.block == NULL;
+    begin_input(w, note ? SLACK_NOTE_BLOCK : input->field.block, input->label, input->hint, input->optional);
+    begin(w, "plain_text_input");
+    to_json_member_text(w, "action_id", note ? SPAN_LITERAL(SLACK_NOTE_ACTION) : span_of(input->field.action));
+    to_json_member_bool(w, "multiline", true);
+    to_json_member_int(w, "max_length", (int64_t)input->most);
+    to_json_end(w);
+    to_json_end(w);
+}
+
+void block_date(struct to_json *w, const struct block_date *date)
+{
+    begin_input(w, SLACK_UNTIL_BLOCK, date->label, date->hint, date->optional);
+    begin(w, "datepicker");
+    to_json_member_text(w, "action_id", SPAN_LITERAL(SLACK_UNTIL_ACTION));
+    to_json_member_text_if(w, "initial_date", date->initial);
+    to_json_end(w);
+    to_json_end(w);
+}
+
+static void write_option(struct to_json *w, const struct block_option *option)
+{
+    to_json_object(w);
+    block_plain(w, "text", option->words);
+    to_json_member_text(w, "value", option->value);
+    to_json_end(w);
+}
+
+void block_choice(struct to_json *w, const char *label, const struct block_option *options, size_t count)
+{
+    begin_input(w, SLACK_CHOICE_BLOCK, label, NULL, false);
+    begin(w, "static_select");
+    to_json_member_text(w, "action_id", SPAN_LITERAL(SLACK_CHOICE_ACTION));
+    to_json_key(w, "options");
+    to_json_array(w);
+    for (size_t i = 0; i < count; i++)
+        write_option(w, &options[i]);
+    to_json_end(w);
+    to_json_end(w);
     to_json_end(w);
 }

@@ -13,9 +13,16 @@ void block_divider(struct to_json *w);
 /* A press is sent to us with `value`; with a `url` it also opens that. `label` is what screen readers say: it names what the button is about. */
 struct block_button { const char *words, *action; struct span value, url, label; bool primary; };
 void block_actions(struct to_json *w, const struct block_button *buttons, size_t count);
-/* A text of several lines, under the block and action that slack_inbound.h reads. */
-struct block_input { const char *label, *hint; unsigned most; /* characters */ bool optional; };
+/* What a modal asks for, each under a block and action that slack_inbound.h reads: a text of several lines, a day, one of a few. */
+struct block_field { const char *block, *action; };
+struct block_input { const char *label, *hint; unsigned most; /* characters */ bool optional; struct block_field field; /* block NULL: SLACK_NOTE_BLOCK */ };
 void block_input(struct to_json *w, const struct block_input *input);
+/* `initial`: "2026-12-31", or empty. */
+struct block_date { const char *label, *hint; struct span initial; bool optional; };
+void block_date(struct to_json *w, const struct block_date *date);
+/* At most 100; words are cut by the caller, values have at most 75 characters. */
+struct block_option { struct span words, value; };
+void block_choice(struct to_json *w, const char *label, const struct block_option *options, size_t count);
 /* {"type": "plain_text", "text": ...} as the value of `key`. */
 void block_plain(struct to_json *w, const char *key, struct span text);
 

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { LINK_MOST = 2900, FIXED_SHOWN = 8, BUTTONS = 6, LABEL_MOST = 75 };
+enum { LINK_MOST = 2900, FIXED_SHOWN = 8, BUTTONS = 7, LABEL_MOST = 75 };
 
 static struct nudge_text_news news_of(const struct nudge_text_input *in, size_t item)
 {
@@ -74,7 +74,19 @@ static void say_hold(const struct nudge_words *w)
     nudge_words_say(w, ".");
 }
 
-static bool has_state(const struct nudge_text_input *in) { return news_of(in, 0).phase != NUDGE_TO_FIX || news_of(in, 0).hold != NUDGE_RUNNING || in->asked; }
+static bool says_exempt(const struct nudge_text_input *in) { return (in->exempt == NUDGE_EXEMPT_ASKED || in->exempt == NUDGE_EXEMPT_DECLINED) && news_of(in, 0).hold != NUDGE_EXEMPTED; }
+static bool has_state(const struct nudge_text_input *in) { return news_of(in, 0).phase != NUDGE_TO_FIX || news_of(in, 0).hold != NUDGE_RUNNING || in->asked || says_exempt(in); }
+
+static void say_exempt(const struct nudge_words *w)
+{
+    if (w->in->exempt == NUDGE_EXEMPT_ASKED) {
+        nudge_words_say(w, "You asked for an exemption. Another person decides about it.");
+        return;
+    }
+    nudge_words_say(w, "Your exemption was declined.");
+    nudge_words_say(w, span_empty(w->in->declined) ? "" : " The reason: ");
+    nudge_words_value(w, w->in->declined, NUDGE_WORDS_TITLE);
+}
 
 static void say_state(const struct nudge_words *w)
 {
@@ -85,6 +97,11 @@ static void say_state(const struct nudge_words *w)
     if (news.hold != NUDGE_RUNNING) {
         nudge_words_say(w, said ? "\n" : "");
         say_hold(w);
+        said = true;
+    }
+    if (says_exempt(w->in)) {
+        nudge_words_say(w, said ? "\n" : "");
+        say_exempt(w);
         said = true;
     }
     if (w->in->asked)
@@ -262,6 +279,8 @@ static void choose_buttons(const struct nudge_text_input *in, struct buttons *b)
         add_button(b, in, "Remind me tomorrow", "pst.snooze");
     if (pressed && in->may_dispute && top.hold != NUDGE_DISPUTED)
         add_button(b, in, "This looks wrong", "pst.wrong");
+    if (pressed && (in->exempt == NUDGE_EXEMPT_OFFERED || in->exempt == NUDGE_EXEMPT_DECLINED))
+        add_button(b, in, "Ask for an exemption", "pst.exempt");
     if (pressed && !in->asked)
         add_button(b, in, "Ask a person", "pst.ask");
     if (pressed)

@@ -17,6 +17,8 @@ enum nudge_phase {
     NUDGE_FIXED,      /* it answered at since_s: fixed */
     NUDGE_GONE        /* nothing of theirs to fix there any more: another owner, another policy */
 };
+/* What became of an exemption for the top item. */
+enum nudge_exempt { NUDGE_EXEMPT_NONE /* nothing, and none may be asked for */, NUDGE_EXEMPT_OFFERED, NUDGE_EXEMPT_ASKED, NUDGE_EXEMPT_DECLINED /* another may be asked for */ };
 enum nudge_hold { NUDGE_RUNNING, NUDGE_DISPUTED /* until hold_s */, NUDGE_SNOOZED, NUDGE_EXEMPTED };
 
 struct nudge_text_item {
@@ -41,6 +43,8 @@ struct nudge_text_input {
     struct span notice;            /* id, at most 64 bytes */
     bool all_steps, may_dispute, asked /* a person will answer */;
     unsigned snoozes_left;         /* 0: no "Remind me tomorrow" */
+    enum nudge_exempt exempt;
+    struct span declined;          /* the words of whoever declined; may be empty */
 };
 /* The value of a button: what it is about. "<notice>|<device>|<check>", each may be empty; "|s" after it: its message shows all steps. */
 struct nudge_target { struct span notice, device, check; bool steps; };

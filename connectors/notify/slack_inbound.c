@@ -224,10 +224,16 @@ static enum err_code read_click(const struct from_json_value *root, struct arena
     return OK;
 }
 
+/* What a modal took under one of our blocks and actions; absent or null: empty. */
+static struct span field_at(const struct from_json_value *values, const char *block, const char *action, const char *key, const char *inner, struct arena *arena, size_t most)
+{
+    struct from_json_value b = from_json_member(values, block), field = from_json_member(&b, action);
+    return text_at(&field, key, inner, arena, most);
+}
+
 static enum err_code read_submission(const struct from_json_value *root, struct arena *arena, struct slack_heard *h, struct err *err)
 {
-    struct from_json_value view = from_json_member(root, "view"), state = from_json_member(&view, "state"), values = from_json_member(&state, "values"),
-                           block = from_json_member(&values, SLACK_NOTE_BLOCK);
+    struct from_json_value view = from_json_member(root, "view"), state = from_json_member(&view, "state"), values = from_json_member(&state, "values");
     enum err_code code = from_json_object(&view, err);
     if (code != OK)
         return code;
@@ -235,7 +241,10 @@ static enum err_code read_submission(const struct from_json_value *root, struct 
     h->action = text_at(&view, "callback_id", NULL, arena, ACTION_BYTES);
     h->value = text_at(&view, "private_metadata", NULL, arena, METADATA_BYTES);
     h->view = text_at(&view, "id", NULL, arena, WORD_ROOM);
-    h->text = text_at(&block, SLACK_NOTE_ACTION, "value", arena, SLACK_TYPED_BYTES);
+    h->text = field_at(&values, SLACK_NOTE_BLOCK, SLACK_NOTE_ACTION, "value", NULL, arena, SLACK_TYPED_BYTES);
+    h->measure = field_at(&values, SLACK_MEASURE_BLOCK, SLACK_MEASURE_ACTION, "value", NULL, arena, SLACK_TYPED_BYTES);
+    h->until = field_at(&values, SLACK_UNTIL_BLOCK, SLACK_UNTIL_ACTION, "selected_date", NULL, arena, WORD_ROOM);
+    h->choice = field_at(&values, SLACK_CHOICE_BLOCK, SLACK_CHOICE_ACTION, "selected_option", "value", arena, VALUE_BYTES);
     make_key(h, arena, "view", h->view, text_at(&view, "hash", NULL, arena, WORD_ROOM));
     return OK;
 }

@@ -28,6 +28,7 @@ struct slack_heard {
     struct span team, enterprise;               /* where it happened; at most one is empty */
     struct span user, user_team;                /* user_team: the person's own, empty when not said */
     struct span text, action, value;
+    struct span until, measure, choice;         /* of a modal: the day that was picked, a second text, one of a few; each empty when it was not asked for */
     struct span channel, message, view;         /* where the answer goes: a message, a view */
     bool ephemeral;                             /* nobody else sees that message; it changes by response_url alone */
     struct span trigger, response_url;          /* good for 3 seconds; for 30 minutes and 5 answers */
@@ -41,8 +42,14 @@ MUST_CHECK enum err_code slack_read_interaction_payload(struct span json, struct
 MUST_CHECK enum err_code slack_read_command_payload(struct span json, struct arena *arena, struct slack_heard *out, struct err *err);
 /* Slack's probe of a command's address: a form with ssl_check=1, unsigned. */
 bool slack_is_ssl_check(struct span body, struct arena *arena);
-/* The block and the action under which our modals ask for a text. */
+/* The blocks and actions under which our modals ask for a text, a day, a second text, and one of a few. */
 #define SLACK_NOTE_BLOCK "note"
 #define SLACK_NOTE_ACTION "pst.note"
+#define SLACK_UNTIL_BLOCK "until"
+#define SLACK_UNTIL_ACTION "pst.until"
+#define SLACK_MEASURE_BLOCK "measure"
+#define SLACK_MEASURE_ACTION "pst.measure"
+#define SLACK_CHOICE_BLOCK "choice"
+#define SLACK_CHOICE_ACTION "pst.choice"
 
 #endif

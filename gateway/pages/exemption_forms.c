@@ -24,12 +24,20 @@ static void write_waits(const struct page *p, const struct exemption *asked)
 
 static void write_declined(const struct page *p, const struct valve_about *about)
 {
-    const struct exemption *e = exemption_declined(p->control->exemptions, p->person, about->device, about->items[0]->check->id, p->now_s);
+    const struct ladder_input in = decision_ladder_input(&p->in, about->device, p->person);
+    const struct exemption *e = exemption_declined(&in, about->items[0]->check->id);
     if (e == NULL)
         return;
     html_raw(p->out, "<p>Your exemption was declined ");
     page_time(p, e->decided_s);
     HTML(p->out, ". {}{}</p>\n", span_empty(e->answer) ? SPAN_NONE : SPAN_LITERAL("The reason: "), e->answer);
+}
+
+/* At most as many characters as are kept. */
+static void write_area(const struct page *p, struct span id, const char *name, const char *label, bool required)
+{
+    HTML(p->out, "<label for=\"{}\">{}</label>\n<textarea id=\"{}\" name=\"{}\" rows=\"2\" maxlength=\"300\"", id, span_of(label), id, span_of(name));
+    html_raw(p->out, required ? " required></textarea>\n" : "></textarea>\n");
 }
 
 /* The days that can be picked, as the browser wants them; the form works without its help too. */
@@ -49,9 +57,9 @@ static void write_ask_form(const struct page *p, const struct valve_about *about
     html_raw(p->out, "<details>\n<summary>Ask for an exemption</summary>\n");
     valve_begin_form(p, FORM_EXEMPT, about->device);
     valve_write_choice(p, FORM_EXEMPT, about);
-    valve_write_text(p, FORM_EXEMPT, about->device, "Why can this not be fixed for now?", true);
+    write_area(p, id, "text", "Why can this not be fixed for now?", true);
     write_until(p, "Until when? You may leave this empty.", arena_format(p->arena, "%.*s-until", SPAN_ARGS(id)), p->now_s + p->policy->exemptions.longest_s, 0);
-    HTML(p->out, "<label for=\"{}\">What do you do instead? You may leave this empty.</label>\n<textarea id=\"{}\" name=\"measure\" rows=\"2\" maxlength=\"300\"></textarea>\n", measure, measure);
+    write_area(p, measure, "measure", "What do you do instead? You may leave this empty.", false);
     HTML(p->out, "<p>Without a day it holds for {}. Another person decides about it. Until then nothing changes.</p>\n", words_span(p->arena, p->policy->exemptions.length_s));
     html_raw(p->out, "<button class=\"second\">Ask for an exemption</button>\n</form>\n</details>\n");
 }
@@ -59,9 +67,10 @@ static void write_ask_form(const struct page *p, const struct valve_about *about
 /* Of what is on the page, what may be asked for. */
 static size_t count_offered(const struct page *p, const struct valve_about *about, const struct standing **offered)
 {
+    const struct ladder_input in = decision_ladder_input(&p->in, about->device, p->person);
     size_t count = 0;
     for (size_t i = 0; i < about->count; i++)
-        if (exemption_offer(p->control, p->person, about->device, about->items[i]->check->id, p->now_s, NULL) == EXEMPTION_OFFERED)
+        if (exemption_offer(&in, about->items[i]->check->id, NULL) == EXEMPTION_OFFERED)
             offered[count++] = about->items[i];
     return count;
 }
@@ -72,8 +81,9 @@ void exemption_write_ask(const struct page *p, const struct valve_about *about)
     const struct exemption *which = NULL;
     if (offered == NULL || p->policy == NULL || about->device == NULL)
         return;
+    const struct ladder_input in = decision_ladder_input(&p->in, about->device, p->person);
     for (size_t i = 0; i < about->count; i++)
-        if (exemption_offer(p->control, p->person, about->device, about->items[i]->check->id, p->now_s, &which) == EXEMPTION_WAITS)
+        if (exemption_offer(&in, about->items[i]->check->id, &which) == EXEMPTION_WAITS)
             write_waits(p, which);
     if (about->count == 1)
         write_declined(p, about);
@@ -106,13 +116,6 @@ static void begin_decision(const struct page *p, const struct exemption *e, cons
     HTML(p->out, "<form method=\"post\" action=\"{}/{}\">\n<input type=\"hidden\" name=\"exemption\" value=\"{}\">\n", p->r->params[0], span_of(action), e->id);
 }
 
-static void write_words(const struct page *p, const struct exemption *e, const char *kind, const char *label, bool required)
-{
-    struct span id = arena_format(p->arena, "%s-%.*s", kind, SPAN_ARGS(e->id));
-    HTML(p->out, "<label for=\"{}\">{}</label>\n<textarea id=\"{}\" name=\"text\" rows=\"2\" maxlength=\"300\"", id, span_of(label), id);
-    html_raw(p->out, required ? " required></textarea>\n" : "></textarea>\n");
-}
-
 static void write_request(const struct page *p, const struct exemption *e)
 {
     const struct directory *d = p->r->node->directory;
@@ -134,12 +137,12 @@ static void write_decision_forms(const struct page *p, const struct exemption *e
     struct span about = check != NULL ? check->title : e->check;
     begin_decision(p, e, "approve");
     write_until(p, "Until. You may choose an earlier day.", arena_format(p->arena, "until-%.*s", SPAN_ARGS(e->id)), e->end_s, e->end_s);
-    write_words(p, e, "approve", "Words for them. You may leave this empty.", false);
+    write_area(p, arena_format(p->arena, "approve-%.*s", SPAN_ARGS(e->id)), "text", "Words for them. You may leave this empty.", false);
     HTML(p->out, "<button>Approve<span class=\"hidden\">: {}</span></button>\n</form>\n", about);
     html_raw(p->out, "<details>\n<summary>Decline");
     HTML(p->out, "<span class=\"hidden\">: {}</span></summary>\n", about);
     begin_decision(p, e, "decline");
-    write_words(p, e, "decline", "Why not? They read this.", true);
+    write_area(p, arena_format(p->arena, "decline-%.*s", SPAN_ARGS(e->id)), "text", "Why not? They read this.", true);
     HTML(p->out, "<button class=\"second\">Decline<span class=\"hidden\">: {}</span></button>\n</form>\n</details>\n</li>\n", about);
 }
 

@@ -238,8 +238,9 @@ static uint64_t state_mark(const struct overview *o)
     uint64_t mark = span_hash(SPAN_LITERAL("me"), o->closed);
     for (size_t i = 0; i < o->page.device_count; i++) {
         mark = span_hash(o->cards[i].device->id, mark ^ o->cards[i].count << 32 ^ o->cards[i].unknown << 16 ^ o->cards[i].good);
+        const struct ladder_input in = decision_ladder_input(&o->page.in, o->cards[i].device, o->page.person);
         for (size_t s = 0; s < o->cards[i].count; s++)
-            mark = span_hash(o->cards[i].standings[s].check->id, mark ^ (uint64_t)exemption_offer(o->page.control, o->page.person, o->cards[i].device, o->cards[i].standings[s].check->id, o->page.now_s, NULL));
+            mark = span_hash(o->cards[i].standings[s].check->id, mark ^ (uint64_t)exemption_offer(&in, o->cards[i].standings[s].check->id, NULL));
     }
     return exemption_decide_mark(&o->page, mark);
 }

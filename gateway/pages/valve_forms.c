@@ -22,7 +22,7 @@ struct span valve_field_id(const struct page *p, enum valve_form form, const str
     return arena_format(p->arena, "%s-%.*s", words_of_forms[form], SPAN_ARGS(d != NULL ? d->id : SPAN_LITERAL("text")));
 }
 
-void valve_write_text(const struct page *p, enum valve_form form, const struct device *d, const char *label, bool required)
+static void write_text(const struct page *p, enum valve_form form, const struct device *d, const char *label, bool required)
 {
     struct span id = valve_field_id(p, form, d);
     HTML(p->out, "<label for=\"{}\">{}</label>\n<textarea id=\"{}\" name=\"text\" rows=\"3\" maxlength=\"500\"", id, span_of(label), id);
@@ -79,7 +79,7 @@ void valve_write_once(const struct page *p, const struct device *d, const struct
         return;
     HTML(p->out, "<details>\n<summary>Continue once ({})</summary>\n", left(p, offer.left));
     valve_begin_form(p, FORM_ONCE, d);
-    valve_write_text(p, FORM_ONCE, d, "What do you need it for?", true);
+    write_text(p, FORM_ONCE, d, "What do you need it for?", true);
     HTML(p->out, "<p>{} opens on this device until ", words_app(app));
     page_time(p, offer.until_s);
     html_raw(p->out, ". We write down that you did this, and why.</p>\n<button class=\"second\">Continue once</button>\n</form>\n</details>\n");
@@ -112,7 +112,7 @@ void valve_write_wrong(const struct page *p, const struct valve_about *about)
     html_raw(p->out, "<details>\n<summary>This looks wrong</summary>\n");
     valve_begin_form(p, FORM_WRONG, about->device);
     valve_write_choice(p, FORM_WRONG, about);
-    valve_write_text(p, FORM_WRONG, about->device, "What is wrong? You may leave this empty.", false);
+    write_text(p, FORM_WRONG, about->device, "What is wrong? You may leave this empty.", false);
     html_raw(p->out, "<p>The clock stands still for 2 working days. A person looks at it and answers you.</p>\n<button class=\"second\">Tell a person</button>\n</form>\n</details>\n");
 }
 
@@ -140,7 +140,7 @@ void valve_write_ask(const struct page *p, const struct device *d)
     }
     html_raw(p->out, "<details>\n<summary>Ask a person</summary>\n");
     valve_begin_form(p, FORM_ASK, d);
-    valve_write_text(p, FORM_ASK, d, "What do you want to know?", true);
+    write_text(p, FORM_ASK, d, "What do you want to know?", true);
     html_raw(p->out, "<p>A person reads it and answers you. The answer is shown here.</p>\n<button class=\"second\">Send it</button>\n</form>\n</details>\n<p>Talk to a person: ");
     page_contact(p);
     html_raw(p->out, "</p>\n");

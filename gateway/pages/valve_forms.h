@@ -19,10 +19,9 @@ void valve_write_wrong(const struct page *p, const struct valve_about *about);
 void valve_write_ask(const struct page *p, const struct device *d);
 /* "Not my device". */
 void valve_write_not_mine(const struct page *p, const struct device *d);
-/* What forms share: the opening tag with the device (NULL: none), the checks to choose from, a text of several lines, ids that differ on a page with the form twice. */
+/* What forms share: the opening tag with the device (NULL: none), the checks to choose from, ids that differ on a page with the form twice. */
 void valve_begin_form(const struct page *p, enum valve_form form, const struct device *d);
 void valve_write_choice(const struct page *p, enum valve_form form, const struct valve_about *about);
-void valve_write_text(const struct page *p, enum valve_form form, const struct device *d, const char *label, bool required);
 struct span valve_field_id(const struct page *p, enum valve_form form, const struct device *d);
 
 /* Uses the valve and answers 303 to the page. Texts of `use` are good after directory_leave(). Blocks on the store. */

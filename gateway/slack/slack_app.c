@@ -17,6 +17,7 @@ const struct option slack_app_rows[] = {
     { .name = "slack.teams", .kind = OPTION_LIST, .offset = AT(teams), .example = "[T024BE7LD]", .help = "Workspaces (T...) and organisations (E...) whose people are answered. Absent: the token's own." },
     { .name = "slack.away_emoji", .kind = OPTION_LIST, .offset = AT(away_emoji), .example = "[\":palm_tree:\", \":face_with_thermometer:\"]", .help = "Emoji of a status that mean that somebody is away: no clock runs and nobody is written to. Only that is kept, and until when. Absent: none." },
     { .name = "slack.away_words", .kind = OPTION_LIST, .offset = AT(away_words), .example = "[vacation, \"on leave\"]", .help = "Words of a status that mean the same, anywhere in it and whatever their case. Absent: none." },
+    { .name = "slack.approvals", .kind = OPTION_TEXT, .offset = AT(approvals), .example = "C024BE91L", .help = "Channel (its id) in which those who decide are asked about exemptions; invite the app to it. Absent: they are asked in their Home tab and on their page." },
     { .name = "slack.guests", .kind = OPTION_BOOL, .offset = AT(guests), .fallback = "false", .help = "Guests of the workspace are written to as well." },
     { .name = "slack.client_id", .kind = OPTION_TEXT, .offset = AT(client_id), .example = "\"123.456\"", .help = "With token rotation: the app's client id." },
     { .name = "slack.client_secret", .kind = OPTION_SECRET, .offset = AT(client_secret), .example = "env:SLACK_CLIENT_SECRET", .help = "With token rotation: the app's client secret." },
@@ -38,12 +39,24 @@ static bool is_command(struct span s)
     return s.bytes >= 2 && s.bytes <= COMMAND_MOST && s.at[0] == '/';
 }
 
+static bool is_channel(struct span s)
+{
+    for (size_t i = 0; i < s.bytes; i++)
+        if (!((s.at[i] >= 'A' && s.at[i] <= 'Z') || (s.at[i] >= '0' && s.at[i] <= '9')))
+            return false;
+    return s.bytes >= 2 && s.bytes <= SLACK_WORD_BYTES && (s.at[0] == 'C' || s.at[0] == 'G');
+}
+
 bool slack_app_options_check(const struct slack_app_options *o, bool secrets_read, struct span file, struct mistakes *mistakes)
 {
     const struct yaml_node place = { .file = file };
     bool client = !span_empty(o->client_id), secret = !span_empty(o->client_secret), refresh = !span_empty(o->refresh_token), good = true;
     if (!is_command(o->command)) {
         yaml_mistake(mistakes, &place, "slack.command must be \"/\" and 1 to 31 of a-z, 0-9, - and _");
+        good = false;
+    }
+    if (!span_empty(o->approvals) && !is_channel(o->approvals)) {
+        yaml_mistake(mistakes, &place, "slack.approvals must be the id of a channel (C...), as Slack shows it in the channel's details");
         good = false;
     }
     if (secrets_read && (client != secret || secret != refresh)) {
@@ -94,9 +107,9 @@ static bool copy_list(struct slack_app *app, const struct option_list *from, str
 
 static bool copy_options(struct slack_app *app, const struct slack_app_options *from)
 {
-    const struct span *const texts[] = { &from->token, &from->signing_secret, &from->old_signing_secret, &from->app_token, &from->api_url, &from->command, &from->client_id, &from->client_secret, &from->refresh_token };
+    const struct span *const texts[] = { &from->token, &from->signing_secret, &from->old_signing_secret, &from->app_token, &from->api_url, &from->command, &from->approvals, &from->client_id, &from->client_secret, &from->refresh_token };
     struct slack_app_options *o = &app->options;
-    struct span *const copies[] = { &o->token, &o->signing_secret, &o->old_signing_secret, &o->app_token, &o->api_url, &o->command, &o->client_id, &o->client_secret, &o->refresh_token };
+    struct span *const copies[] = { &o->token, &o->signing_secret, &o->old_signing_secret, &o->app_token, &o->api_url, &o->command, &o->approvals, &o->client_id, &o->client_secret, &o->refresh_token };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         *copies[i] = arena_copy(&app->texts, *texts[i]);
         if (copies[i]->bytes != texts[i]->bytes)

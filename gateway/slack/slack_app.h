@@ -12,6 +12,7 @@ struct slack_app_options {
     struct span token, signing_secret, old_signing_secret, app_token, api_url, command;
     struct span client_id, client_secret, refresh_token;  /* all or none: the token changes every few hours (slack_token.h) */
     struct option_list away_emoji, away_words;            /* of a status that means "away" */
+    struct span approvals;                                /* C...: where those who decide are asked; empty: nowhere */
     bool guests;                                          /* guests are written to as well */
     struct option_list teams;                             /* T... or E...; empty: the token's own */
 };

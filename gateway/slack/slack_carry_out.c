@@ -259,7 +259,7 @@ static struct slack_result answer(struct doing *d, enum way way)
     if (way == WAY_NOTICE)
         return reply_update_notice(d->p, d->order.person, d->order.steps || d->order.ask == SLACK_ASK_STEPS, &ignored);
     if (way == WAY_HOME)
-        return reply_publish_home(d->p, d->order.person, d->order.user);
+        return reply_publish_home(d->p, d->order.person, d->order.user, d->progress.line);
     slack_said_init(&said);
     if (say_it(d, &said, &err) != OK)
         log_event(d->p->s->node->log, LOG_ERROR, "slack.no_message", LOG_SPAN("item", d->p->item->id), LOG_ERR(&err));

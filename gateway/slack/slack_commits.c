@@ -1,5 +1,5 @@
 /* What an order from Slack changes: devices are asked, valves are used, a modal opens. */
-#include "gateway/slack/slack_replies_parts.h"
+#include "gateway/slack/slack_exemptions.h"
 
 #include "gateway/agents.h"
 #include "gateway/onboarding/onboard.h"
@@ -173,7 +173,7 @@ static void find_target(struct doing *d)
 {
     struct slack_order *o = &d->order;
     struct slack_scene scene;
-    if (!span_empty(o->device) || o->ask == SLACK_ASK_CLAIM || o->ask == SLACK_ASK_DECLINE || o->ask == SLACK_ASK_RECHECK || o->ask == SLACK_ASK_PERSON_SENT)
+    if (!span_empty(o->device) || o->ask == SLACK_ASK_CLAIM || o->ask == SLACK_ASK_DECLINE || o->ask == SLACK_ASK_APPROVE || o->ask == SLACK_ASK_REFUSE || o->ask == SLACK_ASK_RECHECK || o->ask == SLACK_ASK_PERSON_SENT)
         return;
     directory_enter(d->p->s->node->directory);
     slack_scene_make(d->p->s->node, o->person, &d->p->arena, &scene);
@@ -205,6 +205,9 @@ enum err_code carry_out_commit(struct doing *d, struct err *err)
     case SLACK_ASK_NOT_MINE: return do_not_mine(d, err);
     case SLACK_ASK_CLAIM: return do_claim(d, err);
     case SLACK_ASK_DECLINE: return do_decline(d, err);
+    case SLACK_ASK_EXEMPT:
+    case SLACK_ASK_APPROVE:
+    case SLACK_ASK_REFUSE: return slack_exemptions_open(d, err);
     default: return OK;
     }
 }

@@ -5,6 +5,7 @@
 #include "gateway/slack/slack_order.h"
 #include "gateway/slack/slack_people.h"
 #include "gateway/slack/slack_say.h"
+#include "gateway/slack/slack_submit.h"
 
 static const char not_written[] = "this cannot be written down now", loading[] = "the directory is loading";
 
@@ -62,9 +63,14 @@ static bool make_order(const struct slack_intake *in, const struct slack_heard *
         o->ask = slack_words_read(h->text, &o->text);
     if (h->kind != SLACK_HEARD_CLICK && h->kind != SLACK_HEARD_SUBMIT)
         return true;
-    name_target(o, h->value);
     o->text = h->text;
-    return slack_action_read(h->action, h->kind == SLACK_HEARD_SUBMIT, &o->ask) && o->ask != SLACK_ASK_PAGE;
+    if (!slack_action_read(h->action, h->kind == SLACK_HEARD_SUBMIT, &o->ask) || o->ask == SLACK_ASK_PAGE)
+        return false;
+    if (o->ask == SLACK_ASK_APPROVE || o->ask == SLACK_ASK_REFUSE)
+        o->exemption = secret_is_id(h->value, 'e') ? h->value : SPAN_NONE;
+    else
+        name_target(o, h->value);
+    return true;
 }
 
 /* True also when it was written down before: a copy is thanked for like the first. */
@@ -142,6 +148,19 @@ static bool answer_challenge(const struct slack_heard *h, struct slack_answer *o
     return true;
 }
 
+/* ---- modals whose answer is known at once ---- */
+
+static bool take_submission(const struct slack_intake *in, const struct slack_heard *h, struct slack_answer *out)
+{
+    if (in->store == NULL)
+        return false;
+    if (!is_loaded(in))
+        out->later = loading;
+    else
+        slack_submit(in, h, key_of(in, h), out);
+    return true;
+}
+
 /* ---- the command ---- */
 
 static bool answer_said(const struct slack_intake *in, enum err_code code, struct slack_said *said, struct slack_answer *out, struct err *err)
@@ -187,7 +206,7 @@ static bool order_by_command(const struct slack_intake *in, const struct slack_h
     bool mine = make_order(in, h, &o);
     if (mine && !write_down(in, &o))
         return answer_line(in, "Postern cannot write this down right now. Please try again in a minute.", out);
-    return mine && o.ask == SLACK_ASK_PERSON /* a modal follows */ ? true : answer_line(in, "One moment.", out);
+    return mine && (o.ask == SLACK_ASK_PERSON || o.ask == SLACK_ASK_EXEMPT) /* a modal follows */ ? true : answer_line(in, "One moment.", out);
 }
 
 static bool take_command(const struct slack_intake *in, const struct slack_heard *h, struct slack_answer *out)
@@ -208,8 +227,8 @@ bool slack_intake(const struct slack_intake *in, const struct slack_heard *h, st
     case SLACK_HEARD_MESSAGE:
     case SLACK_HEARD_HOME:
     case SLACK_HEARD_USER: return take_event(in, h, out);
-    case SLACK_HEARD_CLICK:
-    case SLACK_HEARD_SUBMIT: return take_order(in, h, out);
+    case SLACK_HEARD_CLICK: return take_order(in, h, out);
+    case SLACK_HEARD_SUBMIT: return slack_submit_is_judged(h) ? take_submission(in, h, out) : take_order(in, h, out);
     case SLACK_HEARD_COMMAND: return take_command(in, h, out);
     case SLACK_HEARD_REVOKED:
     case SLACK_HEARD_UNINSTALLED: return take_trouble(in, h, out);

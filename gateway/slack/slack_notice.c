@@ -1,5 +1,6 @@
 #include "gateway/slack/slack_notice.h"
 
+#include "gateway/exemptions.h"
 #include "posture/evaluate.h"
 
 #include <string.h>
@@ -130,6 +131,20 @@ unsigned slack_notice_snoozes(const struct slack_scene *scene, struct span devic
     return offer.refusal == VALVE_OPEN ? offer.left : 0;
 }
 
+void slack_notice_exempt(const struct slack_scene *scene, struct span device, struct span check, struct nudge_text_input *in)
+{
+    const struct slack_card *card = slack_scene_card(scene, device);
+    if (card == NULL || slack_card_standing(card, check) == NULL)
+        return;
+    const struct exemption *declined = exemption_declined(&card->ladder, check);
+    enum exemption_offer offer = exemption_offer(&card->ladder, check, NULL);
+    if (offer == EXEMPTION_WAITS)
+        in->exempt = NUDGE_EXEMPT_ASKED;
+    else if (offer == EXEMPTION_OFFERED)
+        in->exempt = declined != NULL ? NUDGE_EXEMPT_DECLINED : NUDGE_EXEMPT_OFFERED;
+    in->declined = declined != NULL ? declined->answer : SPAN_NONE;
+}
+
 static bool asked_a_person(const struct telling *t)
 {
     const struct person *p = t->scene->person;
@@ -145,10 +160,11 @@ enum err_code slack_notice_write(const struct slack_scene *scene, bool all_steps
     *told = t != NULL && t->count > 0;
     if (!*told)
         return OK;
-    const struct nudge_text_input in = {
+    struct nudge_text_input in = {
         .policy = scene->policy, .calendar = scene->node->calendar, .person = scene->person, .items = t->items, .item_count = t->count, .link = scene->link, .now_s = scene->now_s,
         .news = t->news, .notice = scene->person->notice.id, .all_steps = all_steps, .may_dispute = true, .asked = asked_a_person(t), .snoozes_left = slack_notice_snoozes(scene, t->items[0].device->id, t->items[0].check->id),
     };
+    slack_notice_exempt(scene, t->items[0].device->id, t->items[0].check->id, &in);
     return nudge_text(&in, &out->text, &out->blocks, err);
 }
 

@@ -12,6 +12,8 @@ bool slack_notice_place(const struct person *person, struct slack_posted *out);
 MUST_CHECK enum err_code slack_notice_write(const struct slack_scene *scene, bool all_steps, struct slack_said *out, bool *told, struct err *err);
 /* How often "Remind me tomorrow" may be pressed about it now, this time included; 0: it is not on offer. */
 unsigned slack_notice_snoozes(const struct slack_scene *scene, struct span device, struct span check);
+/* Whether an exemption of it may be asked for, or what became of one, into `in`. */
+void slack_notice_exempt(const struct slack_scene *scene, struct span device, struct span check, struct nudge_text_input *in);
 /* Something that it named is being checked: it will look different soon. */
 bool slack_notice_waits(const struct slack_scene *scene);
 #endif

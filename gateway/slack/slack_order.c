@@ -50,6 +50,7 @@ static enum err_code write_data(const struct node *node, const struct slack_orde
     to_json_member_text_if(&w, "device", o->device);
     to_json_member_text_if(&w, "check", o->check);
     to_json_member_text_if(&w, "notice", o->notice);
+    to_json_member_text_if(&w, "exemption", o->exemption);
     to_json_member_text(&w, "sealed", buf_span(&sealed));
     to_json_end(&w);
     return buf_check(data, "an order from Slack", err);
@@ -115,7 +116,7 @@ enum err_code slack_order_read(const struct node *node, struct span data, struct
     if (code != OK)
         return code;
     struct from_json_value root = from_json_root(doc);
-    const struct private_text open[] = { { "ask", &ask }, { "device", &o.device }, { "check", &o.check }, { "notice", &o.notice }, { "sealed", &sealed } };
+    const struct private_text open[] = { { "ask", &ask }, { "device", &o.device }, { "check", &o.check }, { "notice", &o.notice }, { "exemption", &o.exemption }, { "sealed", &sealed } };
     for (size_t i = 0; code == OK && i < sizeof open / sizeof open[0]; i++)
         code = copy_text(&root, open[i].key, arena, open[i].at, err);
     if (code == OK && !slack_ask_from(ask, &o.ask))

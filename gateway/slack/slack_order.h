@@ -15,6 +15,7 @@ struct slack_order {
     struct span person;            /* p_...; empty: nobody that we know (yet) */
     struct span user;              /* U... */
     struct span notice, device, check; /* what a button was about; device and check also from words; each may be empty */
+    struct span exemption;         /* of APPROVE and REFUSE: e_... */
     struct span text;              /* what was typed into a modal, or after the word */
     struct span channel, message;  /* the message of the button, or the conversation that was written in */
     struct span view;              /* the Home tab or a modal */

@@ -1,4 +1,4 @@
-#include "gateway/slack/slack_replies_parts.h"
+#include "gateway/slack/slack_exemptions.h"
 
 #include "gateway/change.h"
 #include "gateway/feed.h"
@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORKSPACE_PAUSE_MS = 3600 * 1000, STORE_WAITS_MS = 1000, MESSAGE_AFTER_MS = 500, HOME_AFTER_MS = 2000, INTRODUCE_EVERY_MS = 10 * 1000,
+enum { WORKSPACE_PAUSE_MS = 3600 * 1000, STORE_WAITS_MS = 1000, INTRODUCE_EVERY_MS = 10 * 1000,
        HOME_SLICE_S = 15 * 86400, HISTORY_BACK_S = 600, READ_BACK_MS = 3000, CLOSED_APART_S = 3600 };
-static const char item_message[] = "slack.message", item_home[] = "slack.home", item_closed[] = "slack.closed";
+static const char item_closed[] = "slack.closed";
 
 /* ---- ends ---- */
 
@@ -123,7 +123,7 @@ static enum err_code opened_lately(struct reply *p, struct span user, bool *open
     return code == OK && !*opened ? p->r->store->ops->used(p->r->store, SLACK_ONCE_KIND, home_key(p, user, slice - 1), opened, err) : code;
 }
 
-struct slack_result reply_publish_home(struct reply *p, struct span person, struct span user)
+struct slack_result reply_publish_home(struct reply *p, struct span person, struct span user, struct span line)
 {
     CLEANUP(buf_done) struct buf view;
     struct slack_scene scene;
@@ -132,7 +132,7 @@ struct slack_result reply_publish_home(struct reply *p, struct span person, stru
     directory_enter(p->s->node->directory);
     slack_scene_make(p->s->node, person, &p->arena, &scene);
     slack_scene_offer(&scene, p->r->store);
-    enum err_code code = slack_say_home(&scene, &view, &err);
+    enum err_code code = slack_say_home(&scene, line, &view, &err);
     directory_leave(p->s->node->directory);
     note_home(p, user);
     if (code == OK)
@@ -162,7 +162,7 @@ static struct item_result send_home(struct reply *p)
         return reply_store_waits(p, &err);
     if (!opened)
         return reply_done();
-    struct slack_result r = reply_publish_home(p, p->item->person, user);
+    struct slack_result r = reply_publish_home(p, p->item->person, user, SPAN_NONE);
     return reply_judge(p, &r, NULL);
 }
 
@@ -218,7 +218,9 @@ static bool write_closed(struct reply *p, struct slack_said *said, struct err *e
     return closed;
 }
 
-static struct item_result post_closed(struct reply *p, struct span user, const struct slack_said *said)
+/* ---- a message of its own ---- */
+
+static struct item_result post_announced(struct reply *p, struct span user, const struct slack_said *said)
 {
     struct slack_posted posted = { { 0 }, { 0 } };
     struct err err;
@@ -234,7 +236,7 @@ static struct item_result post_closed(struct reply *p, struct span user, const s
 }
 
 /* At most once: an end that is not known is settled by reading the conversation back; where that says nothing, it is left. */
-static struct item_result read_back_closed(struct reply *p, struct span user, bool *again)
+static struct item_result read_back_post(struct reply *p, struct span user, bool *again)
 {
     struct slack_posted posted = { { 0 }, { 0 } };
     bool found = false;
@@ -244,7 +246,7 @@ static struct item_result read_back_closed(struct reply *p, struct span user, bo
     return r.outcome == SLACK_LATER && p->item->tries < EFFECTS_TRIES ? reply_judge(p, &r, NULL) : reply_done();
 }
 
-static struct item_result send_closed(struct reply *p)
+struct item_result reply_post_once(struct reply *p, reply_write_fn *write)
 {
     struct slack_said said;
     struct err err = { 0 };
@@ -253,24 +255,28 @@ static struct item_result send_closed(struct reply *p)
     struct span user = slack_id_of(p);
     if (span_empty(user))
         return reply_done();
-    struct item_result result = p->item->unclear ? read_back_closed(p, user, &again) : reply_done();
+    struct item_result result = p->item->unclear ? read_back_post(p, user, &again) : reply_done();
     if (!again)
         return result;
     slack_said_init(&said);
-    bool closed = write_closed(p, &said, &err, &code);
+    bool wanted = write(p, &said, &err, &code);
     if (code != OK)
         log_event(p->s->node->log, LOG_ERROR, "slack.no_message", LOG_SPAN("person", p->item->person), LOG_ERR(&err));
-    result = closed && code == OK ? post_closed(p, user, &said) : reply_done();
+    result = wanted && code == OK ? post_announced(p, user, &said) : reply_done();
     slack_said_done(&said);
     return result;
 }
+
+static struct item_result send_closed(struct reply *p) { return reply_post_once(p, write_closed); }
+static struct item_result send_answer(struct reply *p) { return reply_post_once(p, slack_exemptions_write_answer); }
 
 /* ---- items ---- */
 
 static struct item_result send_by_type(struct reply *p)
 {
     static const struct { const char *type; struct item_result (*send)(struct reply *); } rows[] = {
-        { SLACK_ASKED, carry_out }, { item_message, send_message }, { item_home, send_home }, { item_closed, send_closed },
+        { SLACK_ASKED, carry_out },   { REPLY_MESSAGE, send_message }, { REPLY_HOME, send_home },
+        { item_closed, send_closed }, { EXEMPTION_REQUEST, slack_exemptions_request }, { EXEMPTION_ANSWER, send_answer },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (span_equal_text(p->item->type, rows[i].type))
@@ -292,12 +298,12 @@ static struct item_result send_item(void *self, struct reader *r, unsigned parti
 
 /* ---- entries ---- */
 
-static enum err_code queue(struct reader *r, const struct reader_entry *e, const char *type, char prefix, struct span payload, int64_t after_ms, struct err *err)
+enum err_code reply_enqueue(struct reader *r, const struct reply_item *what, struct err *err)
 {
     char id[64];
-    snprintf(id, sizeof id, "%c_%.*s", prefix, SPAN_ARGS(span_slice(prefix == 'c' ? e->event.id : e->event.person, 0, 48)));
+    snprintf(id, sizeof id, "%c_%.*s", what->letter, SPAN_ARGS(span_slice(what->name, 0, 48)));
     int64_t now_ms = clock_wall_ms(r->node->clock);
-    const struct effects_item item = { .id = span_of(id), .type = span_of(type), .person = e->event.person, .payload = payload, .first_ms = now_ms, .due_ms = now_ms + after_ms };
+    const struct effects_item item = { .id = span_of(id), .type = span_of(what->type), .person = what->person, .payload = what->payload, .first_ms = now_ms, .due_ms = now_ms + what->after_ms };
     return reader_queue(r, &item, err);
 }
 
@@ -321,7 +327,7 @@ static enum err_code queue_closed(struct reader *r, const struct reader_entry *e
     if (code != OK || span_empty(rise.to))
         return code;
     struct span payload = arena_format(&r->arena, "%.*s|%.*s|%.*s", SPAN_ARGS(rise.device), SPAN_ARGS(rise.from), SPAN_ARGS(rise.to));
-    return payload.at == NULL ? err_set(err, ERR_MEMORY, "rung.changed") : queue(r, e, item_closed, 'c', payload, 0, err);
+    return payload.at == NULL ? err_set(err, ERR_MEMORY, "rung.changed") : reply_enqueue(r, &(struct reply_item){ item_closed, 'c', e->event.id, e->event.person, payload, 0 }, err);
 }
 
 /* What changes how the newest message looks. A click of the same person changes it at once; this is for what happened elsewhere. */
@@ -361,15 +367,17 @@ static enum err_code take_entry(void *self, struct reader *r, const struct reade
     (void)self;
     if (span_equal_text(type, SLACK_ASKED))
         return queue_order(r, e, err);
+    if (slack_exemptions_concern(e))
+        return slack_exemptions_take(r, e, err);
     if (span_empty(e->event.person) || !e->has_record)
         return OK;
     bool rung = span_equal_text(type, "rung.changed"), message = rung || changes_the_message(type) || changes_the_greeting(r, e);
     if (message)
         code = await(r, e);
     if (code == OK && message)
-        code = queue(r, e, item_message, 'm', SPAN_NONE, MESSAGE_AFTER_MS, err);
+        code = reply_enqueue(r, &(struct reply_item){ REPLY_MESSAGE, 'm', e->event.person, e->event.person, SPAN_NONE, REPLY_MESSAGE_AFTER_MS }, err);
     if (code == OK && (message || span_equal_text(type, "device.owner")))
-        code = queue(r, e, item_home, 'h', SPAN_NONE, HOME_AFTER_MS, err);
+        code = reply_enqueue(r, &(struct reply_item){ REPLY_HOME, 'h', e->event.person, e->event.person, SPAN_NONE, REPLY_HOME_AFTER_MS }, err);
     if (code == OK && rung)
         code = queue_closed(r, e, err);
     return code;

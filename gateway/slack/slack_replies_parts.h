@@ -33,8 +33,18 @@ struct item_result reply_store_waits(struct reply *p, const struct err *err);
 struct item_result reply_judge(struct reply *p, const struct slack_result *result, bool *refused);
 /* The person's newest message as it has to look now. Done when there is none. */
 struct slack_result reply_update_notice(struct reply *p, struct span person, bool all_steps, bool *waits);
-/* The Home tab. */
-struct slack_result reply_publish_home(struct reply *p, struct span person, struct span user);
+/* The Home tab, with what came of a press there; `line` may be empty. */
+struct slack_result reply_publish_home(struct reply *p, struct span person, struct span user, struct span line);
+
+/* What the reader does by itself: an item's type, its id by a letter and a name, whose it is. */
+#define REPLY_MESSAGE "slack.message" /* the person's newest message, in its place */
+#define REPLY_HOME "slack.home"       /* their Home tab, if they look at it */
+enum { REPLY_MESSAGE_AFTER_MS = 500, REPLY_HOME_AFTER_MS = 2000 };
+struct reply_item { const char *type; char letter; struct span name, person, payload; int64_t after_ms; };
+MUST_CHECK enum err_code reply_enqueue(struct reader *r, const struct reply_item *what, struct err *err);
+/* A direct message of its own, at most once: an end that is not known is settled by reading the conversation back. `write` says false when there is nothing to tell. */
+typedef bool reply_write_fn(struct reply *p, struct slack_said *said, struct err *err, enum err_code *code);
+struct item_result reply_post_once(struct reply *p, reply_write_fn *write);
 
 /* ---- an order ---- */
 

@@ -3,6 +3,7 @@
 #include "connectors/notify/block_kit.h"
 #include "connectors/notify/block_write.h"
 #include "gateway/pages/words.h"
+#include "gateway/slack/slack_say_exemptions.h"
 #include "gateway/slack/slack_say_parts.h"
 
 #include "posture/evaluate.h"
@@ -206,8 +207,9 @@ static void add(const struct slack_scene *scene, struct slack_said *out, struct 
 
 void say_card_buttons(struct to_json *w, const struct slack_card *c, struct span notice, bool at_home)
 {
-    CLEANUP(buf_done) struct buf value, again, mine;
+    CLEANUP(buf_done) struct buf value, again, mine, exempt;
     buf_init(&value, 256);
+    buf_init(&exempt, 512);
     buf_init(&again, 512);
     buf_init(&mine, 512);
     nudge_target_write(&(struct nudge_target){ notice, c->device->id, SPAN_NONE, false }, &value);
@@ -215,14 +217,19 @@ void say_card_buttons(struct to_json *w, const struct slack_card *c, struct span
     buf_append_text(&mine, "Not my device: ");
     nudge_words_clip(&again, words_device(c->device), NUDGE_WORDS_NAME, false);
     nudge_words_clip(&mine, words_device(c->device), NUDGE_WORDS_NAME, false);
-    w->out->failed = w->out->failed || value.failed || again.failed || mine.failed;
-    const struct block_button buttons[] = {
+    buf_append_text(&exempt, "Exemption: ");
+    nudge_words_clip(&exempt, words_device(c->device), NUDGE_WORDS_NAME, false);
+    w->out->failed = w->out->failed || value.failed || again.failed || mine.failed || exempt.failed;
+    const struct check *offered[1];
+    struct block_button buttons[] = {
         { .words = "Check again", .action = "pst.recheck", .value = buf_span(&value), .label = buf_span(&again), .primary = c->count > 0 && at_home },
         { .words = "Not my device", .action = "pst.notmine", .value = buf_span(&value), .label = buf_span(&mine) },
+        { .words = "Ask for an exemption", .action = "pst.exempt", .value = buf_span(&value), .label = buf_span(&exempt) },
     };
+    size_t count = !at_home ? 1 : slack_exemptions_offered(c, offered, 1) > 0 ? 3 : 2;
     bool waits = c->phase == NUDGE_CHECKING || c->phase == NUDGE_WAITING;
     if (!w->out->failed && (!waits || at_home))
-        block_actions(w, waits ? buttons + 1 : buttons, at_home && !waits ? 2 : 1);
+        block_actions(w, waits ? buttons + 1 : buttons, count - (waits ? 1 : 0));
 }
 
 static void add_devices(const struct slack_scene *scene, struct slack_said *out, struct to_json *w)
@@ -298,7 +305,8 @@ static void say_help(const struct say *s, const void *command)
     static const struct { const char *word, *words; } rows[] = {
         { "devices", "your devices, and what is to fix" },     { "recheck", "ask a device again; name it if you have several" },
         { "why", "why something is to fix, and all its steps" }, { "snooze", "remind me tomorrow" },
-        { "ask", "a person will answer you" },                 { "privacy", "what is collected, and who sees it" },
+        { "exempt", "ask that something may wait" },           { "ask", "a person will answer you" },
+        { "privacy", "what is collected, and who sees it" },
     };
     say_words(s, "Write one of these words to me, or after ");
     say_value(s, *(const struct span *)command, NUDGE_WORDS_NAME);

@@ -18,8 +18,8 @@ MUST_CHECK enum err_code slack_say_line(const char *words, struct slack_said *ou
 MUST_CHECK enum err_code slack_say_closed(const struct slack_scene *scene, const struct slack_card *card, struct slack_said *out, struct err *err);
 /* {"response_type": "ephemeral", "text", "blocks"}: the answer to a command, and what goes to a response_url. */
 MUST_CHECK enum err_code slack_say_ephemeral(const struct slack_said *said, bool replaces, struct buf *out, struct err *err);
-/* The whole view of the Home tab. */
-MUST_CHECK enum err_code slack_say_home(const struct slack_scene *scene, struct buf *out, struct err *err);
+/* The whole view of the Home tab. `line`: what came of a press there, in one sentence of ours; may be empty. */
+MUST_CHECK enum err_code slack_say_home(const struct slack_scene *scene, struct span line, struct buf *out, struct err *err);
 /* The modal in which "This looks wrong" and "Ask a person" take a sentence. `metadata` comes back with it. */
 MUST_CHECK enum err_code slack_say_modal(enum slack_ask ask, struct span metadata, struct buf *out, struct err *err);
 #endif

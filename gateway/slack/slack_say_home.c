@@ -1,4 +1,5 @@
 /* The Home tab and the modals. */
+#include "gateway/exemptions.h"
 #include "gateway/slack/slack_say_parts.h"
 
 #include "connectors/notify/block_kit.h"
@@ -86,20 +87,33 @@ static void say_snoozes(const struct say *s)
     }
 }
 
+static void say_exemption(const struct say *s, const struct ladder_input *in, const struct check *check)
+{
+    const struct exemption *which = NULL, *declined = exemption_declined(in, check->id);
+    enum exemption_offer offer = exemption_offer(in, check->id, &which);
+    if (offer == EXEMPTION_IN_FORCE) {
+        say_words(s, "\nYou do not have to fix this before ");
+        say_time(s, which->end_s);
+        say_words(s, ": ");
+    } else if (offer == EXEMPTION_WAITS) {
+        say_words(s, "\nYou asked for an exemption, and another person decides about it: ");
+    } else if (declined != NULL) {
+        say_words(s, "\nYour exemption was declined: ");
+    } else {
+        return;
+    }
+    say_value(s, check->title, NUDGE_WORDS_TITLE);
+    if (which == NULL && declined != NULL && !span_empty(declined->answer)) {
+        say_words(s, ". The reason: ");
+        say_value(s, declined->answer, SAY_STEP);
+    }
+}
+
 static void say_exemptions(const struct say *s)
 {
-    const struct exemptions all = directory_control(s->scene->node->directory)->exemptions;
     for (size_t i = 0; i < s->scene->count; i++)
-        for (size_t k = 0; k < s->scene->policy->check_count; k++) {
-            const struct check *check = &s->scene->policy->checks[k];
-            const struct exemption *found = exemption_for(all, s->scene->person, s->scene->cards[i].device, check->id, s->scene->now_s);
-            if (found == NULL)
-                continue;
-            say_words(s, "\nYou do not have to fix this before ");
-            say_time(s, found->end_s);
-            say_words(s, ": ");
-            say_value(s, check->title, NUDGE_WORDS_TITLE);
-        }
+        for (size_t k = 0; k < s->scene->policy->check_count; k++)
+            say_exemption(s, &s->scene->cards[i].ladder, &s->scene->policy->checks[k]);
 }
 
 /* What eases the pressure now: so that nobody has to remember what they agreed to. Cut at the room of a block. */
@@ -115,8 +129,34 @@ static void say_valves(const struct say *s)
     }
 }
 
-static void write_home(const struct slack_scene *scene, struct to_json *w)
+/* For those who decide about others' exemptions. */
+static void write_decisions(const struct slack_scene *scene, struct to_json *w)
 {
+    const struct exemption *waiting[EXEMPTIONS_SHOWN];
+    size_t count = exemptions_to_decide(scene->node->directory, scene->person, waiting, EXEMPTIONS_SHOWN);
+    if (count == 0)
+        return;
+    block_header(w, SPAN_LITERAL("Waiting for your decision"));
+    for (size_t i = 0; i < count && i < EXEMPTIONS_SHOWN; i++) {
+        CLEANUP(buf_done) struct buf words;
+        buf_init(&words, SLACK_SAY_BYTES);
+        const struct say s = { scene, &words, true };
+        say_waiting_request(&s, waiting[i]);
+        w->out->failed = w->out->failed || words.failed;
+        block_section(w, buf_span(&words));
+        say_decision_buttons(&s, w, waiting[i]);
+    }
+    if (count > EXEMPTIONS_SHOWN)
+        block_context(w, SPAN_LITERAL("More are shown when these are decided."));
+    block_divider(w);
+}
+
+static void write_home(const struct slack_scene *scene, struct span line, struct to_json *w)
+{
+    if (!span_empty(line))
+        block_section(w, line);
+    if (scene->person != NULL && scene->policy != NULL)
+        write_decisions(scene, w);
     block_header(w, SPAN_LITERAL("Your devices"));
     if (scene->person == NULL || scene->policy == NULL) {
         add(scene, w, block_section, say_stranger);
@@ -144,7 +184,7 @@ static enum err_code finish(struct buf *out, struct err *err)
     return code == OK ? block_kit_check_view(buf_span(out), err) : code;
 }
 
-enum err_code slack_say_home(const struct slack_scene *scene, struct buf *out, struct err *err)
+enum err_code slack_say_home(const struct slack_scene *scene, struct span line, struct buf *out, struct err *err)
 {
     struct to_json w;
     to_json_init(&w, out);
@@ -152,7 +192,7 @@ enum err_code slack_say_home(const struct slack_scene *scene, struct buf *out, s
     to_json_member_text(&w, "type", SPAN_LITERAL("home"));
     to_json_key(&w, "blocks");
     to_json_array(&w);
-    write_home(scene, &w);
+    write_home(scene, line, &w);
     to_json_end(&w);
     to_json_end(&w);
     return finish(out, err);
@@ -161,7 +201,7 @@ enum err_code slack_say_home(const struct slack_scene *scene, struct buf *out, s
 enum err_code slack_say_modal(enum slack_ask ask, struct span metadata, struct buf *out, struct err *err)
 {
     bool wrong = ask == SLACK_ASK_WRONG;
-    const struct block_input input = { wrong ? "What looks wrong?" : "What can a person help you with?", wrong ? "You may leave this empty. The clock stands still while we look." : NULL, NOTE_MOST, wrong };
+    const struct block_input input = { .label = wrong ? "What looks wrong?" : "What can a person help you with?", .hint = wrong ? "You may leave this empty. The clock stands still while we look." : NULL, .most = NOTE_MOST, .optional = wrong };
     struct to_json w;
     to_json_init(&w, out);
     to_json_object(&w);

@@ -29,4 +29,8 @@ typedef void say_part_fn(const struct say *s, const void *what);
 void say_add(const struct slack_scene *scene, struct slack_said *out, struct to_json *w, void (*block)(struct to_json *, struct span), say_part_fn *part, const void *what);
 /* Cuts the text to Slack's bound and checks both. */
 MUST_CHECK enum err_code say_finish(struct slack_said *out, struct err *err);
+struct exemption;
+/* What somebody asks of one who decides, and the buttons below it. */
+void say_waiting_request(const struct say *s, const struct exemption *e);
+void say_decision_buttons(const struct say *s, struct to_json *w, const struct exemption *e);
 #endif

@@ -7,7 +7,8 @@ enum { WORDS_READ = 32 };
 static const char *const names[SLACK_ASKS] = {
     [SLACK_ASK_HELP] = "help",       [SLACK_ASK_STATUS] = "status",         [SLACK_ASK_WHY] = "why",       [SLACK_ASK_PRIVACY] = "privacy",   [SLACK_ASK_HOME] = "home",
     [SLACK_ASK_RECHECK] = "recheck", [SLACK_ASK_STEPS] = "steps",           [SLACK_ASK_SNOOZE] = "snooze", [SLACK_ASK_WRONG] = "wrong",       [SLACK_ASK_PERSON] = "person",
-    [SLACK_ASK_NOT_MINE] = "not_mine", [SLACK_ASK_WRONG_SENT] = "wrong_sent", [SLACK_ASK_PERSON_SENT] = "person_sent", [SLACK_ASK_CLAIM] = "claim", [SLACK_ASK_DECLINE] = "decline", [SLACK_ASK_PAGE] = "page", [SLACK_ASK_FOREIGN] = "foreign",
+    [SLACK_ASK_NOT_MINE] = "not_mine", [SLACK_ASK_WRONG_SENT] = "wrong_sent", [SLACK_ASK_PERSON_SENT] = "person_sent", [SLACK_ASK_CLAIM] = "claim", [SLACK_ASK_DECLINE] = "decline", [SLACK_ASK_PAGE] = "page",
+    [SLACK_ASK_EXEMPT] = "exempt", [SLACK_ASK_APPROVE] = "approve", [SLACK_ASK_REFUSE] = "refuse", [SLACK_ASK_FOREIGN] = "foreign",
 };
 
 const char *slack_ask_name(enum slack_ask ask) { return names[ask]; }
@@ -67,7 +68,7 @@ static const struct { const char *word; enum slack_ask ask; } first_words[] = {
     { "status", SLACK_ASK_STATUS },   { "devices", SLACK_ASK_STATUS },   { "device", SLACK_ASK_STATUS },  { "recheck", SLACK_ASK_RECHECK }, { "check", SLACK_ASK_RECHECK },
     { "why", SLACK_ASK_WHY },         { "steps", SLACK_ASK_WHY },        { "snooze", SLACK_ASK_SNOOZE },  { "remind", SLACK_ASK_SNOOZE },   { "later", SLACK_ASK_SNOOZE },
     { "privacy", SLACK_ASK_PRIVACY }, { "help", SLACK_ASK_HELP },        { "notmine", SLACK_ASK_NOT_MINE },{ "human", SLACK_ASK_PERSON },    { "person", SLACK_ASK_PERSON },
-    { "ask", SLACK_ASK_PERSON },
+    { "ask", SLACK_ASK_PERSON },      { "exempt", SLACK_ASK_EXEMPT },     { "exemption", SLACK_ASK_EXEMPT },
 };
 
 /* "I fixed it. Check again": said in a sentence, anywhere in it. */
@@ -119,6 +120,7 @@ bool slack_action_read(struct span action, bool modal, enum slack_ask *ask)
         { "pst.wrong", SLACK_ASK_WRONG, SLACK_ASK_WRONG_SENT }, { "pst.ask", SLACK_ASK_PERSON, SLACK_ASK_PERSON_SENT }, { "pst.notmine", SLACK_ASK_NOT_MINE, SLACK_ASKS },
         { "pst.privacy", SLACK_ASK_PRIVACY, SLACK_ASKS }, { "pst.why", SLACK_ASK_WHY, SLACK_ASKS },         { "pst.status", SLACK_ASK_STATUS, SLACK_ASKS },
         { "pst.claim", SLACK_ASK_CLAIM, SLACK_ASKS }, { "pst.decline", SLACK_ASK_DECLINE, SLACK_ASKS },     { "pst.page", SLACK_ASK_PAGE, SLACK_ASKS },
+        { "pst.exempt", SLACK_ASK_EXEMPT, SLACK_ASK_EXEMPT }, { "pst.approve", SLACK_ASK_APPROVE, SLACK_ASK_APPROVE }, { "pst.refuse", SLACK_ASK_REFUSE, SLACK_ASK_REFUSE },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         enum slack_ask found = modal ? rows[i].sent : rows[i].pressed;

@@ -7,6 +7,7 @@
 enum slack_ask {
     SLACK_ASK_HELP, SLACK_ASK_STATUS, SLACK_ASK_WHY, SLACK_ASK_PRIVACY, SLACK_ASK_HOME, /* these only read */
     SLACK_ASK_RECHECK, SLACK_ASK_STEPS, SLACK_ASK_SNOOZE, SLACK_ASK_WRONG, SLACK_ASK_PERSON, SLACK_ASK_NOT_MINE,
+    SLACK_ASK_EXEMPT, SLACK_ASK_APPROVE, SLACK_ASK_REFUSE, /* each opens a modal; what is sent with it is judged at once (slack_submit.h) */
     SLACK_ASK_WRONG_SENT, SLACK_ASK_PERSON_SENT, /* from the modal that the ones before opened */
     SLACK_ASK_CLAIM, SLACK_ASK_DECLINE, /* a device that looks like theirs: it is, it is not */
     SLACK_ASK_PAGE,        /* a button that leads to a page: nothing to do */

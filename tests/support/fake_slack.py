@@ -28,6 +28,7 @@ from fake_slack_views import Views
 
 BODY_MOST = 1024 * 1024
 # Who is there until /control/people says otherwise.
+CHANNELS = ("C0DECIDE",)  # the app was invited to these
 PEOPLE = ({"id": "U0ANA", "email": "ana@acme.example"}, {"id": "U0BEN", "email": "ben@acme.example"})
 
 # Of each method: HTTP verb, whether a JSON body is read, the bot scope, required and further arguments.
@@ -111,6 +112,26 @@ def check_text_input(e, where):
         check_object(e["placeholder"], where + "/placeholder", True, 150)
 
 
+def check_day(e, where):
+    need(set(e) <= {"type", "action_id", "placeholder", "initial_date", "confirm", "focus_on_load"}, where, "unknown member")
+    check_string(e, "action_id", where, 255)
+    need(re.match(r"\d{4}-\d{2}-\d{2}$", e.get("initial_date", "2026-01-01")), where + "/initial_date", "not a date")
+
+
+def check_select(e, where):
+    need(set(e) <= {"type", "action_id", "placeholder", "options", "initial_option", "confirm", "focus_on_load"}, where, "unknown member")
+    check_string(e, "action_id", where, 255)
+    need(isinstance(e.get("options"), list) and 1 <= len(e["options"]) <= 100, where + "/options", "1 to 100")
+    for i, o in enumerate(e["options"]):
+        check_option(o, "%s/options/%d" % (where, i))
+        check_object(o["text"], "%s/options/%d/text" % (where, i), True, 75)
+    values = [o["value"] for o in e["options"]]
+    need(len(values) == len(set(values)), where + "/options", "a value twice")
+
+
+INPUTS = {"plain_text_input": check_text_input, "datepicker": check_day, "static_select": check_select}
+
+
 def check_element(e, where):
     need(isinstance(e, dict), where, "must be an object")
     need(e.get("type") in ("button", "image", "overflow"), where + "/type", "an element that this fake does not know")
@@ -160,8 +181,10 @@ def check_actions(b, where):
 def check_input(b, where):
     need(set(b) <= {"type", "block_id", "label", "element", "hint", "optional", "dispatch_action"}, where, "unknown member")
     check_object(b.get("label"), where + "/label", True, 2000)
-    need(isinstance(b.get("element"), dict) and b["element"].get("type") == "plain_text_input", where + "/element", "an element that this fake does not know")
-    check_text_input(b["element"], where + "/element")
+    need(isinstance(b.get("element"), dict) and b["element"].get("type") in INPUTS, where + "/element", "an element that this fake does not know")
+    INPUTS[b["element"]["type"]](b["element"], where + "/element")
+    if "hint" in b:
+        check_object(b["hint"], where + "/hint", True, 2000)
 
 
 def check_block(b, where, in_view=False):
@@ -277,16 +300,20 @@ class Workspace(Views, Profiles):
         self.check_text(a, 40000)
         blocks = check_blocks(a["blocks"]) if "blocks" in a else None
         metadata = self.check_metadata(a)
-        user = a["channel"] if a["channel"][:1] in "UW" else self.user_of(a["channel"])
-        self.person(user)
+        shared = a["channel"][:1] in "CG"
+        if shared and a["channel"] not in CHANNELS:
+            raise Refused("not_in_channel" if a["channel"].startswith("C0") else "channel_not_found")
+        user = a["channel"] if a["channel"][:1] in "UWCG" else self.user_of(a["channel"])
+        if not shared:
+            self.person(user)
         self.counter += 1
         ts = "%d.%06d" % (self.now or time.time(), self.counter)
-        message = {"user": user, "channel": self.conversation(user), "ts": ts, "text": a.get("text", ""), "blocks": blocks, "metadata": metadata}
+        message = {"user": user, "channel": user if shared else self.conversation(user), "ts": ts, "text": a.get("text", ""), "blocks": blocks, "metadata": metadata}
         self.messages.append(message)
         return {"channel": message["channel"], "ts": ts, "message": {"type": "message", "text": message["text"], "ts": ts, "bot_id": "B0001"}}
 
     def update(self, a):
-        if a["channel"][:1] != "D":
+        if a["channel"][:1] != "D" and a["channel"] not in CHANNELS:
             raise Refused("channel_not_found")
         self.check_text(a, 4000)
         blocks = check_blocks(a["blocks"]) if a.get("blocks") else None
@@ -509,7 +536,7 @@ class Handler(BaseHTTPRequestHandler):
             elif name == "reset":
                 workspace.reset()
             elif name == "messages":
-                per_user = {user: [] for user in workspace.people}
+                per_user = {user: [] for user in list(workspace.people) + list(CHANNELS)}
                 for m in workspace.messages:
                     per_user[m["user"]].append({k: v for k, v in m.items() if k != "user"})
                 self.say(200, per_user)

@@ -14,9 +14,10 @@ static const char policy_text[] =
     "apps: [{ id: payroll, title: Payroll, sensitivity: sensitive }, { id: wiki, title: Wiki, sensitivity: everyday }]\n"
     "checks: [{ use: library/firewall, severity: high }, { use: library/screen-lock, severity: high }]\n"
     "ladders: [{ id: default, applies_to: { severity: [high], groups: [everyone] }, rungs: [{ id: notice, after: 0d, nudge: true }] }]\n"
+    "exemptions: { approvers: [ben@acme.example] }\n"
     "help: { team: IT, contact: \"#help-it\" }\n";
 
-struct sample { const char *name, *device; size_t items; int64_t deadline_s; bool first; enum nudge_phase phase; enum nudge_hold hold; };
+struct sample { const char *name, *device; size_t items; int64_t deadline_s; bool first; enum nudge_phase phase; enum nudge_hold hold; enum nudge_exempt exempt; };
 
 static void print_sample(const struct sample *s, const struct policy *policy, const struct calendar *calendar, struct to_json *w)
 {
@@ -38,7 +39,8 @@ static void print_sample(const struct sample *s, const struct policy *policy, co
     }
     const struct nudge_text_input in = { .policy = policy, .calendar = calendar, .person = person, .items = items, .item_count = s->items,
                                          .link = SPAN_LITERAL("https://posture.acme.example/me/sample"), .now_s = NOW_S, .first = s->first, .news = news, .notice = SPAN_LITERAL("e_1"),
-                                         .may_dispute = true, .snoozes_left = 2, .asked = s->hold != NUDGE_RUNNING };
+                                         .may_dispute = true, .snoozes_left = 2, .asked = s->hold != NUDGE_RUNNING,
+                                         .exempt = s->exempt, .declined = SPAN_LITERAL("<no> & that is it") };
     if (nudge_text(&in, &text, &blocks, &err) != OK) {
         fprintf(stderr, "%s: %s\n", s->name, err.text);
         exit(1);
@@ -58,14 +60,16 @@ static void print_sample(const struct sample *s, const struct policy *policy, co
 int main(void)
 {
     static const struct sample samples[] = {
-        { "one thing to fix", "dover", 1, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_RUNNING },   { "the first message", "dover", 1, NOW_S + 86400, true, NUDGE_TO_FIX, NUDGE_RUNNING },
-        { "nothing closes", "dover", 1, 0, false, NUDGE_TO_FIX, NUDGE_RUNNING },                 { "a digest", "dover", 3, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_RUNNING },
-        { "more than fits", "dover", ITEMS, NOW_S + 86400, true, NUDGE_TO_FIX, NUDGE_RUNNING },  { "a hostile name", "<!channel> `x` *y* & \"z\"", 2, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_RUNNING },
-        { "no name", "", 1, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_RUNNING },                 { "checking", "dover", 2, NOW_S + 86400, false, NUDGE_CHECKING, NUDGE_RUNNING },
-        { "waiting", "dover", 1, NOW_S + 86400, false, NUDGE_WAITING, NUDGE_RUNNING },           { "silent", "dover", 1, NOW_S + 86400, false, NUDGE_SILENT, NUDGE_RUNNING },
-        { "still", "dover", 1, NOW_S + 86400, false, NUDGE_STILL, NUDGE_RUNNING },               { "fixed", "dover", ITEMS, NOW_S + 86400, false, NUDGE_FIXED, NUDGE_RUNNING },
-        { "gone", "dover", 1, NOW_S + 86400, false, NUDGE_GONE, NUDGE_RUNNING },                 { "disputed", "dover", 2, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_DISPUTED },
-        { "put off", "dover", 1, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_SNOOZED },            { "exempted", "dover", 1, NOW_S + 86400, false, NUDGE_STILL, NUDGE_EXEMPTED },
+        { "one thing to fix", "dover", 1, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_RUNNING, NUDGE_EXEMPT_OFFERED },   { "the first message", "dover", 1, NOW_S + 86400, true, NUDGE_TO_FIX, NUDGE_RUNNING, NUDGE_EXEMPT_OFFERED },
+        { "nothing closes", "dover", 1, 0, false, NUDGE_TO_FIX, NUDGE_RUNNING, NUDGE_EXEMPT_OFFERED },                 { "a digest", "dover", 3, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_RUNNING, NUDGE_EXEMPT_OFFERED },
+        { "more than fits", "dover", ITEMS, NOW_S + 86400, true, NUDGE_TO_FIX, NUDGE_RUNNING, NUDGE_EXEMPT_OFFERED },  { "a hostile name", "<!channel> `x` *y* & \"z\"", 2, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_RUNNING, NUDGE_EXEMPT_OFFERED },
+        { "no name", "", 1, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_RUNNING, NUDGE_EXEMPT_OFFERED },                 { "checking", "dover", 2, NOW_S + 86400, false, NUDGE_CHECKING, NUDGE_RUNNING, NUDGE_EXEMPT_OFFERED },
+        { "waiting", "dover", 1, NOW_S + 86400, false, NUDGE_WAITING, NUDGE_RUNNING, NUDGE_EXEMPT_OFFERED },           { "silent", "dover", 1, NOW_S + 86400, false, NUDGE_SILENT, NUDGE_RUNNING, NUDGE_EXEMPT_OFFERED },
+        { "still", "dover", 1, NOW_S + 86400, false, NUDGE_STILL, NUDGE_RUNNING, NUDGE_EXEMPT_OFFERED },               { "fixed", "dover", ITEMS, NOW_S + 86400, false, NUDGE_FIXED, NUDGE_RUNNING, NUDGE_EXEMPT_OFFERED },
+        { "gone", "dover", 1, NOW_S + 86400, false, NUDGE_GONE, NUDGE_RUNNING, NUDGE_EXEMPT_OFFERED },                 { "disputed", "dover", 2, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_DISPUTED, NUDGE_EXEMPT_OFFERED },
+        { "put off", "dover", 1, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_SNOOZED, NUDGE_EXEMPT_OFFERED },            { "exempted", "dover", 1, NOW_S + 86400, false, NUDGE_STILL, NUDGE_EXEMPTED, NUDGE_EXEMPT_NONE },
+        { "an exemption was asked for", "dover", 1, NOW_S + 86400, false, NUDGE_TO_FIX, NUDGE_RUNNING, NUDGE_EXEMPT_ASKED },
+        { "an exemption was declined", "dover", 1, NOW_S + 86400, false, NUDGE_STILL, NUDGE_RUNNING, NUDGE_EXEMPT_DECLINED },
     };
     struct mistakes mistakes;
     struct policy *policy = NULL;

@@ -1,5 +1,7 @@
 /* What the app says when it is asked: messages, the Home tab, modals; over a story's directory. */
 #include "gateway/slack/slack_notice.h"
+#include "gateway/slack/slack_say_exemptions.h"
+#include "gateway/valves.h"
 
 #include "tests/e2e/block_kit_schema/samples.h"
 #include "tests/support/story.h"
@@ -8,6 +10,7 @@
 #include <stdlib.h>
 
 #define ANA "p_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define BEN "p_bbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define DOVER "d_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 static void must(enum err_code code, const char *what, const struct err *err)
@@ -57,7 +60,7 @@ static void print_home(const struct slack_scene *scene, const char *name, struct
     CLEANUP(buf_done) struct buf view;
     struct err err;
     buf_init(&view, 2 * SLACK_SAY_BYTES);
-    must(slack_say_home(scene, &view, &err), name, &err);
+    must(slack_say_home(scene, SPAN_NONE, &view, &err), name, &err);
     print_view(w, name, buf_span(&view));
 }
 
@@ -82,6 +85,60 @@ static void print_closed(const struct slack_scene *scene, struct to_json *w)
     slack_said_done(&said);
 }
 
+/* ---- exemptions ---- */
+
+static void print_request(const struct slack_scene *scene, const struct exemption *e, const char *name, enum err_code (*say)(const struct slack_scene *, const struct exemption *, struct slack_said *, struct err *), struct to_json *w)
+{
+    struct slack_said said;
+    struct err err;
+    slack_said_init(&said);
+    must(say(scene, e, &said, &err), name, &err);
+    print_said(w, name, &said);
+    slack_said_done(&said);
+}
+
+static void print_exemption_modals(const struct slack_scene *scene, const struct exemption *e, struct to_json *w)
+{
+    const struct check *checks[] = { policy_check(scene->policy, SPAN_LITERAL("firewall")), policy_check(scene->policy, SPAN_LITERAL("screen-lock")) };
+    static const char *const names[] = { "ask for one", "ask for one of two", "approve", "decline", "approved" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        CLEANUP(buf_done) struct buf view;
+        struct err err;
+        const struct slack_exemption_ask ask = { SPAN_LITERAL(DOVER), checks, i + 1 };
+        buf_init(&view, SLACK_SAY_BYTES);
+        enum err_code code = i < 2 ? slack_say_exemption_modal(scene, &ask, &view, &err) : i < 4 ? slack_say_decision_modal(scene, e, i == 2, &view, &err)
+                                                                                      : slack_say_settled("Approve an exemption", SPAN_LITERAL("Approved until Fri. They are told."), &view, &err);
+        must(code, names[i], &err);
+        print_view(w, names[i], buf_span(&view));
+    }
+}
+
+static void print_exemptions(struct story *story, struct arena *arena, struct to_json *w)
+{
+    const struct exemption_request ask = { .scope = EXEMPT_DEVICE, .subject = SPAN_LITERAL(DOVER), .check = SPAN_LITERAL("firewall"), .reason = SPAN_LITERAL("The <lab> & *more*"), .measure = SPAN_LITERAL("A `router`"),
+                                           .by = SPAN_LITERAL("person:" ANA) };
+    struct valve_result made;
+    struct slack_scene scene;
+    struct err err;
+    must(valve_exemption_ask(&story->node, story->store, &ask, &made, &err), "an exemption", &err);
+    story_feed(story);
+    directory_enter(story->node.directory);
+    struct exemption e = directory_control(story->node.directory)->exemptions.all[0];
+    slack_scene_make(&story->node, SPAN_LITERAL(BEN), arena, &scene);
+    print_home(&scene, "the Home tab of one who decides", w);
+    print_exemption_modals(&scene, &e, w);
+    print_request(&scene, &e, "a request to those who decide", slack_say_request, w);
+    e.state = EXEMPTION_REFUSED;
+    e.approver = SPAN_LITERAL("person:" BEN);
+    e.answer = SPAN_LITERAL("<no> & that is it");
+    print_request(&scene, &e, "a request that was declined", slack_say_request, w);
+    print_request(&scene, &e, "the answer: declined", slack_say_decided, w);
+    e.state = EXEMPTION_APPROVED;
+    print_request(&scene, &e, "a request that was approved", slack_say_request, w);
+    print_request(&scene, &e, "the answer: approved", slack_say_decided, w);
+    directory_leave(story->node.directory);
+}
+
 void print_slack_samples(const char *policy, struct to_json *w)
 {
     struct story story;
@@ -89,6 +146,7 @@ void print_slack_samples(const char *policy, struct to_json *w)
     struct arena arena;
     story_start(&story, policy);
     story_person(&story, ANA, "U0ANA", "ana@acme.example");
+    story_person(&story, BEN, "U0BEN", "ben@acme.example");
     story_device(&story, DOVER, ANA);
     story_result(&story, DOVER, "firewall", VERDICT_FAIL);
     arena_init(&arena, 64 * 1024, 16 * 1024 * 1024);
@@ -103,6 +161,7 @@ void print_slack_samples(const char *policy, struct to_json *w)
     directory_leave(story.node.directory);
     print_modal(SLACK_ASK_WRONG, w);
     print_modal(SLACK_ASK_PERSON, w);
+    print_exemptions(&story, &arena, w);
     arena_done(&arena);
     story_end(&story);
 }
