@@ -1,202 +1,18 @@
-#include "posture/base/yaml_read.h"
+/* The text of a file into a tree, by the events of libyaml. */
+#include "posture/base/yaml_place.h"
 
-#include "posture/base/clock.h"
-#include "posture/base/to_json.h"
-
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
 enum { MAX_BYTES = 1024 * 1024, MAX_DEPTH = 16, MAX_NODES = 50000, MAX_TAG_DIRECTIVES = 16 };
-enum { MAX_MISTAKES = 1000, MISTAKE_BYTES = 400, QUOTED_BYTES = 64, WORD_BYTES = 64 };
 /* Enough for MAX_NODES nodes and twice MAX_BYTES of text: no escape grows by more than that. */
 enum { TREE_BLOCK_BYTES = 16 * 1024, TREE_LIMIT_BYTES = 32 * 1024 * 1024 };
-enum { MISTAKES_BLOCK_BYTES = 4096, MISTAKES_LIMIT_BYTES = 1024 * 1024 };
 
 struct yaml_tree {
     struct arena arena;
     struct yaml_node root;
 };
-
-/* ---- mistakes */
-
-struct place {
-    struct span file;
-    unsigned line, column;
-};
-
-void mistakes_init(struct mistakes *m)
-{
-    *m = (struct mistakes){ 0 };
-    arena_init(&m->arena, MISTAKES_BLOCK_BYTES, MISTAKES_LIMIT_BYTES);
-}
-
-void mistakes_done(struct mistakes *m)
-{
-    if (m == NULL)
-        return;
-    free(m->all);
-    arena_done(&m->arena);
-    mistakes_init(m);
-}
-
-size_t mistakes_errors(const struct mistakes *m)
-{
-    return m->count - m->warnings + m->dropped;
-}
-
-static bool make_room(struct mistakes *m)
-{
-    if (m->count < m->room)
-        return true;
-    if (m->count >= MAX_MISTAKES)
-        return false;
-    size_t room = m->room == 0 ? 16 : m->room * 2;
-    room = room > MAX_MISTAKES ? MAX_MISTAKES : room;
-    struct mistake *all = realloc(m->all, room * sizeof *all);
-    if (all == NULL)
-        return false;
-    m->all = all;
-    m->room = room;
-    return true;
-}
-
-/* The name of the file outlives the tree; mistakes in a row mostly share it. */
-static struct span kept_file(struct mistakes *m, struct span file)
-{
-    if (m->count > 0 && span_equal(m->all[m->count - 1].file, file))
-        return m->all[m->count - 1].file;
-    return arena_copy(&m->arena, file);
-}
-
-static bool keep(struct mistakes *m, struct place at, struct span text)
-{
-    if (!make_room(m))
-        return false;
-    struct mistake mistake = { kept_file(m, at.file), at.line, at.column, arena_copy(&m->arena, text) };
-    if (mistake.text.at == NULL)
-        return false;
-    m->all[m->count++] = mistake;
-    return true;
-}
-
-/* A mistake is one line on someone's terminal, whatever the file made it quote. */
-static struct span tidy(char *text)
-{
-    size_t bytes = strlen(text);
-    for (size_t i = 0; i < bytes; i++)
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-            text[i] = '?';
-    while (bytes > 0 && !span_is_utf8((struct span){ text, bytes }))
-        bytes--; /* a character that was cut in half at the end */
-    return (struct span){ text, bytes };
-}
-
-static void add_mistake(struct mistakes *m, struct place at, const char *prefix, const char *format, va_list arguments)
-{
-    if (m == NULL)
-        return;
-    char text[MISTAKE_BYTES];
-    bool warning = prefix[0] != '\0';
-    int used = snprintf(text, sizeof text, "%s", prefix);
-    vsnprintf(text + used, sizeof text - (size_t)used, format, arguments);
-    bool kept = keep(m, at, tidy(text));
-    m->warnings += warning && kept;
-    m->dropped += !warning && !kept;
-}
-
-__attribute__((format(printf, 3, 4))) static void mistake_at(struct mistakes *m, struct place at, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    add_mistake(m, at, "", format, arguments);
-    va_end(arguments);
-}
-
-static struct place place_of(const struct yaml_node *node)
-{
-    return node == NULL ? (struct place){ 0 } : (struct place){ node->file, node->line, node->column };
-}
-
-static struct place key_place(const struct yaml_node *node)
-{
-    return (struct place){ node->file, node->key_line, node->key_column };
-}
-
-void yaml_mistake(struct mistakes *m, const struct yaml_node *at, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    add_mistake(m, place_of(at), "", format, arguments);
-    va_end(arguments);
-}
-
-void yaml_warning(struct mistakes *m, const struct yaml_node *at, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    add_mistake(m, place_of(at), "warning: ", format, arguments);
-    va_end(arguments);
-}
-
-static int order_of(const void *left, const void *right)
-{
-    const struct mistake *a = *(const struct mistake *const *)left, *b = *(const struct mistake *const *)right;
-    int order = span_compare(a->file, b->file);
-    if (order == 0)
-        order = (a->line > b->line) - (a->line < b->line);
-    if (order == 0)
-        order = (a->column > b->column) - (a->column < b->column);
-    return order != 0 ? order : (a > b) - (a < b); /* else in the order in which they were found */
-}
-
-static void print_one(const struct mistake *mistake, struct buf *out)
-{
-    if (!span_empty(mistake->file))
-        buf_format(out, "%.*s:", SPAN_ARGS(mistake->file));
-    if (mistake->line > 0)
-        buf_format(out, "%u:%u:", mistake->line, mistake->column);
-    if (!span_empty(mistake->file) || mistake->line > 0)
-        buf_append_byte(out, ' ');
-    buf_append(out, mistake->text);
-    buf_append_byte(out, '\n');
-}
-
-bool mistakes_print(const struct mistakes *m, struct buf *out)
-{
-    const struct mistake **sorted = calloc(m->count + 1, sizeof *sorted);
-    if (sorted == NULL)
-        return false;
-    for (size_t i = 0; i < m->count; i++)
-        sorted[i] = &m->all[i];
-    qsort(sorted, m->count, sizeof *sorted, order_of);
-    for (size_t i = 0; i < m->count; i++)
-        print_one(sorted[i], out);
-    free(sorted);
-    if (m->dropped > 0)
-        buf_format(out, "and %zu more\n", m->dropped);
-    return !out->failed;
-}
-
-void mistakes_to_json(const struct mistakes *m, struct to_json *w)
-{
-    to_json_key(w, "mistakes");
-    to_json_array(w);
-    for (size_t i = 0; i < m->count; i++) {
-        const struct mistake *one = &m->all[i];
-        to_json_object(w);
-        to_json_member_text_if(w, "file", one->file);
-        to_json_member_int(w, "line", one->line);
-        to_json_member_int(w, "column", one->column);
-        to_json_member_text(w, "message", one->text);
-        to_json_end(w);
-    }
-    to_json_end(w);
-}
-
-/* ---- reading */
 
 struct reader {
     yaml_parser_t parser;
@@ -232,15 +48,15 @@ static bool node_list_add(struct node_list *list, const struct yaml_node *node)
     return true;
 }
 
-static struct place mark_place(const struct reader *r, yaml_mark_t mark)
+static struct yaml_place mark_place(const struct reader *r, yaml_mark_t mark)
 {
-    return (struct place){ r->file, (unsigned)mark.line + 1, (unsigned)mark.column + 1 };
+    return (struct yaml_place){ r->file, (unsigned)mark.line + 1, (unsigned)mark.column + 1 };
 }
 
 /* Line and column (in characters) of a byte of the text. */
-static struct place byte_place(const struct reader *r, size_t offset)
+static struct yaml_place byte_place(const struct reader *r, size_t offset)
 {
-    struct place at = { r->file, 1, 1 };
+    struct yaml_place at = { r->file, 1, 1 };
     for (size_t i = 0; i < offset && i < r->text.bytes; i++) {
         bool continues = ((unsigned char)r->text.at[i] & 0xc0) == 0x80;
         at.column += !continues;
@@ -254,7 +70,7 @@ static struct place byte_place(const struct reader *r, size_t offset)
 
 static bool refuse_memory(const struct reader *r)
 {
-    mistake_at(r->mistakes, (struct place){ r->file, 0, 0 }, "memory is short");
+    yaml_mistake_at(r->mistakes, (struct yaml_place){ r->file, 0, 0 }, "memory is short");
     return false;
 }
 
@@ -263,12 +79,12 @@ static bool refuse_syntax(const struct reader *r)
     const yaml_parser_t *p = &r->parser;
     if (p->error == YAML_MEMORY_ERROR)
         return refuse_memory(r);
-    struct place at = p->error == YAML_READER_ERROR ? byte_place(r, p->problem_offset) : mark_place(r, p->problem_mark);
+    struct yaml_place at = p->error == YAML_READER_ERROR ? byte_place(r, p->problem_offset) : mark_place(r, p->problem_mark);
     const char *problem = p->problem == NULL ? "not YAML" : p->problem;
     if (p->context == NULL)
-        mistake_at(r->mistakes, at, "%s", problem);
+        yaml_mistake_at(r->mistakes, at, "%s", problem);
     else
-        mistake_at(r->mistakes, at, "%s %s", p->context, problem);
+        yaml_mistake_at(r->mistakes, at, "%s %s", p->context, problem);
     return false;
 }
 
@@ -293,16 +109,16 @@ static void refuse_decorations(const struct reader *r, const yaml_event_t *event
         tag = event->data.mapping_start.tag;
     }
     if (anchor != NULL)
-        mistake_at(r->mistakes, mark_place(r, event->start_mark), "anchors (&) are not allowed here");
+        yaml_mistake_at(r->mistakes, mark_place(r, event->start_mark), "anchors (&) are not allowed here");
     if (tag != NULL)
-        mistake_at(r->mistakes, mark_place(r, event->start_mark), "tags (!) are not allowed here");
+        yaml_mistake_at(r->mistakes, mark_place(r, event->start_mark), "tags (!) are not allowed here");
 }
 
 static bool count_node(struct reader *r, const yaml_event_t *event)
 {
     if (++r->nodes <= MAX_NODES)
         return true;
-    mistake_at(r->mistakes, mark_place(r, event->start_mark), "more than %d values", MAX_NODES);
+    yaml_mistake_at(r->mistakes, mark_place(r, event->start_mark), "more than %d values", MAX_NODES);
     return false;
 }
 
@@ -312,7 +128,7 @@ static bool go_deeper(struct reader *r, const yaml_event_t *event)
         r->depth++;
         return true;
     }
-    mistake_at(r->mistakes, mark_place(r, event->start_mark), "nested more than %d deep", MAX_DEPTH);
+    yaml_mistake_at(r->mistakes, mark_place(r, event->start_mark), "nested more than %d deep", MAX_DEPTH);
     return false;
 }
 
@@ -320,7 +136,7 @@ static bool go_deeper(struct reader *r, const yaml_event_t *event)
 static void refuse_nul(const struct reader *r, const yaml_event_t *event, struct span text)
 {
     if (span_find(text, '\0') < text.bytes)
-        mistake_at(r->mistakes, mark_place(r, event->start_mark), "text may not contain a NUL character");
+        yaml_mistake_at(r->mistakes, mark_place(r, event->start_mark), "text may not contain a NUL character");
 }
 
 static bool copy_scalar(struct reader *r, const yaml_event_t *event, struct span *out)
@@ -383,7 +199,7 @@ static bool refuse_duplicates(struct reader *r, const struct yaml_node *mapping)
     qsort(sorted, mapping->count, sizeof *sorted, key_order);
     for (size_t i = 1; i < mapping->count; i++)
         if (span_equal(sorted[i]->key, sorted[i - 1]->key))
-            mistake_at(r->mistakes, key_place(sorted[i]), "key \"%.*s\" was given before, at %u:%u", QUOTED_BYTES,
+            yaml_mistake_at(r->mistakes, yaml_key_place(sorted[i]), "key \"%.*s\" was given before, at %u:%u", YAML_QUOTED_BYTES,
                        sorted[i]->key.at, sorted[i - 1]->key_line, sorted[i - 1]->key_column);
     free(sorted);
     return true;
@@ -394,7 +210,7 @@ static bool skip_key(struct reader *r, const yaml_event_t *event)
 {
     struct yaml_node ignored;
     if (event->type != YAML_ALIAS_EVENT)
-        mistake_at(r->mistakes, mark_place(r, event->start_mark), "a key must be text");
+        yaml_mistake_at(r->mistakes, mark_place(r, event->start_mark), "a key must be text");
     return read_node(r, event, &ignored);
 }
 
@@ -410,14 +226,14 @@ static bool read_key(struct reader *r, const yaml_event_t *event, struct yaml_no
     if (!*keep)
         return skip_key(r, event);
     refuse_decorations(r, event);
-    struct place at = mark_place(r, event->start_mark);
+    struct yaml_place at = mark_place(r, event->start_mark);
     member->key_line = at.line;
     member->key_column = at.column;
     if (!count_node(r, event) || !copy_scalar(r, event, &member->key))
         return false;
     *keep = !is_merge_key(event, member->key);
     if (!*keep)
-        mistake_at(r->mistakes, at, "merge keys (<<) are not allowed here");
+        yaml_mistake_at(r->mistakes, at, "merge keys (<<) are not allowed here");
     return true;
 }
 
@@ -464,7 +280,7 @@ static bool read_collection(struct reader *r, const yaml_event_t *event, struct 
 
 static bool read_node(struct reader *r, const yaml_event_t *event, struct yaml_node *out)
 {
-    struct place at = mark_place(r, event->start_mark);
+    struct yaml_place at = mark_place(r, event->start_mark);
     *out = (struct yaml_node){ .line = at.line, .column = at.column, .file = r->file, .text = { "", 0 } };
     refuse_decorations(r, event);
     if (!count_node(r, event))
@@ -480,7 +296,7 @@ static bool read_node(struct reader *r, const yaml_event_t *event, struct yaml_n
         out->kind = YAML_MAPPING;
         return read_collection(r, event, out);
     default: /* the parser sends no other event where a node must be */
-        mistake_at(r->mistakes, at, "aliases (*) are not allowed here");
+        yaml_mistake_at(r->mistakes, at, "aliases (*) are not allowed here");
         return true;
     }
 }
@@ -490,7 +306,7 @@ static void refuse_directives(const struct reader *r, const yaml_event_t *event)
     bool version = event->data.document_start.version_directive != NULL;
     bool tags = event->data.document_start.tag_directives.start != event->data.document_start.tag_directives.end;
     if (version || tags)
-        mistake_at(r->mistakes, mark_place(r, event->start_mark), "directives (%%) are not allowed here");
+        yaml_mistake_at(r->mistakes, mark_place(r, event->start_mark), "directives (%%) are not allowed here");
 }
 
 /* The start of the stream, then of the document; false for an empty file. */
@@ -500,7 +316,7 @@ static bool read_document_start(struct reader *r)
     if (!next_event(r, &stream) || !next_event(r, &document))
         return false;
     if (document.type != YAML_DOCUMENT_START_EVENT) {
-        mistake_at(r->mistakes, (struct place){ r->file, 0, 0 }, "nothing in it");
+        yaml_mistake_at(r->mistakes, (struct yaml_place){ r->file, 0, 0 }, "nothing in it");
         return false;
     }
     refuse_directives(r, &document);
@@ -520,7 +336,7 @@ static bool read_document_end(struct reader *r)
     if (!next_event(r, &document) || !next_event(r, &after))
         return false;
     if (after.type != YAML_STREAM_END_EVENT)
-        mistake_at(r->mistakes, mark_place(r, after.start_mark), "a second document is not allowed here");
+        yaml_mistake_at(r->mistakes, mark_place(r, after.start_mark), "a second document is not allowed here");
     return true;
 }
 
@@ -552,12 +368,12 @@ static bool check_bytes(const struct reader *r)
 {
     size_t nul = span_find(r->text, '\0');
     if (nul < r->text.bytes) {
-        mistake_at(r->mistakes, byte_place(r, nul), "a NUL byte is not allowed");
+        yaml_mistake_at(r->mistakes, byte_place(r, nul), "a NUL byte is not allowed");
         return false;
     }
     if (span_is_utf8(r->text))
         return true;
-    mistake_at(r->mistakes, byte_place(r, first_invalid(r->text)), "not valid UTF-8");
+    yaml_mistake_at(r->mistakes, byte_place(r, first_invalid(r->text)), "not valid UTF-8");
     return false;
 }
 
@@ -577,7 +393,7 @@ static bool check_directives(const struct reader *r)
         size_t at = (size_t)(rest.at - r->text.at) + found;
         count += at_line_start(r->text, at);
         if (count > MAX_TAG_DIRECTIVES) {
-            mistake_at(r->mistakes, byte_place(r, at), "directives (%%) are not allowed here");
+            yaml_mistake_at(r->mistakes, byte_place(r, at), "directives (%%) are not allowed here");
             return false;
         }
         rest = span_slice(rest, found + tag.bytes, rest.bytes);
@@ -609,14 +425,14 @@ static bool read_into(struct yaml_tree *tree, struct span text, struct span file
 
 struct yaml_tree *yaml_read(struct span text, struct span file, struct mistakes *mistakes)
 {
-    struct place whole = { file, 0, 0 };
+    struct yaml_place whole = { file, 0, 0 };
     if (text.bytes > MAX_BYTES) {
-        mistake_at(mistakes, whole, "longer than %d bytes", MAX_BYTES);
+        yaml_mistake_at(mistakes, whole, "longer than %d bytes", MAX_BYTES);
         return NULL;
     }
     CLEANUP(yaml_tree_freep) struct yaml_tree *tree = calloc(1, sizeof *tree);
     if (tree == NULL) {
-        mistake_at(mistakes, whole, "memory is short");
+        yaml_mistake_at(mistakes, whole, "memory is short");
         return NULL;
     }
     arena_init(&tree->arena, TREE_BLOCK_BYTES, TREE_LIMIT_BYTES);
@@ -639,188 +455,4 @@ void yaml_tree_freep(struct yaml_tree **t)
 const struct yaml_node *yaml_root(const struct yaml_tree *t)
 {
     return &t->root;
-}
-
-/* ---- typed reading */
-
-const struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *key)
-{
-    if (mapping == NULL || mapping->kind != YAML_MAPPING)
-        return NULL;
-    for (size_t i = 0; i < mapping->count; i++) {
-        if (!span_equal_text(mapping->children[i].key, key))
-            continue;
-        mapping->used[i] = true;
-        return &mapping->children[i];
-    }
-    return NULL;
-}
-
-static bool find_word(struct span word, const char *const *words, unsigned *index)
-{
-    for (unsigned i = 0; words[i] != NULL; i++) {
-        if (!span_equal_text(word, words[i]))
-            continue;
-        *index = i;
-        return true;
-    }
-    return false;
-}
-
-static void refuse_key(const struct yaml_node *value, const char *const *known, struct mistakes *m)
-{
-    const char *nearest = nearest_word(value->key, known);
-    const char *question = nearest == NULL ? "" : ", did you mean ";
-    mistake_at(m, key_place(value), "unknown key \"%.*s\"%s%s%s", QUOTED_BYTES, value->key.at, question,
-               nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
-}
-
-void yaml_only(const struct yaml_node *mapping, const char *const *known, struct mistakes *m)
-{
-    if (mapping == NULL || mapping->kind != YAML_MAPPING)
-        return;
-    unsigned ignored;
-    for (size_t i = 0; i < mapping->count; i++)
-        if (!find_word(mapping->children[i].key, known, &ignored))
-            refuse_key(&mapping->children[i], known, m);
-}
-
-/* true for a scalar; reports any other node, is silent about an absent one. */
-static bool is_scalar(const struct yaml_node *n, const char *wanted, struct mistakes *m)
-{
-    if (n == NULL)
-        return false;
-    if (n->kind == YAML_SCALAR)
-        return true;
-    yaml_mistake(m, n, "must be %s, not a %s", wanted, n->kind == YAML_SEQUENCE ? "list" : "mapping");
-    return false;
-}
-
-bool yaml_text(const struct yaml_node *n, size_t max_bytes, struct span *out, struct mistakes *m)
-{
-    if (!is_scalar(n, "text", m))
-        return false;
-    if (n->text.bytes > max_bytes) {
-        yaml_mistake(m, n, "must be at most %zu bytes long", max_bytes);
-        return false;
-    }
-    *out = n->text;
-    return true;
-}
-
-/* YAML 1.1 reads 0777 as octal and 1.2 as decimal: neither guess is made. */
-static bool has_leading_zero(struct span digits)
-{
-    size_t first = digits.bytes > 0 && digits.at[0] == '-' ? 1 : 0;
-    return digits.bytes > first + 1 && digits.at[first] == '0';
-}
-
-bool yaml_int(const struct yaml_node *n, int64_t least, int64_t most, int64_t *out, struct mistakes *m)
-{
-    if (!is_scalar(n, "a whole number", m))
-        return false;
-    int64_t number;
-    if (has_leading_zero(n->text) || !span_to_i64(n->text, &number)) {
-        yaml_mistake(m, n, "must be a whole number");
-        return false;
-    }
-    if (number < least || number > most) {
-        yaml_mistake(m, n, "must be between %lld and %lld", (long long)least, (long long)most);
-        return false;
-    }
-    *out = number;
-    return true;
-}
-
-bool yaml_bool(const struct yaml_node *n, bool *out, struct mistakes *m)
-{
-    if (!is_scalar(n, "true or false", m))
-        return false;
-    bool yes = n->plain && span_equal_text(n->text, "true");
-    if (!yes && !(n->plain && span_equal_text(n->text, "false"))) {
-        yaml_mistake(m, n, "must be true or false");
-        return false;
-    }
-    *out = yes;
-    return true;
-}
-
-bool yaml_duration(const struct yaml_node *n, int64_t *seconds, struct mistakes *m)
-{
-    if (!is_scalar(n, "a duration", m))
-        return false;
-    if (duration_parse(n->text, seconds))
-        return true;
-    yaml_mistake(m, n, "must be a duration: a whole number and s, m, h or d, such as 30m");
-    return false;
-}
-
-static void refuse_word(const struct yaml_node *n, const char *const *words, struct mistakes *m)
-{
-    CLEANUP(buf_done) struct buf allowed;
-    buf_init(&allowed, MISTAKE_BYTES);
-    for (size_t i = 0; words[i] != NULL; i++)
-        buf_format(&allowed, "%s%s", i == 0 ? "" : ", ", words[i]);
-    yaml_mistake(m, n, "must be one of %.*s", SPAN_ARGS(buf_span(&allowed)));
-}
-
-bool yaml_word(const struct yaml_node *n, const char *const *words, unsigned *index, struct mistakes *m)
-{
-    if (!is_scalar(n, "a word", m))
-        return false;
-    if (find_word(n->text, words, index))
-        return true;
-    refuse_word(n, words, m);
-    return false;
-}
-
-bool yaml_is_off(const struct yaml_node *n)
-{
-    if (n == NULL || n->kind != YAML_SCALAR || !n->plain)
-        return false;
-    return span_equal_text(n->text, "off") || span_equal_text(n->text, "none") || span_equal_text(n->text, "false");
-}
-
-/* ---- the nearest word */
-
-static size_t least_of(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Edits (insert, drop, change) between two words of at most WORD_BYTES; Wagner and Fischer's table, one row at a time. */
-static size_t edits_between(struct span a, struct span b)
-{
-    size_t row[WORD_BYTES + 1];
-    for (size_t j = 0; j <= b.bytes; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a.bytes; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b.bytes; j++) {
-            size_t change = diagonal + (a.at[i - 1] != b.at[j - 1]);
-            diagonal = row[j];
-            row[j] = least_of(change, least_of(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[b.bytes];
-}
-
-const char *nearest_word(struct span word, const char *const *known)
-{
-    const char *nearest = NULL;
-    size_t fewest = least_of(3, word.bytes); /* as many edits as letters is another word, not a slip */
-    if (word.bytes > WORD_BYTES)
-        return NULL;
-    for (; *known != NULL; known++) {
-        struct span candidate = span_of(*known);
-        if (candidate.bytes > WORD_BYTES)
-            continue;
-        size_t edits = edits_between(word, candidate);
-        if (edits >= fewest)
-            continue;
-        fewest = edits;
-        nearest = *known;
-    }
-    return nearest;
 }
