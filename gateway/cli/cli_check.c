@@ -6,6 +6,7 @@
 #include "posture/base/clock.h"
 #include "posture/base/file.h"
 #include "posture/policy.h"
+#include "posture/policy_wording.h"
 
 enum { FILE_BYTES = 1024 * 1024, PRINT_BYTES = 4 * 1024 * 1024, VERSION_SHOWN = 12 };
 
@@ -44,6 +45,17 @@ static void check_doors(struct checked *c)
     }
 }
 
+/* Also of a policy that has mistakes: whoever mends it reads all at once. */
+static void check_wording(struct checked *c, struct span text)
+{
+    struct mistakes ignored;
+    mistakes_init(&ignored); /* reading the policy has reported them */
+    CLEANUP(yaml_tree_freep) struct yaml_tree *tree = yaml_read(text, span_of(c->path), &ignored);
+    if (tree != NULL)
+        policy_wording_warn(yaml_root(tree), &c->mistakes);
+    mistakes_done(&ignored);
+}
+
 static void check_text(struct checked *c, struct span text)
 {
     struct span file = span_of(c->path);
@@ -51,6 +63,7 @@ static void check_text(struct checked *c, struct span text)
     c->is_policy = looks_like_policy(text, file);
     if (c->is_policy) {
         policy_read(text, file, &c->mistakes, &c->policy);
+        check_wording(c, text);
         if (c->policy != NULL)
             check_doors(c);
         c->good = c->policy != NULL && mistakes_errors(&c->mistakes) == 0;
@@ -156,7 +169,8 @@ const struct cli_command cli_check = {
     "check",
     "postern check FILE... [--json]\n\n"
     "A policy or a configuration (postern.yaml). Needs no gateway. Secrets that a configuration names are not opened.\n"
-    "Exit code 0: all are good; 1: mistakes were printed, as file:line:column: message.",
+    "Also warns where the words of a policy's own checks are hard to read for the people they concern.\n"
+    "Exit code 0: all are good, or only warned of; 1: mistakes were printed, as file:line:column: message.",
     "finds every mistake in policy and configuration files",
     run,
 };

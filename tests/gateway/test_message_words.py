@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Lint for what people read outside the check library: the words of messages, pages and Slack answers, taken from the sources that write them.
 
-usage: test_message_words.py SOURCE_DIR [--list]
+usage: test_message_words.py JUDGE SOURCE_DIR [--list]     (JUDGE: the program wording_judge)
 
 Takes every string of the files below that reads like words, without markup, formats and what is for admins (errors, logs), and holds it to the same rules as
 the check library: no banned word, no capitals, no exclamation mark, at most 20 words a sentence, a reading grade that a child of twelve follows.
@@ -9,12 +9,15 @@ Prints one line for each thing that is wrong, then "N passed, N failed". --list 
 """
 import glob
 import html
-import importlib.util
 import os
 import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "posture"))
+import test_check_library_words as check_words  # noqa: E402
+import wording  # noqa: E402
+
 FILES = ("connectors/notify/nudge_words.c", "connectors/notify/nudge_text.c", "connectors/notify/nudge_mail.c", "gateway/pages/*.c", "gateway/slack/*.c", "gateway/login_pages.c",
          "gateway/login_answer.c", "gateway/doors/webauthn_login.c", "gateway/onboarding/*.c")
 MAX_GRADE = 8.0          # of one text of more than a few words
@@ -24,19 +27,6 @@ FOR_ADMINS = ("slack_app.c",)  # help of options
 # Who is spoken to is an admin or a program: the call that a string stands in.
 FOR_OTHERS = re.compile(r"\b(err_set|err_wrap|log_event|from_json_refuse|yaml_mistake|yaml_warning|assert|LOG_STR|change_event|problem_status_answer|SECRET_\w+|say_error|"
                         r"to_json_key|to_json_member_\w+|from_json_member|response_header|request_header)\s*\($")
-# Our own terms in capitals, beside those of the check library.
-CAPITALS = {"PIN", "UTC"}
-# Turns of phrase in which a banned word does no harm: a time, and that nobody is blamed.
-HARMLESS = re.compile(r"\b(?:just now|not your fault)\b")
-
-
-def library_lint():
-    spec = importlib.util.spec_from_file_location("check_words", os.path.join(HERE, "..", "posture", "test_check_library_words.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.CAPITALS |= CAPITALS
-    return module
-
 
 STRING = r'"(?:\\.|[^"\\\n])*"'
 TOKENS = re.compile(r'/\*.*?\*/|//[^\n]*|^\s*#[^\n]*|(?P<char>\'(?:\\.|[^\'\\])\')|(?P<string>%s(?:\s*%s)*)' % (STRING, STRING), re.S | re.M)
@@ -88,17 +78,13 @@ def readable(text):
             yield piece
 
 
-def lint_texts(check, lint, texts):
+def lint_texts(lint, texts):
     for where, text in texts:
-        check.lint_words(lint, where, HARMLESS.sub("now", text))
-        for sentence in check.sentences(check.own_words(text)):
-            count = len(check.words(sentence))
-            lint.expect(count <= check.MAX_WORDS, where, "%d words in one sentence: %s" % (count, sentence))
-        level = check.grade(text)
-        lint.expect(len(check.words(text)) < FEW_WORDS or level <= MAX_GRADE, where, "grade %.1f is above %.0f: %s" % (level, MAX_GRADE, text))
+        few = lint.judge(text)["words"] < FEW_WORDS
+        check_words.lint_words(lint, where, text, None if few else MAX_GRADE)
 
 
-def lint_the_lint(check, lint):
+def lint_the_lint(lint):
     """It must be able to find texts, leave out what is not one, and fail."""
     rows = (("<p class=\"lead\">One thing to fix.</p>\n<p>Then go on.</p>", ["One thing to fix.", "Then go on."]), ("person:%.*s", []), ("Please do this by %s.", ["Please do this by name."]),
             ("max-width: 40em; margin: 0", []), ("notice.reserved", []), ("https://posture.acme.example/a b", []), ("<strong>To fix</strong> on {}", ["To fix on name"]))
@@ -107,10 +93,10 @@ def lint_the_lint(check, lint):
     for bad in ("Your laptop is not compliant with the policy.", "Do it NOW or else.", "You are done!", "You must immediately restart your laptop.",
                 "This is one sentence that goes on and on and on and on until nobody knows any more what it was about in the first place.",
                 "Unauthorised individuals could potentially exfiltrate considerable quantities of confidential organisational information subsequently."):
-        probe = check.Lint()
+        probe = check_words.Lint(lint.judge)
         quiet, sys.stdout = sys.stdout, open(os.devnull, "w", encoding="utf-8")
         try:
-            lint_texts(check, probe, [("probe", bad)])
+            lint_texts(probe, [("probe", bad)])
         finally:
             sys.stdout.close()
             sys.stdout = quiet
@@ -118,24 +104,24 @@ def lint_the_lint(check, lint):
 
 
 def main(arguments):
-    if len(arguments) not in (1, 2):
+    if len(arguments) not in (2, 3):
         print(__doc__, file=sys.stderr)
         return 2
-    check = library_lint()
+    judge, source = arguments[:2]
     texts = []
     for pattern in FILES:
-        for path in sorted(glob.glob(os.path.join(arguments[0], pattern))):
-            name = os.path.relpath(path, arguments[0])
+        for path in sorted(glob.glob(os.path.join(source, pattern))):
+            name = os.path.relpath(path, source)
             if os.path.basename(path) in FOR_ADMINS:
                 continue
             texts.extend(("%s:%d" % (name, line), text) for line, text in texts_of(path))
-    if arguments[1:] == ["--list"]:
+    if arguments[2:] == ["--list"]:
         print("\n".join("%s: %s" % pair for pair in texts))
         return 0
-    lint = check.Lint()
-    lint_the_lint(check, lint)
+    lint = check_words.Lint(wording.Judge(judge))
+    lint_the_lint(lint)
     lint.expect(len(texts) >= TEXTS_LEAST, "lint", "found only %d texts" % len(texts))
-    lint_texts(check, lint, texts)
+    lint_texts(lint, texts)
     print("%d passed, %d failed" % (lint.passed, lint.failed))
     return 1 if lint.failed else 0
 
