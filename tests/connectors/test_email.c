@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { NOW_S = 1796040000 /* Mon 2026-11-30 12:00:00 UTC */, SILENCE_MS = 2000 };
+enum { NOW_S = 1796040000 /* Mon 2026-11-30 12:00:00 UTC */, SILENCE_MS = 5000 };
 static char state[] = "/tmp/postern-email-XXXXXX", certificate_path[64], key_path[64];
 static struct buf certificate;
 

@@ -123,7 +123,7 @@ static void a_store_with_another_number_of_partitions_is_not_taken_for_ours(void
     OPS(&other)->free(other.store);
     redis_server_kill(&f->server);
     redis_server_restart(&f->server);
-    for (int i = 0; i < 100 && strstr(f->err.text, "another store") == NULL; i++, nanosleep(&step, NULL))
+    for (int i = 0; i < 3000 && strstr(f->err.text, "another store") == NULL; i++, nanosleep(&step, NULL))
         assert_int_equal(put(f, RECORD_DEVICE, "d_1", 0, "{}", 0), ERR_UNAVAILABLE);
     assert_non_null(strstr(f->err.text, "another store"));
     CLI(f, "SET", REDIS_KEY_PARTITIONS, "nonsense");
