@@ -32,7 +32,6 @@ class OverSocket(Slack):
         number = self.send(path, body.decode() if isinstance(body, bytes) else body)
         answered = wait_for("an acknowledgement of %s" % path, lambda: (lambda e: e if e["answers"] else None)(self.envelope(number)))
         payload = answered["answers"][0]
-        self.after_s = answered["after_s"]
         return Answer(200, {}, b"" if payload is None else json.dumps(payload).encode())
 
     def connected(self, count=1, opened=1):

@@ -35,8 +35,9 @@ def story_the_conversation_over_a_socket(world):
     slack, (gateway,), fleet = begin(world)
     message = wait_for("the day's message", lambda: slack.messages()[0] if slack.messages() else None)
     slack.button(message["blocks"], "pst.recheck")
-    slack.click(message, "pst.recheck")
-    expect(slack.after_s < 1.0, "a click is acknowledged within a second, not %.3f" % slack.after_s)
+    slack.control("faults", [{"method": "chat.update", "kind": "500_before", "times": 1000}])
+    slack.click(message, "pst.recheck")  # comes back when it is acknowledged: whether or not Slack takes what comes of it
+    slack.control("faults", [])
     wait_for("still to fix, in place", lambda: "still to fix. Below is what we saw this time" in slack.messages()[0]["text"])
     fleet.control("fix", "dover", "firewall")
     slack.click(slack.messages()[0], "pst.recheck")
