@@ -1,5 +1,6 @@
 /* slack: the manifest to make the app from, and how the app is; its people are in cli_slack_people.c. */
 #include "gateway/cli/cli_slack_people.h"
+#include "gateway/cli/cli_slack_preview.h"
 #include "gateway/cli/client.h"
 #include "gateway/cli/print.h"
 #include "gateway/options.h"
@@ -120,6 +121,7 @@ static int status(const struct args *args)
 static int run(int argc, char **argv)
 {
     static const struct arg_option from_file[] = { { "--socket-mode", ARG_FLAG } };
+    static const struct arg_option what[] = { { "--what", ARG_TEXT } };
     static const struct arg_option group[] = { { "--group", ARG_TEXT } }, unmapped[] = { { "--unmapped", ARG_FLAG } };
     static const struct cli_action actions[] = {
         { "manifest", NULL, 0, 0, from_file, 1, manifest },
@@ -127,6 +129,7 @@ static int run(int argc, char **argv)
         { "people", NULL, 0, 0, unmapped, 1, cli_slack_people },
         { "onboard", "everyone|PERSON", 0, 1, group, 1, cli_slack_onboard },
         { "onboarding", NULL, 0, 0, NULL, 0, cli_slack_onboarding },
+        { "preview", "PERSON", 1, 1, what, 1, cli_slack_preview },
         { "test-on-myself", "PERSON", 1, 1, NULL, 0, cli_slack_test },
     };
     return args_run_action(&cli_slack, actions, sizeof actions / sizeof actions[0], argc, argv);
@@ -139,13 +142,15 @@ const struct cli_command cli_slack = {
     "       postern slack people [--unmapped] [--json]\n"
     "       postern slack onboard (everyone | --group GROUP | PERSON) [--json]\n"
     "       postern slack onboarding [--json]\n"
+    "       postern slack preview PERSON [--what digest|home|greeting] [--json]\n"
     "       postern slack test-on-myself PERSON [--json]\n\n"
     "The manifest that Slack makes the app from, with this gateway's addresses (--config: without a gateway; --socket-mode: for one that Slack\n"
     "cannot reach); and how the app is. See docs/slack.md.\n"
     "Exit code of status: 0 all is well; 1 Slack is not configured, a scope is missing, the token is no good, or nothing is sent or heard any more.\n\n"
     "people: who is known to Slack. onboard invites people: each gets one greeting with the way to set up a device, at their own hours and under the\n"
     "cap of one message a day, by Slack or else by e-mail. onboarding: who was invited, contacted and has set up a device. test-on-myself greets\n"
-    "one person now. See docs/onboarding.md.",
+    "one person now. See docs/onboarding.md. preview: what a person would be sent and would see now, in words, or with --json as Slack gets it; nothing\n"
+    "is sent.",
     "the Slack app: its manifest, and how it is",
     run,
 };

@@ -8,7 +8,7 @@ import urllib.parse
 import harness
 from harness import Fleet, expect, wait_for
 from slack_side import SECRET, Slack, sign
-from test_loop import posture, result_of, with_people
+from test_loop import PEOPLE, posture, result_of, with_people
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
@@ -172,6 +172,31 @@ def story_only_slack_is_heard_and_each_thing_once(world):
     wait_for("what comes after is answered", lambda: len(slack.messages()) == 3)
     expect(len(gateway.events("person.disputed")) == 0, "an organisation that is not ours (%s) does nothing" % gateway.events("person.disputed"))
     expect(len([m for m in slack.messages() if "1 device" in m["text"]]) == 1, "the copies did nothing: %s" % [m["text"] for m in slack.messages()])
+    fleet.process.stop()
+    gateway.stop()
+
+
+def story_a_preview_says_all_and_sends_nothing(world):
+    """Without Slack at all: what she would be sent and would see, before anything is connected."""
+    gateway = world.gateway("gw", policy=harness.fast_policy("3600s")).start()
+    gateway.cli("person", "import", "-", stdin=PEOPLE)
+    nothing = gateway.cli_json("slack", "preview", "ana@acme.example")
+    expect(nothing["digest"] is None and not nothing["would_be_sent_now"] and "We know no device of yours yet." in json.dumps(nothing["home"]) and "Hello Ana" in nothing["greeting"]["text"], "nothing to tell: %s" % nothing)
+    secret = gateway.cli_json("enroll-secret", "create", "--person", "ana@acme.example")["secret"]
+    fleet = Fleet(world, gateway, [{"name": "dover", "platform": "macos", "serial": "C02DOVER01", "uuid": "3b1c0000-0000-4000-8000-00000000d0e1", "hostname": "dover", "model": "Mac14,2", "enroll_secret": secret, "defects": ["firewall"]}])
+    preview = wait_for("something to tell", lambda: (lambda p: p if p["digest"] else None)(gateway.cli_json("slack", "preview", "ana@acme.example")))
+    buttons = [e["text"]["text"] for b in preview["digest"]["blocks"] for e in b.get("elements", []) if e["type"] == "button"]
+    expect("Check again" in buttons and "Your firewall is on" in preview["digest"]["text"] and preview["why_not"] == "no channel is configured", "the day's message: %s %s" % (buttons, preview["why_not"]))
+    expect("/me/preview" in json.dumps(preview["home"]) and "/welcome/preview" not in json.dumps(preview["home"]), "links that open nothing")
+    text = gateway.cli("slack", "preview", "ana@acme.example")
+    for words in ("The day's message, not sent now (no channel is configured)", "What we saw", "[ Check again ]", "The Home tab:", "The greeting:", "Nothing was sent."):
+        expect(words in text, "%r in: %s" % (words, text))
+    expect("<!date" not in text and "&amp;" not in text and "<http" not in text, "no marks of Slack's: %s" % text)
+    expect(json.loads(gateway.cli("slack", "preview", "ana@acme.example", "--what", "home", "--json"))["type"] == "home", "one part")
+    expect("The Home tab" not in gateway.cli("slack", "preview", "ana@acme.example", "--what", "digest"), "one part in words")
+    gateway.cli("slack", "preview", "ana@acme.example", "--what", "shoe", code=2)
+    gateway.cli("slack", "preview", "nobody@acme.example", code=1)
+    expect(not gateway.events("notice.reserved"), "nothing was reserved")
     fleet.process.stop()
     gateway.stop()
 
