@@ -155,6 +155,19 @@ static void write_failing(const struct standing *s, struct to_json *w)
     to_json_end(w);
 }
 
+static void write_all_failing(const struct decision *d, struct to_json *w)
+{
+    if (d->standing_count == 0) {
+        to_json_member_raw(w, "failing", SPAN_LITERAL("[]"));
+        return;
+    }
+    to_json_key(w, "failing");
+    to_json_array(w);
+    for (size_t i = 0; i < d->standing_count; i++)
+        write_failing(&d->standings[i], w);
+    to_json_end(w);
+}
+
 /* The app's own deadline, once it is sure: the check that closes it has been told of. */
 static int64_t sure_deadline(const struct decision *d)
 {
@@ -201,11 +214,7 @@ void decide_write_context(const struct answer *a, struct to_json *w)
     to_json_member_text_if(w, "rung", d->rung);
     if (d->would.by != NULL) /* ladders in stage nudge or report: for those who compare before they enforce */
         to_json_member_text(w, "would", span_of(outcome_name(d->would.outcome)));
-    to_json_key(w, "failing");
-    to_json_array(w);
-    for (size_t i = 0; i < d->standing_count; i++)
-        write_failing(&d->standings[i], w);
-    to_json_end(w);
+    write_all_failing(d, w);
     if (d->device != NULL)
         to_json_member_plain(w, "device", d->device->id);
     if (d->proof != PROOF_NOT_ASKED)

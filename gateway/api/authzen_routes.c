@@ -125,6 +125,26 @@ static bool refuse_type(const struct asked *a, struct to_json *w)
     return true;
 }
 
+enum { FRAME_BYTES = 64 };
+
+static bool open_answer(bool allowed, struct to_json *w)
+{
+    char *at = to_json_run(w, FRAME_BYTES);
+    if (at == NULL)
+        return false;
+    at = w->first ? at : to_json_run_literal(at, ",");
+    at = allowed ? to_json_run_literal(at, "{\"decision\":true,\"context\":{") : to_json_run_literal(at, "{\"decision\":false,\"context\":{");
+    to_json_ran_into(w, at, 2);
+    return true;
+}
+
+static void close_answer(struct to_json *w)
+{
+    char *at = to_json_run(w, FRAME_BYTES);
+    if (at != NULL)
+        to_json_ran_out(w, to_json_run_literal(at, "}}"), 2);
+}
+
 static bool answer_one(struct http_request *r, const struct asked *asked, struct to_json *w, struct http_response *res)
 {
     struct answer a;
@@ -132,14 +152,11 @@ static bool answer_one(struct http_request *r, const struct asked *asked, struct
         return false;
     decide(r, &asked->question, r->decisions, NULL, NULL, &a);
     bool allowed = a.decision.outcome != OUTCOME_DENY;
-    to_json_object(w);
-    to_json_member_bool(w, "decision", allowed);
-    to_json_key(w, "context");
-    to_json_object(w);
-    decide_write_context(&a, w);
-    to_json_end(w);
-    to_json_end(w);
     res->decision = a.id;
+    if (open_answer(allowed, w)) {
+        decide_write_context(&a, w);
+        close_answer(w);
+    }
     return allowed;
 }
 

@@ -172,7 +172,7 @@ static size_t find_known(struct span name)
     return i;
 }
 
-static struct refusal check_header(const struct preflight_input *in, const struct http_header *h, struct preflight *out)
+static struct refusal check_header(const struct preflight_input *in, const struct http_header *h, struct http_known_headers *known, struct preflight *out)
 {
     size_t i = find_known(h->name); /* a name that is known is well-formed */
     if (i == HTTP_KNOWN && (h->name.bytes > PREFLIGHT_NAME_BYTES || !is_token(h->name)))
@@ -181,24 +181,26 @@ static struct refusal check_header(const struct preflight_input *in, const struc
         return bad("a header value is malformed or too long");
     if (i == HTTP_KNOWN)
         return fine;
-    if (out->known.at[i] != NULL)
+    if (known->at[i] != NULL)
         return bad(checks[i].twice);
-    out->known.at[i] = h;
+    known->at[i] = h;
     return checks[i].check != NULL ? checks[i].check(in, h->value, out) : fine;
 }
 
 static struct refusal check_headers(const struct preflight_input *in, struct preflight *out)
 {
+    struct http_known_headers unasked, *known = in->known != NULL ? in->known : &unasked;
+    *known = (struct http_known_headers){ .looked = false };
     if (in->header_count > HTTP_MAX_HEADERS)
         return bad("too many headers");
     for (size_t i = 0; i < in->header_count; i++) {
-        struct refusal r = check_header(in, &in->headers[i], out);
+        struct refusal r = check_header(in, &in->headers[i], known, out);
         if (r.status != 0)
             return r;
     }
-    if (out->known.at[HEADER_HOST] == NULL && !in->any_host && !span_equal_text(in->version, "HTTP/1.0"))
+    if (known->at[HEADER_HOST] == NULL && !in->any_host && !span_equal_text(in->version, "HTTP/1.0"))
         return bad("the Host header is missing");
-    out->known.looked = true;
+    known->looked = true;
     return fine;
 }
 

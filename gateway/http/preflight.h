@@ -15,6 +15,7 @@ struct preflight_input {
     size_t host_count;
     bool any_host;                   /* unix socket */
     struct span good_host;           /* a whole value of Host that passed these very checks before; may be empty */
+    struct http_known_headers *known; /* filled: into `headers`; `looked` when all of them were gone through. NULL: nobody asks */
     bool good_path;                  /* what stands before the '?' of the target passed these very checks before, undecoded */
 };
 struct preflight {
@@ -24,7 +25,6 @@ struct preflight {
     struct span path, query;         /* path decoded into the arena; query raw */
     uint64_t content_length;         /* 0 without a body */
     bool expects_continue;           /* the client waits for 100 before it sends the body */
-    struct http_known_headers known; /* into `headers`; `looked` when all of them were gone through */
 };
 /* On a refusal path and query are set as far as they could be read, for the style of the answer. */
 struct preflight preflight_run(const struct preflight_input *in, struct arena *arena);

@@ -91,10 +91,10 @@ static struct preflight check_head(struct exchange *x, const char *method, const
         .host_count = o->host_count,
         .any_host = x->server->local,
         .good_host = span_make(x->server->good_host, x->server->good_host_bytes),
+        .known = &x->request.known,
         .good_path = router_knows(&x->server->routes, span_slice(x->target, 0, span_find(x->target, '?'))),
     };
     struct preflight p = preflight_run(&in, &x->arena);
-    x->request.known = p.known;
     set_request_id(x);
     if (p.status == 0)
         remember_host(x->server, request_known(&x->request, HEADER_HOST));

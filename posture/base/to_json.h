@@ -80,6 +80,20 @@ TO_JSON_INLINE void to_json_ran(struct to_json *w, const char *at)
     w->out->bytes = (size_t)(at - w->out->at);
     w->first = false;
 }
+/* The same after a run that opened objects one in the other, or closed so many lists or objects. */
+TO_JSON_INLINE void to_json_ran_into(struct to_json *w, const char *at, unsigned objects)
+{
+    to_json_ran(w, at);
+    w->first = true;
+    w->out->failed |= w->depth + objects > TO_JSON_DEPTH;
+    for (; objects > 0 && w->depth < TO_JSON_DEPTH; objects--)
+        w->kinds[w->depth++] = '{';
+}
+TO_JSON_INLINE void to_json_ran_out(struct to_json *w, const char *at, unsigned levels)
+{
+    to_json_ran(w, at);
+    w->depth -= levels < w->depth ? levels : w->depth;
+}
 /* A literal of ours, with all that stands around a value (",\"age_s\":"). */
 TO_JSON_INLINE char *to_json_run_literal(char *at, const char *literal)
 {

@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct arena arena;
     if (!span_cut(&rest, '\n', &first) || !span_cut(&first, ' ', &method) || !span_cut(&first, ' ', &target))
         return 0;
-    struct preflight_input in = { method, target, first, headers, 0, hosts, bytes % 2, bytes % 16 == 15, SPAN_NONE, false };
+    struct preflight_input in = { method, target, first, headers, 0, hosts, bytes % 2, bytes % 16 == 15, SPAN_NONE, NULL, false };
     in.header_count = read_headers(rest, headers);
     arena_init(&arena, 4096, 65536);
     struct preflight p = preflight_run(&in, &arena);

@@ -26,7 +26,7 @@ static struct preflight run(struct arena *arena, const char *method, struct span
 {
     static const struct span hosts[] = { { "a.example", 9 }, { "[::1]", 5 } };
     struct http_header headers[HEADERS_MOST];
-    struct preflight_input in = { span_of(method), target, span_of(version), headers, read_headers(headers_text, headers), hosts, 2, false, SPAN_NONE, false };
+    struct preflight_input in = { span_of(method), target, span_of(version), headers, read_headers(headers_text, headers), hosts, 2, false, SPAN_NONE, NULL, false };
     return preflight_run(&in, arena);
 }
 
@@ -185,7 +185,7 @@ static void the_number_of_headers_and_the_length_of_a_value_are_bounded(void **s
     memset(text, 'v', sizeof text);
     for (size_t i = 0; i < HTTP_MAX_HEADERS; i++)
         headers[i] = (struct http_header){ SPAN_LITERAL("X"), span_make(text, PREFLIGHT_VALUE_BYTES) };
-    struct preflight_input in = { SPAN_LITERAL("GET"), SPAN_LITERAL("/a"), SPAN_LITERAL("HTTP/1.1"), headers, HTTP_MAX_HEADERS, NULL, 0, true, SPAN_NONE, false };
+    struct preflight_input in = { SPAN_LITERAL("GET"), SPAN_LITERAL("/a"), SPAN_LITERAL("HTTP/1.1"), headers, HTTP_MAX_HEADERS, NULL, 0, true, SPAN_NONE, NULL, false };
     assert_int_equal(preflight_run(&in, &arena).status, 0);
     in.header_count = HTTP_MAX_HEADERS + 1; /* the array holds no more: the count alone refuses */
     assert_int_equal(preflight_run(&in, &arena).status, 400);
