@@ -1,6 +1,9 @@
 #include "gateway/agents.h"
 
+#include "gateway/pressure.h"
 #include "gateway/refresher.h"
+
+#include <string.h>
 
 enum { MAC_BYTES = 24, NAME_MAC_BYTES = 12, MAC_TEXT = 32 /* base64url characters of MAC_BYTES */, MAC_ROOM = 192 };
 
@@ -233,6 +236,20 @@ static size_t write_due(const struct node *node, const struct policy *policy, co
     return used;
 }
 
+/* A policy that changed its checks asks all devices anew: so many a second, the others at a later poll. Nobody who is new, or awaited, has to wait. */
+static size_t pace(const struct node *node, const struct policy *policy, const struct device *device, int64_t now_s, unsigned *due, size_t count)
+{
+    unsigned rest[OSQUERY_READ_MOST];
+    if (count == 0 || device->result_count == 0)
+        return count;
+    memcpy(rest, due, count * sizeof *due);
+    size_t left = evaluate_without_changed(policy, device, now_s, rest, count);
+    if (left == count || pressure_take_wave(node->pressure, now_s))
+        return count;
+    memcpy(due, rest, left * sizeof *due);
+    return left;
+}
+
 void agents_read(const struct node *node, const struct device *device, struct device_live *live, int64_t now_s, struct arena *arena, struct buf *out)
 {
     unsigned due[OSQUERY_READ_MOST];
@@ -245,6 +262,7 @@ void agents_read(const struct node *node, const struct device *device, struct de
     if (node->refresher != NULL)
         refresher_seen(node->refresher, device->id, now_s, NULL, 0);
     size_t count = policy == NULL ? 0 : evaluate_due(policy, device, now_s, asked_s, AGENTS_AGAIN_S, due, OSQUERY_READ_MOST);
+    count = awaited ? count : pace(node, policy, device, now_s, due, count);
     count = count == 0 ? 0 : write_due(node, policy, device, due, count, now_s, arena, queries);
     if (count == 0) {
         buf_append_text(out, awaited ? "{\"queries\":{},\"accelerate\":60}" : "{\"queries\":{}}");

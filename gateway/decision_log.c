@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RING_NOTES = 4096, RING_FILTER_SLOTS = 8192, RINGS = 128 /* workers and slow lane threads */, FILTER_SLOTS = 65536, FLUSH_MS = 50, BATCH = 256, NOTE_CHECKS = 8, NOTE_TEXT = 256, HOUR_MS = 3600000, ACCELERATE_S = 600,
+enum { RING_NOTES = 4096, RING_FILTER_SLOTS = 8192, RINGS = 256 /* workers and slow lane threads */, FILTER_SLOTS = 65536, FLUSH_MS = 50, BATCH = 256, NOTE_CHECKS = 8, NOTE_TEXT = 256, HOUR_MS = 3600000, ACCELERATE_S = 600,
        PENDING_MOST = 20000, PARTITIONS = 1024, LOOK_BACK_MS = 5000, LOOK_MOST = 1000, LOOK_ROUNDS = 100, IDS_AHEAD = 512, HOMES = 256 };
 
 /* What the event needs, copied: the directory may have moved on when it is written. */

@@ -5,6 +5,7 @@
 #include "gateway/allowance.h"
 #include "gateway/callers.h"
 #include "gateway/decision_log.h"
+#include "gateway/descriptors.h"
 #include "gateway/doors/device_certificates.h"
 #include "gateway/doors/okta_watch.h"
 #include "gateway/effects.h"
@@ -17,6 +18,7 @@
 #include "gateway/key_fetcher.h"
 #include "gateway/managers.h"
 #include "gateway/options.h"
+#include "gateway/pressure.h"
 #include "gateway/publish.h"
 #include "gateway/refresher.h"
 #include "gateway/root_key.h"
@@ -33,7 +35,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 1024, WORKERS_MOST = 64, LISTENERS_MOST = 5, SLOW_QUEUE = 4096, STORE_WAIT_MS = 250, STORE_SAY_MS = 5000, REDIS_GRACE_MS = 5000, POLICY_BYTES = 1024 * 1024 };
+enum { PATH_BYTES = 1024, WORKERS_MOST = 64, LISTENERS_MOST = 5, ADMIN_CONNECTIONS = 1000, SLOW_QUEUE = 4096, STORE_WAIT_MS = 250, STORE_SAY_MS = 5000, REDIS_GRACE_MS = 5000, POLICY_BYTES = 1024 * 1024 };
 
 /* Everything that runs, in the order it was made. */
 struct running {
@@ -47,7 +49,7 @@ struct running {
     struct housekeeping *housekeeping;
     struct server_options servers[LISTENERS_MOST];
     size_t server_count;
-    struct worker *workers[WORKERS_MOST];
+    struct worker *workers[2 * WORKERS_MOST + 1];
     unsigned worker_count;
     struct buf certificate, key;  /* made by us, PEM */
     char socket_path[PATH_BYTES];
@@ -140,7 +142,7 @@ static enum err_code make_parts(struct running *run, struct err *err)
         code = slow_lane_new(node, (unsigned)run->options->slow_threads, SLOW_QUEUE, &node->stores, &node->slow_lane, err);
     if (code == OK)
         code = device_certificates_new(&run->options->device_certificates, &run->log, &node->device_certificates, err);
-    if (code == OK && ((node->events = event_hub_new(node->feed)) == NULL || (node->allowances = allowance_new()) == NULL || (node->once = once_memory_new()) == NULL))
+    if (code == OK && ((node->events = event_hub_new(node->feed)) == NULL || (node->allowances = allowance_new()) == NULL || (node->pressure = pressure_new(&run->log)) == NULL || (node->once = once_memory_new()) == NULL))
         code = err_set(err, ERR_MEMORY, "event hub");
     if (code == OK && (node->okta = okta_watch_new()) == NULL)
         code = err_set(err, ERR_MEMORY, "Okta's hooks");
@@ -268,7 +270,7 @@ static struct server_options *add_listener(struct running *run, const struct lis
     }
     run->servers[run->server_count] = (struct server_options){
         .address = l->address, .kinds = kinds, .certificate_pem = l->tls.certificate, .key_pem = l->tls.key,
-        .connections = (unsigned)(run->options->connections / run->options->workers), .idle_timeout_s = 30, .request_timeout_ms = 20000,
+        .idle_timeout_s = 30, .request_timeout_ms = 20000,
     };
     return &run->servers[run->server_count++];
 }
@@ -315,6 +317,30 @@ static void plan_listeners(struct running *run, bool configured)
     add_device_listener(run);
 }
 
+/* What a listener may have at most, over all workers. Nobody needs many to administer. */
+static int64_t connections_wanted(const struct postern_options *o, const struct server_options *s)
+{
+    return s->kinds == LISTENER_ADMIN && o->connections > ADMIN_CONNECTIONS ? ADMIN_CONNECTIONS : o->connections;
+}
+
+/* Each listener has its own share, so that a flood at one leaves the others theirs; where fewer files may be open than that takes, all have less. */
+static enum err_code limit_connections(struct running *run, struct err *err)
+{
+    const struct postern_options *o = run->options;
+    int64_t wanted = 0, allowed = 0;
+    for (size_t i = 0; i < run->server_count; i++)
+        wanted += connections_wanted(o, &run->servers[i]);
+    enum err_code code = descriptors_for(&run->log, wanted, &allowed, err);
+    for (size_t i = 0; i < run->server_count; i++) {
+        struct server_options *s = &run->servers[i];
+        int64_t share = connections_wanted(o, s) * allowed / wanted / o->workers;
+        bool exposed = (s->kinds & (LISTENER_PUBLIC | LISTENER_DEVICE)) != 0;
+        s->connections = (unsigned)(share > 0 ? share : 1);
+        s->connections_per_address = exposed ? (unsigned)((o->connections_per_address + o->workers - 1) / o->workers) : 0;
+    }
+    return code;
+}
+
 static enum err_code make_certificate(struct running *run, struct err *err)
 {
     bool needed = false;
@@ -332,20 +358,51 @@ static enum err_code make_certificate(struct running *run, struct err *err)
     return code;
 }
 
+/* The listeners of one kind of worker. */
+static size_t pick_listeners(const struct running *run, bool decides, struct server_options out[LISTENERS_MOST])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < run->server_count; i++)
+        if (((run->servers[i].kinds & (LISTENER_PUBLIC | LISTENER_DEVICE)) == 0) == decides)
+            out[count++] = run->servers[i];
+    return count;
+}
+
+static enum err_code make_workers(struct running *run, bool decides, struct err *err)
+{
+    struct server_options servers[LISTENERS_MOST];
+    size_t count = pick_listeners(run, decides, servers);
+    enum err_code code = OK;
+    for (unsigned i = 0; code == OK && count > 0 && i < (unsigned)run->options->workers; i++) {
+        for (size_t k = 0; k < count; k++)
+            servers[k].shared = i > 0;
+        code = worker_new(&run->node, run->worker_count, servers, count, &run->workers[run->worker_count], err);
+        if (code == OK)
+            run->worker_count++;
+    }
+    return code;
+}
+
+/* A unix socket is bound once. */
+static enum err_code make_socket_worker(struct running *run, struct err *err)
+{
+    const struct server_options socket = { .address = span_of(run->socket_path), .kinds = LISTENER_SOCKET, .connections = 256, .idle_timeout_s = 60, .request_timeout_ms = 60000 };
+    enum err_code code = worker_new(&run->node, run->worker_count, &socket, 1, &run->workers[run->worker_count], err);
+    if (code == OK)
+        run->worker_count++;
+    return code;
+}
+
+/* Doors that ask for decisions have threads of their own: whatever agents and browsers do at once, handshakes above all, the system gives a thread that has little to do its turn. */
 static enum err_code start_workers(struct running *run, struct err *err)
 {
     snprintf(run->socket_path, sizeof run->socket_path, "%.*s/admin.sock", SPAN_ARGS(run->options->state));
     unlink(run->socket_path);
-    struct server_options socket = { .address = span_of(run->socket_path), .kinds = LISTENER_SOCKET, .connections = 256, .idle_timeout_s = 60, .request_timeout_ms = 60000 };
-    enum err_code code = OK;
-    for (unsigned i = 0; code == OK && i < (unsigned)run->options->workers; i++) {
-        size_t count = run->server_count;
-        if (i == 0)
-            run->servers[count++] = socket; /* a unix socket is bound once */
-        code = worker_new(&run->node, i, run->servers, count, &run->workers[i], err);
-        if (code == OK)
-            run->worker_count++;
-    }
+    enum err_code code = make_workers(run, true, err);
+    if (code == OK)
+        code = make_workers(run, false, err);
+    if (code == OK)
+        code = make_socket_worker(run, err);
     for (unsigned i = 0; code == OK && i < run->worker_count; i++)
         code = worker_start(run->workers[i], err);
     return code;
@@ -388,6 +445,7 @@ static void undo(struct running *run)
     device_certificates_free(node->device_certificates);
     event_hub_free(node->events);
     allowance_free(node->allowances);
+    pressure_free(node->pressure);
     once_memory_free(node->once);
     okta_watch_free(node->okta);
     feed_free(node->feed);
@@ -436,6 +494,8 @@ static enum err_code start(struct running *run, bool configured, const volatile 
     if (code == OK)
         code = key_fetcher_start(node->keys, err);
     plan_listeners(run, configured);
+    if (code == OK)
+        code = limit_connections(run, err);
     if (code == OK)
         code = make_certificate(run, err);
     if (code == OK)

@@ -7,7 +7,7 @@
 #include "posture/base/secret.h"
 #include "posture/directory.h"
 
-struct router; struct login_door; struct feed; struct slow_lane; struct effects; struct decision_log; struct refresher; struct event_hub; struct allowance; struct once_memory; struct signing_ring; struct key_fetcher; struct device_certificates; struct okta_watch; struct callers; struct managers; struct simulations; struct slack_app; struct slack_line;
+struct router; struct login_door; struct feed; struct slow_lane; struct effects; struct decision_log; struct refresher; struct event_hub; struct allowance; struct once_memory; struct signing_ring; struct key_fetcher; struct device_certificates; struct okta_watch; struct callers; struct managers; struct simulations; struct slack_app; struct pressure; struct slack_line;
 struct node_options {
     struct span public_url;         /* no trailing slash */
     struct span state;              /* folder */
@@ -34,6 +34,7 @@ struct node {
     struct decision_log *decisions; /* rings -> log */
     struct refresher *refresher;    /* seen times -> store, batched */
     struct effects *effects;
+    struct pressure *pressure;      /* when more comes than this node can take (gateway/pressure.h); NULL: never */
     struct allowance *allowances;   /* how often an agent may enrol, and be asked again; NULL: no limits (gateway/allowance.h) */
     struct once_memory *once;       /* what was used once while the store was away (gateway/once_memory.h) */
     struct event_hub *events;       /* wakes /v1/events streams and waiting pages */

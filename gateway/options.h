@@ -30,7 +30,7 @@ struct postern_options {
     bool archive; bool archive_pack;
     struct span archive_folder;                               /* default: below the state folder */
     int64_t archive_retention_s;
-    int64_t workers, slow_threads, connections, log_keep_s, outage_after_s, policy_block_most;
+    int64_t workers, slow_threads, connections, connections_per_address, log_keep_s, outage_after_s, policy_block_most;
     struct span log_level;
 };
 /* The rows as groups over `o`, for loading and describing; `groups` has room for OPTION_GROUPS. */

@@ -130,6 +130,8 @@ void slow_lane_rest_end(struct slow_lane *lane) { atomic_fetch_sub(&lane->restin
 
 size_t slow_lane_waiting(const struct slow_lane *lane) { return mailbox_count(lane->queue); }
 
+size_t slow_lane_room(const struct slow_lane *lane) { return lane->most; }
+
 void slow_lane_stop(struct slow_lane *lane)
 {
     if (lane->queue != NULL)

@@ -21,6 +21,7 @@ bool slow_lane_send(struct slow_lane *lane, struct slow_job *job, bool urgent); 
 bool slow_lane_rest_begin(struct slow_lane *lane);
 void slow_lane_rest_end(struct slow_lane *lane);
 size_t slow_lane_waiting(const struct slow_lane *lane);
+size_t slow_lane_room(const struct slow_lane *lane); /* how many may wait */
 void slow_lane_stop(struct slow_lane *lane);   /* finishes what waits, joins */
 void slow_lane_free(struct slow_lane *lane);
 #endif

@@ -155,9 +155,7 @@ static enum err_code make_parts(struct worker *w, struct err *err)
 
 static enum err_code open_server(struct worker *w, const struct server_options *options, struct err *err)
 {
-    struct server_options own = *options;
-    own.shared = own.shared || w->number > 0;
-    enum err_code code = server_new(w->node, w, w->loop, &own, &w->servers[w->server_count], err);
+    enum err_code code = server_new(w->node, w, w->loop, options, &w->servers[w->server_count], err);
     if (code == OK)
         w->server_count++;
     return code;

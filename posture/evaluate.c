@@ -691,3 +691,21 @@ size_t evaluate_due(const struct policy *policy, const struct device *device, in
     }
     return found;
 }
+
+static bool is_only_changed(const struct check *check, const struct device *device, int64_t now_s)
+{
+    const struct result *result = device_result(device, check->id);
+    int64_t evaluated_s = result == NULL ? 0 : result->evaluated_s;
+    if (device->recheck_s > evaluated_s && recheck_names(device, check->id))
+        return false;
+    return result == NULL || (!span_equal(result->check_version, check->version) && now_s - evaluated_s < check->interval_s);
+}
+
+size_t evaluate_without_changed(const struct policy *policy, const struct device *device, int64_t now_s, unsigned *indexes, size_t count)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!is_only_changed(&policy->checks[indexes[i]], device, now_s))
+            indexes[left++] = indexes[i];
+    return left;
+}

@@ -40,5 +40,8 @@ int64_t evaluate_end(const struct check *check, const struct result *result);
 /* Checks that the device should be asked now: due by interval, by recheck, or because the check changed. Writes indexes into policy->checks;
  * returns how many (at most `most`). `asked_s`: when the same were last handed out to it, 0 never; asked again after 2 polls (`again_after_s`). */
 size_t evaluate_due(const struct policy *policy, const struct device *device, int64_t now_s, int64_t asked_s, int64_t again_after_s, unsigned *indexes, size_t most);
+/* Of those due, the ones that nobody waits for and whose interval is not over: they are due because the check is new here, or was changed. After a policy change every device
+ * has such at once. Takes them out; returns how many are left. */
+size_t evaluate_without_changed(const struct policy *policy, const struct device *device, int64_t now_s, unsigned *indexes, size_t count);
 
 #endif

@@ -57,7 +57,7 @@ MUST_CHECK enum err_code osquery_read_log(struct span text, struct span prefix, 
 /* ---- out ---- */
 
 /* The configuration for one platform: bytes depend on the checks and the platform alone, since agents compare them by hash. */
-void osquery_write_config(const struct policy *policy, enum platform platform, struct buf *out);
+void osquery_write_config(const struct policy *policy, enum platform platform, int64_t poll_s, struct buf *out);
 
 struct osquery_query { struct span name, sql; };
 /* `accelerate_s` 0: left out. */

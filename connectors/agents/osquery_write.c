@@ -2,10 +2,10 @@
 
 /* What an agent may be told without its flagfile. Endpoints and plugins are not among them: a site may reach us by another path. Agents keep
  * an option that a later configuration leaves out, so the list is always whole. */
-static void write_options(struct to_json *w)
+static void write_options(int64_t poll_s, struct to_json *w)
 {
     static const struct { const char *name; int64_t value; } numbers[] = {
-        { "buffered_log_max", 20000 }, { "distributed_denylist_duration", 86400 }, { "distributed_interval", 15 }, { "distributed_tls_max_attempts", 3 },
+        { "buffered_log_max", 20000 }, { "distributed_denylist_duration", 86400 }, { "distributed_tls_max_attempts", 3 },
         { "logger_min_status", 1 }, { "logger_tls_backoff_max", 600 }, { "logger_tls_max_lines", 128 }, { "logger_tls_max_linesize", 262144 },
         { "logger_tls_period", 10 },
     };
@@ -16,6 +16,7 @@ static void write_options(struct to_json *w)
         to_json_member_bool(w, switches[i].name, switches[i].value);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         to_json_member_int(w, numbers[i].name, numbers[i].value);
+    to_json_member_int(w, "distributed_interval", poll_s);
     to_json_end(w);
 }
 
@@ -48,12 +49,12 @@ static void write_schedule(const struct policy *policy, enum platform platform, 
     arena_done(&names);
 }
 
-void osquery_write_config(const struct policy *policy, enum platform platform, struct buf *out)
+void osquery_write_config(const struct policy *policy, enum platform platform, int64_t poll_s, struct buf *out)
 {
     struct to_json w;
     to_json_init(&w, out);
     to_json_object(&w);
-    write_options(&w);
+    write_options(poll_s, &w);
     write_schedule(policy, platform, &w);
     to_json_key(&w, "decorators");
     to_json_object(&w);

@@ -3,6 +3,7 @@
  * A batch that can never be taken is counted and answered {}: an agent would send it again for ever. */
 #include "gateway/agents.h"
 #include "gateway/http/router.h"
+#include "gateway/pressure.h"
 
 enum { FAST_BODY_BYTES = 256 * 1024, /* longer ones are parsed on the slow lane */ HEADER_KEY_BYTES = OSQUERY_KEY_BYTES };
 
@@ -183,7 +184,7 @@ static void enroll(struct http_request *r, struct http_response *res)
 
 static void write_config(const struct http_request *r, const struct device *device, struct http_response *res)
 {
-    osquery_write_config(directory_control(r->node->directory)->policy, device->platform, &res->body);
+    osquery_write_config(directory_control(r->node->directory)->policy, device->platform, pressure_poll_s(r->node->pressure, r->now_ms), &res->body);
     seal(r, res);
 }
 

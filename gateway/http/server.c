@@ -25,7 +25,6 @@ enum {
     INCREMENT_BYTES = 4 * 1024,
     OPTIONS_MOST = 16,
     TLS_RECORD_BYTES = 16 * 1024,
-    RUNS_IN_VAIN = 2,
     PAUSE_MS = 2,
 };
 
@@ -164,7 +163,7 @@ static enum err_code start_daemon(struct server *s, int fd, struct err *err)
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (s->tls ? MHD_USE_TLS : 0);
     collect_options(s, fd, &list);
     MHD_set_panic_func(library_panics, NULL);
-    s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, exchange_step, s, MHD_OPTION_EXTERNAL_LOGGER, library_says, s, MHD_OPTION_URI_LOG_CALLBACK, exchange_open, s,
+    s->daemon = MHD_start_daemon(flags, 0, addresses_admit, s, exchange_step, s, MHD_OPTION_EXTERNAL_LOGGER, library_says, s, MHD_OPTION_URI_LOG_CALLBACK, exchange_open, s,
                                  MHD_OPTION_NOTIFY_COMPLETED, exchange_complete, s, MHD_OPTION_NOTIFY_CONNECTION, connection_notify, s, MHD_OPTION_ARRAY, list.all, MHD_OPTION_END);
     if (s->daemon != NULL)
         return OK;
@@ -183,11 +182,21 @@ static void daemon_has_work(void *context, uint32_t events)
     s->runs_in_vain = 0;
 }
 
-/* While a TLS handshake waits for its peer, libmicrohttpd (0.9.75) wants to be run again at once and for ever: six bytes of a hello would take a core. Run in vain
- * it is given a pause; what really comes is told by its epoll, and ends the pause. A large answer goes out in records of 16 KiB, a run each: that is not in vain. */
+/* While a TLS handshake waits for its peer, libmicrohttpd (0.9.75) wants to be run again at once and for ever, and asks GnuTLS for each of them each time: six bytes of a hello
+ * would take a core, and a few dozen handshakes would make each other slow. Run in vain, it is given a pause and one more run, for what GnuTLS may have read already; what comes
+ * after that is told by its epoll. A large answer goes out in records of 16 KiB, a run each: that is not in vain. */
 static bool should_pause(const struct server *s)
 {
-    return s->tls && s->runs_in_vain >= (s->phases[PHASE_ANSWER].first != NULL ? RESPONSE_MAX_BYTES / TLS_RECORD_BYTES + RUNS_IN_VAIN : RUNS_IN_VAIN);
+    return s->tls && s->runs_in_vain >= (s->phases[PHASE_ANSWER].first != NULL ? RESPONSE_MAX_BYTES / TLS_RECORD_BYTES : 1);
+}
+
+static int64_t pause_ms(struct server *s)
+{
+    if (s->paused)
+        return -1;
+    int64_t now_ms = clock_mono_ms(s->node->clock);
+    s->paused_until_ms = s->paused_until_ms == 0 ? now_ms + PAUSE_MS : s->paused_until_ms;
+    return s->paused_until_ms > now_ms ? s->paused_until_ms - now_ms : 0;
 }
 
 /* Asked of libmicrohttpd before each wait. */
@@ -197,7 +206,7 @@ static int64_t server_timeout(void *context)
     MHD_UNSIGNED_LONG_LONG ms = 0;
     s->asked_ms = s->ready ? 0 : MHD_get_timeout(s->daemon, &ms) == MHD_YES ? (int64_t)ms : -1;
     if (s->asked_ms == 0 && !s->ready && should_pause(s))
-        s->asked_ms = PAUSE_MS;
+        s->asked_ms = pause_ms(s);
     return s->asked_ms;
 }
 
@@ -215,6 +224,8 @@ static void run_daemon(struct server *s, int most_ms)
     uint64_t before = s->steps;
     (void)MHD_run_wait(s->daemon, most_ms);
     s->runs_in_vain = s->steps == before ? s->runs_in_vain + 1 : 0;
+    s->paused = s->runs_in_vain > 1 && s->paused_until_ms != 0;
+    s->paused_until_ms = s->paused ? s->paused_until_ms : 0; /* something went on, or was told: the next pause is another one */
     s->turn_known = false;
 }
 
@@ -333,6 +344,7 @@ enum err_code server_new(const struct node *node, struct worker *worker, struct 
     memset(s->next_id, '0', SERVER_ID_BYTES);
     secret_random_text(s->next_id, SERVER_ID_PREFIX);
     s->next_id[SERVER_ID_PREFIX] = '-';
+    secret_random(&s->address_seed, sizeof s->address_seed);
     kept_responses_init(&s->kept);
     set_defaults(s);
     server_look_at_clock(s);

@@ -11,7 +11,8 @@ struct server_options {
     unsigned kinds;                 /* enum listener_kind bits this listener carries */
     struct span certificate_pem, key_pem; /* empty: plain HTTP */
     struct span client_ca_pem;      /* asks for a client certificate; on the device listener node->device_certificates checks it, elsewhere this CA alone */
-    unsigned connections;           /* limit, default 20,000 divided by workers */
+    unsigned connections;           /* limit, default 10,000. Near it the connections that have been idle longest are ended */
+    unsigned connections_per_address; /* limit for each address that is no trusted proxy; 0: none */
     int64_t idle_timeout_s, request_timeout_ms; /* 30, 20,000: a slow body is answered 408 after the second, however it trickles */
     int64_t slow_timeout_ms;        /* 30,000: the slow lane has that long, then 503 */
     bool shared;                    /* another worker of ours listens there too; else somebody there is an error */

@@ -1,5 +1,6 @@
 /* Connections: who they are, how long each phase may take, and how they end. */
 #include "gateway/http/server_parts.h"
+#include "gateway/pressure.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,12 +18,14 @@ static void leave(struct connection *c)
     struct phase_list *list = &c->server->phases[c->phase];
     *(c->previous != NULL ? &c->previous->next : &list->first) = c->next;
     *(c->next != NULL ? &c->next->previous : &list->last) = c->previous;
+    c->server->cut_count -= c->phase == PHASE_CUT;
 }
 
 static void join(struct connection *c, enum phase phase)
 {
     struct phase_list *list = &c->server->phases[phase];
     c->phase = phase;
+    c->server->cut_count += phase == PHASE_CUT;
     if (!c->server->turn_known)
         server_look_at_clock(c->server);
     c->since_ms = c->server->turn_ms;
@@ -66,6 +69,7 @@ static void identify(struct connection *c)
     if (info == NULL || !network_of_peer(info->client_addr, &address))
         return;
     network_text(&address, c->peer);
+    addresses_count(s, c, &address);
     c->trusted = network_holds(s->proxies, s->proxy_count, &address);
 }
 
@@ -79,6 +83,7 @@ static struct connection *connection_new(struct server *s, struct MHD_Connection
         identify_local(c);
     else
         identify(c);
+    s->connection_count++;
     join(c, PHASE_HEAD);
     return c;
 }
@@ -95,6 +100,8 @@ void connection_notify(void *context, struct MHD_Connection *mhd, void **socket_
         *socket_context = NULL;
         start_lingering(c);
         leave(c);
+        addresses_forget(c->server, c);
+        c->server->connection_count--;
         free(c->certificate);
         free(c);
     }
@@ -102,12 +109,25 @@ void connection_notify(void *context, struct MHD_Connection *mhd, void **socket_
 
 /* ---- deadlines ---- */
 
-/* libmicrohttpd has no call that ends a connection; it closes what it finds shut down. */
+/* libmicrohttpd has no call that ends a connection; it closes what it finds shut down. Not cut again while it finds out. */
 static void cut(struct connection *c)
 {
     int fd = descriptor_of(c->mhd);
     if (fd >= 0)
         (void)shutdown(fd, SHUT_RDWR);
+    connection_enter(c, PHASE_CUT);
+}
+
+/* Full up, libmicrohttpd takes no connection until one ends. So an eighth of the places is kept free: whoever has been idle longest ends first, and half a TLS hello and half a
+ * head are idle, too. The list is in the order of coming, or of the last answer. */
+static void make_room(struct server *s, int64_t now_ms)
+{
+    size_t most = s->options.connections - s->options.connections / ROOM_SHARE;
+    struct connection *oldest = s->phases[PHASE_HEAD].first;
+    for (; oldest != NULL && s->connection_count - s->cut_count > most && now_ms - oldest->since_ms >= IDLE_LEAST_MS; oldest = s->phases[PHASE_HEAD].first) {
+        counter_add(s->counters, COUNT_CONNECTIONS_CUT, 1);
+        cut(oldest);
+    }
 }
 
 static void expire(struct connection *c)
@@ -121,7 +141,6 @@ static void expire(struct connection *c)
         reply_raw(c->exchange, 408, "the body took too long");
     }
     cut(c);
-    connection_enter(c, PHASE_CUT); /* not cut again while libmicrohttpd finds out */
 }
 
 static void expire_phase(struct server *s, enum phase phase, int64_t now_ms)
@@ -133,13 +152,28 @@ static void expire_phase(struct server *s, enum phase phase, int64_t now_ms)
 
 static void end_linger(struct lingering *l);
 
+/* What agents wait for: this thread, and the queue of the slow lane. */
+static void tell_pressure(struct server *s, int64_t now_ms)
+{
+    enum { QUEUE_SHARE = 4 };
+    struct slow_lane *lane = s->node->slow_lane;
+    int64_t late_ms = s->ticked_ms == 0 ? 0 : now_ms - s->ticked_ms - TICK_MS;
+    s->ticked_ms = now_ms;
+    if ((s->options.kinds & LISTENER_PUBLIC) == 0)
+        return;
+    bool crowded = lane != NULL && slow_lane_waiting(lane) > slow_lane_room(lane) / QUEUE_SHARE;
+    pressure_late(s->node->pressure, s->turn_wall_ms, crowded && late_ms < PRESSURE_LATE_MS ? PRESSURE_LATE_MS : late_ms);
+}
+
 void connection_tick(void *server)
 {
     struct server *s = server;
     server_look_at_clock(s);
     int64_t now_ms = s->turn_ms;
+    tell_pressure(s, now_ms);
     for (enum phase phase = PHASE_HEAD; phase < PHASES; phase++)
         expire_phase(s, phase, now_ms);
+    make_room(s, now_ms);
     for (size_t i = 0; i < LINGERS; i++)
         if (s->lingers[i].loop != NULL && now_ms >= s->lingers[i].until_ms)
             end_linger(&s->lingers[i]);

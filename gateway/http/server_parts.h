@@ -23,6 +23,9 @@ enum {
     KEPT_BUF_BYTES = 64 * 1024,      /* a larger buffer is not kept for the next request */
     TICK_MS = 250,
     BEAT_MS = 15000,                 /* of streams */
+    ADDRESS_BUCKETS = 1024,
+    ROOM_SHARE = 8,                  /* an eighth of the places is kept free */
+    IDLE_LEAST_MS = 1000,            /* but not one that came, or was answered, just now */
 };
 
 /* What a connection is waiting for. Each phase has one limit, so the connections of a phase stand in the order of their deadlines. */
@@ -38,6 +41,7 @@ struct connection {
     bool trusted, refused;           /* refused: a peer of the unix socket who is neither root nor us */
     uid_t uid;
     int linger_fd;                   /* -1: none */
+    struct address_count *counted;   /* NULL: not counted */
     struct shown_certificate *certificate; /* of the client, once looked for; NULL: it showed none */
     bool certificate_looked_for;
 };
@@ -100,14 +104,20 @@ struct server {
     char good_host[64];              /* the last value of Host that passed */
     size_t good_host_bytes;
     struct loop_timer *tick, *beat;
+    int64_t ticked_ms;               /* when the tick last came */
     struct phase_list phases[PHASES];
     struct lingering lingers[LINGERS];
+    size_t connection_count, cut_count; /* cut: of these, the ones in PHASE_CUT */
+    struct address_count *addresses[ADDRESS_BUCKETS];
+    uint64_t address_seed;           /* peers choose their addresses */
     struct exchange *spare;
     size_t spare_count, open;        /* requests */
     char next_id[SERVER_ID_BYTES + 1]; /* of a request: this listener's prefix, a dash, a count in hexadecimal */
     uint64_t id_count;
     uint64_t steps;                  /* calls of libmicrohttpd: something went on */
     unsigned runs_in_vain;           /* in a row: libmicrohttpd was run, and nothing went on */
+    int64_t paused_until_ms;         /* 0: no pause has begun */
+    bool paused;                     /* it is over */
     pthread_mutex_t wake_lock;       /* guards woken_first: any thread wakes a stream, and must not touch a connection that ends meanwhile */
     struct exchange *woken_first;
     atomic_bool any_woken;           /* it is not empty; may be read without the lock */
@@ -122,6 +132,11 @@ void connection_enter(struct connection *c, enum phase phase);
 void connection_tick(void *server);        /* a timer: deadlines */
 void connection_linger(struct connection *c); /* before an early refusal is queued: what the client still sends is read away, so that it gets to read the answer */
 void connection_end_lingers(struct server *s);
+
+/* server_addresses.c */
+enum MHD_Result addresses_admit(void *server, const struct sockaddr *peer, socklen_t bytes);
+void addresses_count(struct server *s, struct connection *c, const struct in6_addr *address);
+void addresses_forget(struct server *s, struct connection *c);
 
 /* server_certificate.c: what the client's certificate is, into the request; only on a listener that asks for one */
 void connection_certificate(struct connection *c, struct http_request *r);

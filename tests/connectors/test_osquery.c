@@ -327,8 +327,8 @@ static void a_configuration_is_the_same_bytes_and_schedules_slow_checks(void **s
     (void)state;
     buf_init(&one, 65536);
     buf_init(&two, 65536);
-    osquery_write_config(policy, PLATFORM_LINUX, &one);
-    osquery_write_config(policy, PLATFORM_LINUX, &two);
+    osquery_write_config(policy, PLATFORM_LINUX, 15, &one);
+    osquery_write_config(policy, PLATFORM_LINUX, 15, &two);
     assert_true(span_equal(buf_span(&one), buf_span(&two)));
     assert_int_equal(from_json_parse(buf_span(&one), (struct from_json_limits){ 65536, 8 }, "config", &doc, NULL), OK);
     struct from_json_value root = from_json_root(doc), schedule = from_json_member(&root, "schedule"), options = from_json_member(&root, "options");
@@ -347,7 +347,7 @@ static void a_configuration_is_the_same_bytes_and_schedules_slow_checks(void **s
     assert_int_equal(from_json_int(&interval, 0, 1000000, &seconds, NULL), OK);
     assert_int_equal(seconds, 4 * 3600);
     buf_clear(&two);
-    osquery_write_config(policy, PLATFORM_WINDOWS, &two);
+    osquery_write_config(policy, PLATFORM_WINDOWS, 60, &two);
     assert_true(span_search(buf_span(&two), SPAN_LITERAL("\"schedule\":{}")) < two.bytes);
 }
 

@@ -459,6 +459,41 @@ static void a_proxy_is_trusted_by_its_network(void **state)
     fixture_stop(&f);
 }
 
+/* A fixture of its own; `proxy`: our address is a trusted proxy's. */
+static void one_address_asks_too_much(bool proxy)
+{
+    enum { MOST = 5 };
+    static const struct span loopback = { "127.0.0.1", 9 };
+    struct gateway_fixture f;
+    struct fixture_client all[MOST];
+    struct fixture_answer *answer = calloc(1, sizeof *answer);
+    const struct fixture_options o = { .rows = rows, .row_count = sizeof rows / sizeof rows[0], .connections_per_address = MOST, .proxies = &loopback, .proxy_count = proxy };
+    fixture_start(&f, &o);
+    for (size_t i = 0; i < MOST; i++) { /* each asks once: then it is surely counted */
+        peer_open(&all[i], &f, FIXTURE_PLAIN);
+        assert_true(peer_send(&all[i], SPAN_LITERAL("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")));
+        peer_read(&all[i], false, answer);
+        assert_int_equal(answer->status, 200);
+    }
+    peer_ask(&f, FIXTURE_PLAIN, SPAN_LITERAL("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"), answer);
+    assert_int_equal(answer->status, proxy ? 200 : 0);
+    assert_int_equal(fixture_count(&f, COUNT_CONNECTIONS_REFUSED), !proxy);
+    for (size_t i = 0; i < MOST; i++)
+        peer_close(&all[i]);
+    for (int tries = 0; answer->status != 200 && tries < 1000; tries++) /* until the ends were seen */
+        peer_ask(&f, FIXTURE_PLAIN, SPAN_LITERAL("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"), answer);
+    assert_int_equal(answer->status, 200);
+    free(answer);
+    fixture_stop(&f);
+}
+
+static void one_address_cannot_take_all_connections(void **state)
+{
+    (void)state;
+    one_address_asks_too_much(false);
+    one_address_asks_too_much(true);
+}
+
 static void an_address_that_is_taken_is_named(void **state)
 {
     struct gateway_fixture *f = *state;
@@ -469,6 +504,7 @@ static void an_address_that_is_taken_is_named(void **state)
     struct server_options o = { .address = span_of(address), .kinds = LISTENER_PUBLIC };
     assert_int_equal(worker_new(&f->node, 0, &o, 1, &second, &err), ERR_IO);
     assert_non_null(strstr(err.text, address));
+    o.shared = true;
     assert_int_equal(worker_new(&f->node, 1, &o, 1, &second, &err), OK); /* a second worker of the same gateway shares it */
     worker_free(second);
     o.address = SPAN_LITERAL("localhost:80");
@@ -867,6 +903,7 @@ int main(void)
         WITH(the_admin_socket_knows_its_peer_and_lets_it_do_everything),
         WITH(a_proxy_is_trusted_by_its_network),
         WITH(an_address_that_is_taken_is_named),
+        cmocka_unit_test(one_address_cannot_take_all_connections),
         WITH(the_size_of_a_body_is_bounded),
         WITH(an_expectation_of_too_much_is_refused_before_the_body),
         WITH(gzip_bodies_are_inflated_within_bounds),

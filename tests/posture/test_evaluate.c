@@ -473,6 +473,39 @@ static void devices_are_asked_when_it_is_time(void **state)
     assert_int_equal(evaluate_due(w->policy, w->device, 99999, 0, 30, &one, 1), 1);
 }
 
+static void what_a_new_policy_asks_can_be_put_off(void **state)
+{
+    static const struct span disk = { "disk", 4 };
+    static const struct { const char *name; int64_t now_s, recheck_s; bool has_results; const char *left; } rows[] = {
+        { "new here", 10010, 0, false, "" },
+        { "changed", 10010, 0, true, "" },
+        { "changed, and its time has come", 99999, 0, true, "dh" },
+        { "somebody waits for it", 10100, 10050, true, "d" },
+    };
+    struct world *w = *state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        unsigned due[8];
+        char letters[9] = "";
+        if (rows[i].has_results) {
+            read_rows(w, "disk", GOOD, 10000);
+            read_rows(w, "hurry", "[]", 10000);
+        }
+        for (size_t k = 0; k < w->device->result_count; k++)
+            ((struct result *)(uintptr_t)&w->device->results[k])->check_version = SPAN_LITERAL("before");
+        w->device->recheck_s = rows[i].recheck_s;
+        w->device->recheck_checks = &disk;
+        w->device->recheck_count = 1;
+        size_t count = evaluate_due(w->policy, w->device, rows[i].now_s, 0, 30, due, 8), left = evaluate_without_changed(w->policy, w->device, rows[i].now_s, due, count);
+        size_t shown = 0;
+        for (size_t k = 0; k < left; k++)
+            if (device_result(w->device, w->policy->checks[due[k]].id) != NULL)
+                letters[shown++] = w->policy->checks[due[k]].id.at[0];
+        printf("row %s\n", rows[i].name);
+        assert_true(count > 0);
+        assert_string_equal(letters, rows[i].left);
+    }
+}
+
 static void short_memory_is_an_error_and_changes_nothing(void **state)
 {
     struct world *w = *state;
@@ -516,6 +549,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_new_policy_drops_what_it_does_not_ask, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_result_is_good_while_it_is_fresh, set_up, tear_down),
         cmocka_unit_test_setup_teardown(devices_are_asked_when_it_is_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_new_policy_asks_can_be_put_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(short_memory_is_an_error_and_changes_nothing, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ static void set_listeners(struct gateway_fixture *f, const struct fixture_option
 {
     for (int i = 0; i < FIXTURE_LISTENERS; i++)
         servers[i] = (struct server_options){ .address = SPAN_LITERAL("127.0.0.1:0"), .kinds = LISTENER_PUBLIC | LISTENER_INTERNAL, .connections = 4000,
-                                              .request_timeout_ms = o->request_timeout_ms, .slow_timeout_ms = o->slow_timeout_ms, .hosts = o->hosts, .host_count = o->host_count };
+                                              .request_timeout_ms = o->request_timeout_ms, .slow_timeout_ms = o->slow_timeout_ms, .hosts = o->hosts, .host_count = o->host_count, .connections_per_address = o->connections_per_address };
     servers[FIXTURE_TLS].kinds = LISTENER_PUBLIC;
     servers[FIXTURE_TLS].certificate_pem = buf_span(&f->certificate);
     servers[FIXTURE_TLS].key_pem = buf_span(&f->key);

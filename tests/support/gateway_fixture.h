@@ -21,6 +21,7 @@ struct fixture_options {
     const struct route *rows; size_t row_count;
     unsigned slow_threads; size_t slow_queue; /* 0: 4 and 64 */
     int64_t request_timeout_ms, slow_timeout_ms;
+    unsigned connections_per_address;
     const struct span *hosts; size_t host_count;
     const struct span *proxies; size_t proxy_count;
 };

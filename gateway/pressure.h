@@ -1,0 +1,18 @@
+/* pressure: what a node does when more comes than it can take, before anything is refused. Agents are told to come less often while it is behind, and a policy that makes every
+ * device's answers old asks them again a few at a time. Thread: safe, without a lock; nothing here has to be exact. */
+#ifndef GATEWAY_PRESSURE_H
+#define GATEWAY_PRESSURE_H
+#include "posture/base/log.h"
+
+enum { PRESSURE_CALM_S = 15, PRESSURE_BUSY_S = 60 /* how often agents ask */, PRESSURE_LATE_MS = 150, PRESSURE_HOLD_MS = 180000 /* longer than agents keep a configuration */,
+       PRESSURE_WAVE_PER_S = 250 /* devices asked again because of a policy */ };
+struct pressure;
+struct pressure *pressure_new(const struct log *log); /* owned; borrows log; NULL when memory is short */
+void pressure_free(struct pressure *p);               /* NULL is fine */
+/* A thread that answers agents looked at its clock so much too late, or the slow lane's queue is a quarter full: from PRESSURE_LATE_MS on the node counts as busy for a while. */
+void pressure_late(struct pressure *p, int64_t now_ms, int64_t late_ms);
+/* Seconds between an agent's questions, for its configuration. NULL: calm. */
+int64_t pressure_poll_s(const struct pressure *p, int64_t now_ms);
+/* One more device may be asked this second because its checks have changed; false: at a later poll. NULL: always. */
+bool pressure_take_wave(struct pressure *p, int64_t now_s);
+#endif
