@@ -43,6 +43,15 @@ static bool read_text(const struct from_json_value *object, const char *key, cha
 }
 
 /* A profile that names no status says nothing: it must not be taken for one that is free. */
+bool slack_read_status(const struct from_json_value *root, struct slack_status *out)
+{
+    struct from_json_value profile = from_json_member(root, "profile"), expires = from_json_member(&profile, "status_expiration");
+    struct err ignored;
+    *out = (struct slack_status){ 0 };
+    return read_text(&profile, "status_text", out->text, sizeof out->text) && read_text(&profile, "status_emoji", out->emoji, sizeof out->emoji) &&
+           from_json_int_opt(&expires, 0, INT64_C(1) << 52, &out->expires_s, &ignored) == OK;
+}
+
 struct slack_result slack_status_get(struct slack *s, struct span user, struct slack_status *out)
 {
     CLEANUP(from_json_freep) struct from_json *doc = NULL;
@@ -50,11 +59,8 @@ struct slack_result slack_status_get(struct slack *s, struct span user, struct s
     struct slack_result r = ask(s, "users.profile.get", user, &doc);
     if (r.outcome != SLACK_DONE)
         return r;
-    struct from_json_value root = from_json_root(doc), profile = from_json_member(&root, "profile"), expires = from_json_member(&profile, "status_expiration");
-    struct err ignored;
-    bool read = read_text(&profile, "status_text", out->text, sizeof out->text) && read_text(&profile, "status_emoji", out->emoji, sizeof out->emoji) &&
-                from_json_int_opt(&expires, 0, INT64_C(1) << 52, &out->expires_s, &ignored) == OK;
-    return read ? r : slack_end(SLACK_LATER, "unreadable_answer");
+    struct from_json_value root = from_json_root(doc);
+    return slack_read_status(&root, out) ? r : slack_end(SLACK_LATER, "unreadable_answer");
 }
 
 /* 1: on, 0: off or absent, -1: no flag at all. */
@@ -66,25 +72,33 @@ static int flag_at(const struct from_json_value *object, const char *key)
     return from_json_bool_opt(&v, &on, &ignored) == OK ? on : -1;
 }
 
-struct slack_result slack_is_plain_member(struct slack *s, struct span user, bool *plain)
+bool slack_read_plain_member(const struct from_json_value *root, struct span user, bool *plain)
 {
     static const char *const others[] = { "deleted", "is_bot", "is_stranger", "is_restricted", "is_ultra_restricted", "is_admin", "is_owner", "is_primary_owner" };
+    struct from_json_value found = from_json_member(root, "user");
+    bool all_off = true;
+    *plain = false;
+    if (!span_equal(slack_text_at(&found, "id"), user))
+        return false;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        int flag = flag_at(&found, others[i]);
+        if (flag < 0)
+            return false;
+        all_off = all_off && flag == 0;
+    }
+    *plain = all_off;
+    return true;
+}
+
+struct slack_result slack_is_plain_member(struct slack *s, struct span user, bool *plain)
+{
     CLEANUP(from_json_freep) struct from_json *doc = NULL;
     *plain = false;
     struct slack_result r = ask(s, "users.info", user, &doc);
     if (r.outcome != SLACK_DONE)
         return r;
-    struct from_json_value root = from_json_root(doc), found = from_json_member(&root, "user");
-    if (!span_equal(slack_text_at(&found, "id"), user))
-        return slack_end(SLACK_LATER, "unreadable_answer");
-    *plain = true;
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        int flag = flag_at(&found, others[i]);
-        if (flag < 0)
-            return slack_end(SLACK_LATER, "unreadable_answer");
-        *plain = *plain && flag == 0;
-    }
-    return r;
+    struct from_json_value root = from_json_root(doc);
+    return slack_read_plain_member(&root, user, plain) ? r : slack_end(SLACK_LATER, "unreadable_answer");
 }
 
 /* ---- writing ---- */

@@ -4,6 +4,7 @@
 #ifndef CONNECTORS_NOTIFY_SLACK_PROFILE_H
 #define CONNECTORS_NOTIFY_SLACK_PROFILE_H
 #include "connectors/notify/slack.h"
+#include "posture/base/from_json.h"
 
 enum { SLACK_STATUS_CHARACTERS = 100, SLACK_STATUS_BYTES = 1024, SLACK_EMOJI_BYTES = 128 };
 /* As Slack has it; what does not fit is cut. Both texts empty: none is set. */
@@ -15,4 +16,7 @@ struct slack_result slack_status_set(struct slack *s, struct span user, struct s
 struct slack_result slack_is_plain_member(struct slack *s, struct span user, bool *plain);
 /* ":wrench:": what Slack takes as an emoji. */
 bool slack_is_emoji(struct span text);
+/* The readings apart from the calls. `root`: the whole answer. False: it is not what it should be. Pure. */
+bool slack_read_status(const struct from_json_value *root, struct slack_status *out);
+bool slack_read_plain_member(const struct from_json_value *root, struct span user, bool *plain);
 #endif

@@ -78,6 +78,28 @@ static bool read_user(const struct from_json_value *v, const struct slack_away *
     return true;
 }
 
+bool slack_read_user(const struct from_json_value *root, const struct slack_away *away, struct slack_user *out)
+{
+    struct from_json_value found = from_json_member(root, "user");
+    return read_user(&found, away, out);
+}
+
+bool slack_read_users(const struct from_json_value *root, const struct slack_away *away, void (*each)(void *context, const struct slack_user *), void *context, char next[SLACK_CURSOR_BYTES])
+{
+    struct from_json_value members = from_json_member(root, "members"), metadata = from_json_member(root, "response_metadata");
+    struct span cursor = slack_text_at(&metadata, "next_cursor");
+    if (from_json_kind(&members) != FROM_JSON_ARRAY || cursor.bytes >= SLACK_CURSOR_BYTES)
+        return false;
+    for (size_t i = 0; i < from_json_count(&members); i++) {
+        struct from_json_value item = from_json_item(&members, i);
+        struct slack_user user;
+        if (read_user(&item, away, &user))
+            each(context, &user);
+    }
+    copy_text(cursor, next, SLACK_CURSOR_BYTES);
+    return true;
+}
+
 /* ---- methods ---- */
 
 struct slack_result slack_user(struct slack *s, struct span user, const struct slack_away *away, struct slack_user *out)
@@ -91,8 +113,8 @@ struct slack_result slack_user(struct slack *s, struct span user, const struct s
     struct slack_result r = slack_call(s, &(struct slack_call){ .method = "users.info", .query = buf_span(&query) }, &doc);
     if (r.outcome != SLACK_DONE)
         return r;
-    struct from_json_value root = from_json_root(doc), found = from_json_member(&root, "user");
-    return read_user(&found, away, out) ? r : slack_end(SLACK_LATER, "unreadable_answer");
+    struct from_json_value root = from_json_root(doc);
+    return slack_read_user(&root, away, out) ? r : slack_end(SLACK_LATER, "unreadable_answer");
 }
 
 struct slack_result slack_user_email(struct slack *s, struct span user, char email[SLACK_EMAIL_BYTES])
@@ -118,16 +140,6 @@ struct slack_result slack_users(struct slack *s, char cursor[SLACK_CURSOR_BYTES]
     struct slack_result r = slack_call(s, &(struct slack_call){ .method = "users.list", .query = buf_span(&query) }, &doc);
     if (r.outcome != SLACK_DONE)
         return r;
-    struct from_json_value root = from_json_root(doc), members = from_json_member(&root, "members"), metadata = from_json_member(&root, "response_metadata");
-    struct span next = slack_text_at(&metadata, "next_cursor");
-    if (from_json_kind(&members) != FROM_JSON_ARRAY || next.bytes >= SLACK_CURSOR_BYTES)
-        return slack_end(SLACK_LATER, "unreadable_answer");
-    for (size_t i = 0; i < from_json_count(&members); i++) {
-        struct from_json_value item = from_json_item(&members, i);
-        struct slack_user user;
-        if (read_user(&item, away, &user))
-            each(context, &user);
-    }
-    copy_text(next, cursor, SLACK_CURSOR_BYTES);
-    return r;
+    struct from_json_value root = from_json_root(doc);
+    return slack_read_users(&root, away, each, context, cursor) ? r : slack_end(SLACK_LATER, "unreadable_answer");
 }

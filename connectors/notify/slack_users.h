@@ -3,6 +3,7 @@
 #ifndef CONNECTORS_NOTIFY_SLACK_USERS_H
 #define CONNECTORS_NOTIFY_SLACK_USERS_H
 #include "connectors/notify/slack.h"
+#include "posture/base/from_json.h"
 
 enum { SLACK_EMAIL_BYTES = 320, SLACK_CURSOR_BYTES = 256, SLACK_ZONE_BYTES = 64, SLACK_USERS_PAGE = 100, SLACK_AWAY_MOST = 64 };
 
@@ -21,4 +22,8 @@ struct slack_result slack_user(struct slack *s, struct span user, const struct s
 struct slack_result slack_user_email(struct slack *s, struct span user, char email[SLACK_EMAIL_BYTES]);
 /* users.list: one page. `cursor` is empty at the start, then what came back; empty again: that was the last page. */
 struct slack_result slack_users(struct slack *s, char cursor[SLACK_CURSOR_BYTES], const struct slack_away *away, void (*each)(void *context, const struct slack_user *), void *context);
+/* The readings apart from the calls: one account, and a page. `root`: the whole answer. False: it is not what it should be. Pure. */
+bool slack_read_user(const struct from_json_value *root, const struct slack_away *away, struct slack_user *out);
+bool slack_read_users(const struct from_json_value *root, const struct slack_away *away, void (*each)(void *context, const struct slack_user *), void *context, char next[SLACK_CURSOR_BYTES]);
+
 #endif
