@@ -3,6 +3,7 @@
 #include "gateway/effects_message.h"
 
 #include "connectors/notify/greeting_text.h"
+#include "connectors/notify/reminder_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +60,9 @@ static enum err_code write_mail(void *context, const struct nudge_text_input *in
 {
     struct mail *p = context;
     bool answered = !span_empty(p->s->options.reply_to);
-    return in->item_count == 0 ? greeting_mail(in, answered, &p->words, err) : nudge_mail(in, answered, &p->words, err);
+    if (in->item_count > 0)
+        return nudge_mail(in, answered, &p->words, err);
+    return in->reminder_count > 0 ? reminder_mail(in, answered, &p->words, err) : greeting_mail(in, answered, &p->words, err);
 }
 
 static struct item_result send_now(struct mail *p)

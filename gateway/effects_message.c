@@ -3,6 +3,7 @@
 #include "gateway/change.h"
 #include "gateway/channels.h"
 #include "gateway/escalation.h"
+#include "gateway/exemptions.h"
 #include "gateway/pages/link.h"
 #include "gateway/people.h"
 
@@ -157,6 +158,8 @@ static struct nudge_text_item *collect_left(struct message_try *t)
     return items;
 }
 
+static bool has_something(const struct message_try *t) { return t->left_count > 0 || t->reminder_count > 0 || is_greeting(t); }
+
 static enum err_code write_left(struct message_try *t, const struct nudge_text_item *items, message_write_fn *write, void *context, struct err *err)
 {
     const struct node *node = t->node;
@@ -165,9 +168,12 @@ static enum err_code write_left(struct message_try *t, const struct nudge_text_i
     buf_init(&url, LINK_URL_BYTES);
     enum err_code code = is_greeting(t) ? link_person(node, LINK_WELCOME, t->person->id, now_s + LINK_WELCOME_LIFETIME_S, &url, err)
                                         : link_me(node, t->person->id, now_s + LINK_ME_LIFETIME_S, &url, err);
+    const struct nudge_text_reminder *reminders = NULL;
+    t->reminder_count = exemption_reminders(node->directory, t->person, now_s, &t->arena, &reminders);
     const struct nudge_text_input in = { .policy = directory_control(node->directory)->policy, .calendar = node->calendar, .person = t->person, .items = items,
-                                         .item_count = t->left_count, .link = buf_span(&url), .now_s = now_s, .first = t->person->told_count == 0 && t->person->onboarding.greeted_s == 0 };
-    return code == OK ? write(context, &in, err) : code;
+                                         .item_count = t->left_count, .link = buf_span(&url), .now_s = now_s, .first = t->person->told_count == 0 && t->person->onboarding.greeted_s == 0,
+                                         .reminders = reminders, .reminder_count = t->reminder_count };
+    return code == OK && has_something(t) ? write(context, &in, err) : code;
 }
 
 static enum err_code write_message(struct message_try *t, message_write_fn *write, void *context, struct err *err)
@@ -178,7 +184,7 @@ static enum err_code write_message(struct message_try *t, message_write_fn *writ
     const struct nudge_text_item *items = directory_control(d)->policy != NULL ? collect_left(t) : NULL;
     if (items == NULL)
         code = err_set(err, ERR_UNAVAILABLE, "no policy is in force here yet");
-    else if (t->left_count > 0 || is_greeting(t))
+    else
         code = write_left(t, items, write, context, err);
     directory_leave(d);
     return code;
@@ -193,10 +199,10 @@ bool message_write(struct message_try *t, message_write_fn *write, void *context
     } else if (code != OK) {
         log_event(t->node->log, LOG_ERROR, "notice.no_message", LOG_STR("channel", t->r->name), LOG_SPAN("notice", t->item->id), LOG_ERR(&err));
         *result = message_failed(t, "no_message", false);
-    } else if (t->left_count == 0 && !is_greeting(t)) {
+    } else if (!has_something(t)) {
         *result = message_failed(t, "nothing_left_to_fix", true);
     }
-    return code == OK && (t->left_count > 0 || is_greeting(t));
+    return code == OK && has_something(t);
 }
 
 bool message_announce(struct message_try *t, struct item_result *result)

@@ -15,6 +15,7 @@ struct message_try {
     struct arena arena;                  /* texts of this try */
     struct person *person;               /* the stored record */
     struct notice_item *left; size_t left_count;
+    size_t reminder_count;               /* exemptions that end soon */
 };
 /* True: the record is there. False: *result is how the try ends. Both need message_done(). */
 bool message_load(struct message_try *t, const struct node *node, struct reader *r, unsigned partition, struct effects_item *item, struct item_result *result);
@@ -22,7 +23,7 @@ void message_done(struct message_try *t);
 /* What is right now; *result is set with NOTICE_STEP_NOTHING and NOTICE_STEP_TOO_LATE (which was written down), or when there is no policy here yet. */
 enum notice_step message_step(struct message_try *t, struct item_result *result);
 
-/* A greeting has no items: `write` gets item_count 0 and the link to the person's first page. Else:
+/* A greeting has no items: `write` gets item_count 0 and the link to the person's first page. A reminder has none either, but reminders. Else:
  * fills t->left with what of the notice still needs fixing, and gives it to `write` together with everything else that a text is made of (the directory is
  * held meanwhile). True: written. False: *result is how the try ends. */
 typedef enum err_code message_write_fn(void *context, const struct nudge_text_input *in, struct err *err);

@@ -36,6 +36,13 @@ static void write_items(const struct notice *notice, struct to_json *w)
         to_json_end(w);
     }
     to_json_end(w);
+    if (notice->reminder_count == 0)
+        return;
+    to_json_key(w, "exemptions");
+    to_json_array(w);
+    for (size_t i = 0; i < notice->reminder_count; i++)
+        to_json_text(w, notice->reminders[i].exemption);
+    to_json_end(w);
 }
 
 static enum change_say say_event(const struct edit *e, const struct notice *notice, const char *type, struct change_events *events, struct err *err)
@@ -113,6 +120,9 @@ static enum change_say edit_delivered(void *context, struct person *copy, struct
     for (size_t i = 0; i < notice->item_count; i++)
         if (!person_add_told(copy, notice->items[i].device, notice->items[i].check, notice->settled_s))
             log_event(e->node->log, LOG_WARN, "notice.told_full", LOG_SPAN("person", e->person)); /* it then does not count: nothing closes without a count */
+    for (size_t i = 0; i < notice->reminder_count; i++)
+        if (!person_note_reminded(copy, notice->reminders[i].exemption, notice->settled_s))
+            return (void)err_set(err, ERR_MEMORY, "the notice of %.*s", SPAN_ARGS(e->person)), CHANGE_REFUSE;
     return say_event(e, notice, "notice.delivered", events, err);
 }
 

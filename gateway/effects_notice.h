@@ -4,7 +4,8 @@
 #define GATEWAY_EFFECTS_NOTICE_H
 #include "gateway/effects_reader.h"
 
-#define NOTICE_GREETING "greeting" /* a kind of notice */
+#define NOTICE_GREETING "greeting" /* kinds of notice */
+#define NOTICE_REMINDER "reminder" /* of exemptions that end soon, with nothing to fix beside them */
 
 enum notice_step {
     NOTICE_STEP_NOTHING,   /* settled, or another notice took its place */
@@ -24,7 +25,7 @@ enum notice_step notice_step(const struct person *person, const struct effects_i
 /* `sure`: nothing was announced for this item before, or it surely did not arrive. Then it may be SENDING already; otherwise whoever made it so may have posted. */
 struct notice_try { const struct effects_item *item; bool sure; struct notice_time now; const struct notice_item *left; size_t left_count; };
 MUST_CHECK enum err_code notice_begin(const struct node *node, struct store *store, struct span person, const struct notice_try *try, bool *mine, struct err *err);
-/* DELIVERED, and every item of the notice counts as told; event notice.delivered. */
+/* DELIVERED, and every item of the notice counts as told, every exemption as announced; event notice.delivered. */
 MUST_CHECK enum err_code notice_delivered(const struct node *node, struct store *store, struct span person, struct span notice, struct span conversation, struct span message, struct err *err);
 /* RESERVED for another channel, which surely is the first to send it: the cap was spent once and stays spent. Event notice.moved. */
 MUST_CHECK enum err_code notice_moved(const struct node *node, struct store *store, struct span person, const struct effects_item *item, struct span channel, struct span why, struct err *err);

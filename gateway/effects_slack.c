@@ -3,6 +3,7 @@
 #include "gateway/effects_message.h"
 
 #include "connectors/notify/greeting_text.h"
+#include "connectors/notify/reminder_text.h"
 
 #include "gateway/change.h"
 #include "gateway/slack/slack_app.h"
@@ -123,7 +124,8 @@ static enum err_code write_post(void *context, const struct nudge_text_input *in
     struct nudge_text_input with_buttons = *in;
     if (in->item_count > 0)
         offer_buttons(p, &with_buttons);
-    enum err_code code = in->item_count > 0 ? nudge_text(&with_buttons, &text, &blocks, err) : write_greeting(p, in, &text, &blocks, err);
+    enum err_code code = in->item_count > 0 ? nudge_text(&with_buttons, &text, &blocks, err)
+                         : in->reminder_count > 0 ? reminder_text(in, &text, &blocks, err) : write_greeting(p, in, &text, &blocks, err);
     if (code != OK)
         return code;
     p->text = arena_copy(&p->t.arena, buf_span(&text));

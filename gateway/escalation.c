@@ -4,7 +4,10 @@
 #include "gateway/escalation_healed.h"
 #include "gateway/channels.h"
 #include "gateway/effects_notice.h"
+#include "gateway/exemptions.h"
 #include "gateway/feed.h"
+
+#include "connectors/notify/nudge_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -277,6 +280,7 @@ struct person_look {
     bool known;
     struct healings healings;
     const struct notice_item *items; size_t item_count;
+    const struct reminded *reminders; size_t reminder_count;
     bool greets;
     struct nudge_plan plan;
 };
@@ -287,7 +291,18 @@ static struct nudge_input nudge_input(const struct person_look *l, const struct 
 {
     const struct control *control = directory_control(l->node->directory);
     return (struct nudge_input){ .policy = control->policy, .calendar = l->node->calendar, .person = person, .holidays = control->holidays, .now_s = clock_wall_s(l->node->clock), .frozen = control->frozen,
-                                 .items = l->items, .item_count = l->item_count };
+                                 .items = l->items, .item_count = l->item_count + l->reminder_count };
+}
+
+/* Said in the day's message, or alone on a day without one. */
+static void look_for_reminders(struct person_look *l, const struct person *person)
+{
+    const struct exemption *ending[NUDGE_REMINDERS];
+    size_t count = exemptions_ending(l->node->directory, person, clock_wall_s(l->node->clock), ending, NUDGE_REMINDERS);
+    struct reminded *all = arena_array(l->arena, count + 1, sizeof *all);
+    l->reminders = all;
+    for (size_t i = 0; all != NULL && i < count; i++)
+        all[l->reminder_count++] = (struct reminded){ arena_copy(l->arena, ending[i]->id), ending[i]->end_s };
 }
 
 static void look_for_items(struct person_look *l, const struct person *person)
@@ -309,6 +324,7 @@ static void look_for_greeting(struct person_look *l, const struct person *person
         return;
     l->items = nothing;
     l->item_count = 1;
+    l->reminder_count = 0;
 }
 
 /* Who tries it on themselves waits for no hour. The cap holds all the same. */
@@ -333,9 +349,10 @@ static void look_at_person(struct person_look *l)
     if (l->known) {
         healed_look(l->node, person, clock_wall_s(l->node->clock), l->arena, &l->healings);
         look_for_items(l, person);
+        look_for_reminders(l, person);
         look_for_greeting(l, person);
         struct nudge_input in = nudge_input(l, person);
-        if (!span_empty(channels_first(l->node, policy, person)) && l->item_count > 0)
+        if (!span_empty(channels_first(l->node, policy, person)) && in.item_count > 0)
             l->plan = plan_message(l, &in);
     }
     directory_leave(d);
@@ -347,15 +364,22 @@ static bool fill_notice(const struct person_look *l, struct person *copy, struct
     char id[EVENT_ID_BYTES + 1];
     size_t count = l->greets ? 0 : l->item_count;
     struct notice_item *items = arena_array(a, count + 1, sizeof *items);
-    if (items == NULL)
+    struct reminded *reminders = arena_array(a, l->reminder_count + 1, sizeof *reminders);
+    if (items == NULL || reminders == NULL)
         return false;
+    size_t reminder_count = 0;
+    for (size_t i = 0; i < l->reminder_count; i++)
+        if (!person_was_reminded(copy, l->reminders[i].exemption))
+            reminders[reminder_count++] = (struct reminded){ arena_copy(a, l->reminders[i].exemption), l->reminders[i].at_s };
     for (size_t i = 0; i < count; i++)
         items[i] = (struct notice_item){ arena_copy(a, l->items[i].device), arena_copy(a, l->items[i].check), l->items[i].deadline_s };
     secret_new_id('e', id);
     copy->notice = (struct notice){ .id = arena_copy_text(a, id), .state = NOTICE_RESERVED, .reserved_s = clock_wall_s(l->node->clock), .local_day = day,
-                                    .channel = arena_copy(a, channel), .items = items, .item_count = count };
+                                    .channel = arena_copy(a, channel), .items = items, .item_count = count, .reminders = reminders, .reminder_count = reminder_count };
     if (l->greets)
         copy->notice.kind = SPAN_LITERAL(NOTICE_GREETING);
+    else if (count == 0)
+        copy->notice.kind = SPAN_LITERAL(NOTICE_REMINDER);
     copy->nudge_day = day;
     copy->nudge_s = copy->notice.reserved_s;
     return copy->notice.id.at != NULL;
@@ -372,10 +396,20 @@ static bool add_reserved_event(const struct person_look *l, const struct notice 
     to_json_member_text(&w, "channel", notice->channel);
     to_json_member_text_if(&w, "kind", notice->kind);
     to_json_member_int(&w, "items", (int64_t)notice->item_count);
+    to_json_member_int_if(&w, "reminders", (int64_t)notice->reminder_count);
     to_json_end(&w);
     bool added = !data.failed && change_event(events, l->node, "notice.reserved", l->person, SPAN_NONE, l->cause, buf_span(&data));
     buf_done(&data);
     return added;
+}
+
+/* By the stored record: the directory may be behind it. */
+static bool has_something(const struct person_look *l, const struct person *copy)
+{
+    bool something = l->greets || l->item_count > 0;
+    for (size_t i = 0; i < l->reminder_count; i++)
+        something = something || !person_was_reminded(copy, l->reminders[i].exemption);
+    return something;
 }
 
 /* The cap is judged on the stored record: of two nodes that want to write to a person, the second finds the day taken. */
@@ -393,7 +427,7 @@ static enum change_say edit_reserve(void *context, struct person *copy, struct c
     }
     directory_leave(d);
     l->plan.at_s = plan.at_s;
-    if (!plan.send || span_empty(channel) || l->greets != person_awaits_greeting(copy))
+    if (!plan.send || span_empty(channel) || !has_something(l, copy) || l->greets != person_awaits_greeting(copy))
         return CHANGE_NOTHING;
     if (!fill_notice(l, copy, channel, plan.local_day) || !add_reserved_event(l, &copy->notice, events))
         return (void)err_set(err, ERR_MEMORY, "a notice for %.*s", SPAN_ARGS(l->person)), CHANGE_REFUSE;

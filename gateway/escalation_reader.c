@@ -2,6 +2,7 @@
 #include "gateway/escalation.h"
 
 #include "gateway/effects_reader.h"
+#include "gateway/exemptions.h"
 #include "gateway/feed.h"
 #include "gateway/onboarding/onboard.h"
 #include "gateway/valves.h"
@@ -105,6 +106,38 @@ static enum err_code look_at_all(const struct node *node, struct reader *r, stru
     return code;
 }
 
+/* Whoever asked for or decided an exemption that ends soon, and was not told so. */
+static size_t note_reminded(const struct node *node, struct id ids[2 * EXEMPTIONS_MOST])
+{
+    const struct directory *d = node->directory;
+    int64_t now_s = clock_wall_s(node->clock);
+    size_t count = 0;
+    directory_enter(d);
+    const struct exemptions all = directory_control(d)->exemptions;
+    for (size_t i = 0; i < all.count && i < EXEMPTIONS_MOST; i++) {
+        const struct exemption *e = &all.all[i];
+        if (e->state != EXEMPTION_APPROVED || now_s < e->end_s - EXEMPTION_REMIND_S || now_s >= e->end_s)
+            continue;
+        const struct person *sides[] = { exemption_asker(d, e), directory_person(d, exemption_person(e->approver)) };
+        for (size_t k = 0; k < 2; k++)
+            if (sides[k] != NULL && !person_was_reminded(sides[k], e->id))
+                count += copy_id(sides[k]->id, &ids[count]);
+    }
+    directory_leave(d);
+    return count;
+}
+
+static enum err_code look_at_reminded(const struct node *node, struct reader *r, struct err *err)
+{
+    struct id *ids = calloc(2 * EXEMPTIONS_MOST, sizeof *ids);
+    size_t count = ids != NULL ? note_reminded(node, ids) : 0;
+    enum err_code code = ids == NULL ? err_set(err, ERR_MEMORY, "reminders of exemptions") : OK;
+    for (size_t i = 0; i < count && code == OK; i++)
+        code = r->store->ops->set_due(r->store, RECORD_PERSON, span_of(ids[i].text), clock_wall_s(node->clock), false, err);
+    free(ids);
+    return code;
+}
+
 /* ---- entries ---- */
 
 static bool concerns_all(const struct reader_entry *e)
@@ -130,6 +163,8 @@ static enum err_code take_entry(void *self, struct reader *r, const struct reade
         feed_await(l->node->feed, e->kind, e->record, e->version);
     if (concerns_all(e))
         return look_at_all(l->node, r, err);
+    if (e->kind == RECORD_CONTROL && span_equal_text(e->event.type, "exemption.reminder"))
+        return look_at_reminded(l->node, r, err);
     if (e->kind == RECORD_DEVICE)
         return look_at_device(l->node, r->store, e->record, e->event.id, err);
     if (e->kind == RECORD_PERSON && l->node->options.onboard_new && span_equal_text(e->event.type, "person.created")) {

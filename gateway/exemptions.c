@@ -1,5 +1,6 @@
 #include "gateway/exemptions.h"
 
+#include "connectors/notify/nudge_text.h"
 #include "posture/holiday.h"
 
 #include <stdio.h>
@@ -183,6 +184,23 @@ size_t exemptions_ending(const struct directory *d, const struct person *person,
     }
     if (count > 1)
         qsort(out, count, sizeof *out, by_end);
+    return count;
+}
+
+size_t exemption_reminders(const struct directory *d, const struct person *person, int64_t now_s, struct arena *arena, const struct nudge_text_reminder **out)
+{
+    const struct control *control = directory_control(d);
+    const struct notice *n = &person->notice;
+    struct nudge_text_reminder *all = arena_array(arena, n->reminder_count + 1, sizeof *all);
+    size_t count = 0;
+    *out = all;
+    for (size_t i = 0; all != NULL && i < n->reminder_count && count < NUDGE_REMINDERS; i++) {
+        const struct exemption *e = exemption_by_id(control->exemptions, n->reminders[i].exemption);
+        const struct check *check = e != NULL && control->policy != NULL ? policy_check(control->policy, e->check) : NULL;
+        if (e == NULL || e->state != EXEMPTION_APPROVED || now_s >= e->end_s)
+            continue;
+        all[count++] = (struct nudge_text_reminder){ check != NULL ? check->title : e->check, exemption_subject(d, e, arena), e->end_s, !span_equal(exemption_person(e->approver), person->id) };
+    }
     return count;
 }
 

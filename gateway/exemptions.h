@@ -45,6 +45,9 @@ struct span exemption_subject(const struct directory *d, const struct exemption 
 const struct person *exemption_asker(const struct directory *d, const struct exemption *e);
 /* It ends within EXEMPTION_REMIND_S, and this person asked for it or decided it and was not told so yet. Earliest end first; returns how many are in `out`. */
 size_t exemptions_ending(const struct directory *d, const struct person *person, int64_t now_s, const struct exemption **out, size_t most);
+/* What a notice says of those that it was reserved for and that still hold. Lives in `arena`; returns how many. */
+struct nudge_text_reminder;
+size_t exemption_reminders(const struct directory *d, const struct person *person, int64_t now_s, struct arena *arena, const struct nudge_text_reminder **out);
 /* Everybody who may decide exemptions. Walks all people when the policy names groups. At most `most`; returns how many. */
 size_t exemption_approvers(const struct directory *d, const struct person **out, size_t most);
 #endif

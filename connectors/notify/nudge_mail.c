@@ -82,7 +82,7 @@ static void write_device(const struct nudge_words *w)
 }
 
 /* In order. NULL ends. */
-static size_t parts_of(const struct nudge_text_input *in, nudge_words_part *parts[9])
+static size_t parts_of(const struct nudge_text_input *in, nudge_words_part *parts[10])
 {
     size_t count = 0;
     if (in->first)
@@ -95,12 +95,14 @@ static size_t parts_of(const struct nudge_text_input *in, nudge_words_part *part
     parts[count++] = nudge_words_deadline;
     if (in->item_count > 1)
         parts[count++] = nudge_words_others;
+    if (in->reminder_count > 0)
+        parts[count++] = nudge_words_reminders;
     return count;
 }
 
 static void write_parts(const struct nudge_words *w, const char *before, const char *after)
 {
-    nudge_words_part *parts[9];
+    nudge_words_part *parts[10];
     size_t count = parts_of(w->in, parts);
     for (size_t i = 0; i < count; i++) {
         buf_append_text(w->out, before);

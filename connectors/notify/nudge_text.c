@@ -166,6 +166,10 @@ static void write_open(const struct nudge_text_input *in, struct buf *out, unsig
         nudge_words_say(&w, "\n");
         nudge_words_others_short(&w, detail > 1 ? NUDGE_WORDS_OTHERS : 0);
     }
+    if (in->reminder_count > 0) {
+        nudge_words_say(&w, "\n");
+        nudge_words_reminders(&w);
+    }
     nudge_words_say(&w, "\nAll steps, and to check again: ");
     buf_append(out, in->link);
     nudge_words_say(&w, "\n");
@@ -333,6 +337,8 @@ static void write_open_blocks(const struct nudge_text_input *in, struct to_json 
         write_part(in, w, block_section, nudge_words_deadline);
     if (in->item_count > 1)
         write_part(in, w, block_section, nudge_words_others);
+    if (in->reminder_count > 0)
+        write_part(in, w, block_section, nudge_words_reminders);
 }
 
 static void write_blocks(const struct nudge_text_input *in, struct to_json *w)

@@ -30,6 +30,9 @@ struct nudge_text_item {
     unsigned closed;               /* that are closed now because of it */
 };
 struct nudge_text_news { enum nudge_phase phase; int64_t since_s; enum nudge_hold hold; int64_t hold_s; };
+/* An exemption that ends soon: `theirs` the person asked for, the others they approved. */
+struct nudge_text_reminder { struct span title, subject; int64_t end_s; bool theirs; };
+enum { NUDGE_REMINDERS = 8 };
 struct nudge_text_input {
     const struct policy *policy;
     const struct calendar *calendar;
@@ -44,6 +47,7 @@ struct nudge_text_input {
     bool all_steps, may_dispute, asked /* a person will answer */;
     unsigned snoozes_left;         /* 0: no "Remind me tomorrow" */
     enum nudge_exempt exempt;
+    const struct nudge_text_reminder *reminders; size_t reminder_count; /* at most NUDGE_REMINDERS are told */
     struct span declined;          /* the words of whoever declined; may be empty */
 };
 /* The value of a button: what it is about. "<notice>|<device>|<check>", each may be empty; "|s" after it: its message shows all steps. */

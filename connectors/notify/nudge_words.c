@@ -332,6 +332,25 @@ void nudge_words_others_short(const struct nudge_words *w, size_t most)
 
 void nudge_words_others(const struct nudge_words *w) { nudge_words_others_short(w, NUDGE_WORDS_OTHERS); }
 
+void nudge_words_reminder(const struct nudge_words *w, const struct nudge_text_reminder *reminder)
+{
+    say(w, reminder->theirs ? "Your exemption ends " : "An exemption that you approved ends ");
+    nudge_words_time(w, reminder->end_s);
+    say(w, ": ");
+    say_value(w, reminder->title, NUDGE_WORDS_TITLE);
+    say(w, ", on ");
+    say_value(w, reminder->subject, NUDGE_WORDS_TITLE);
+    say(w, ". After that it counts again.");
+}
+
+void nudge_words_reminders(const struct nudge_words *w)
+{
+    for (size_t i = 0; i < w->in->reminder_count && i < NUDGE_REMINDERS; i++) {
+        nudge_words_say(w, i > 0 ? "\n" : "");
+        nudge_words_reminder(w, &w->in->reminders[i]);
+    }
+}
+
 void nudge_words_footer(const struct nudge_words *w)
 {
     const struct policy *policy = w->in->policy;

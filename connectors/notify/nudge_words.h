@@ -10,7 +10,9 @@ enum { NUDGE_WORDS_OTHERS = 8 /* shown in one line each */, NUDGE_WORDS_NAME = 6
 
 typedef void nudge_words_part(const struct nudge_words *w);
 /* In the order in which they are said. */
-nudge_words_part nudge_words_introduction, nudge_words_speaker, nudge_words_what, nudge_words_why, nudge_words_steps, nudge_words_deadline, nudge_words_others, nudge_words_footer;
+nudge_words_part nudge_words_introduction, nudge_words_speaker, nudge_words_what, nudge_words_why, nudge_words_steps, nudge_words_deadline, nudge_words_others, nudge_words_reminders, nudge_words_footer;
+/* One of them, as a sentence. */
+void nudge_words_reminder(const struct nudge_words *w, const struct nudge_text_reminder *reminder);
 /* Names of the apps of those sensitivities, never a repair app's: "Payroll and Source Code". Nothing when there are none. */
 void nudge_words_apps(const struct nudge_words *w, unsigned closes);
 /* The others in at most `most` lines. */

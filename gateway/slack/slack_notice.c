@@ -165,6 +165,7 @@ enum err_code slack_notice_write(const struct slack_scene *scene, bool all_steps
         .news = t->news, .notice = scene->person->notice.id, .all_steps = all_steps, .may_dispute = true, .asked = asked_a_person(t), .snoozes_left = slack_notice_snoozes(scene, t->items[0].device->id, t->items[0].check->id),
     };
     slack_notice_exempt(scene, t->items[0].device->id, t->items[0].check->id, &in);
+    in.reminder_count = exemption_reminders(scene->node->directory, scene->person, scene->now_s, scene->arena, &in.reminders);
     return nudge_text(&in, &out->text, &out->blocks, err);
 }
 

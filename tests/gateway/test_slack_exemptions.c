@@ -378,6 +378,58 @@ static void a_channel_that_fails_loses_no_request(void **state)
     (void)state;
 }
 
+static void next_day(struct world *w)
+{
+    w->story.now_ms += 24 * 3600 * INT64_C(1000);
+    directory_heard(w->story.node.directory);
+    story_restart_effects(&w->story, &w->options);
+    story_pass(&w->story, 5);
+}
+
+static size_t times_in(const char *text, const char *words)
+{
+    size_t count = 0;
+    for (const char *at = text; (at = strstr(at, words)) != NULL; at++)
+        count++;
+    return count;
+}
+
+/* Both sides, once, and never beside another message of the day. */
+static void both_sides_are_told_a_week_before_the_end(void **state)
+{
+    static const struct { const char *name; bool more_to_fix; size_t of_ana; } rows[] = {
+        { "on a day without a message", false, 3 /* the day's message of the first day, the answer to her request, the reminder */ },
+        { "in the message of the day", true, 3 },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct world w;
+        char id[32];
+        start(&w);
+        ask(&w, id);
+        submit(&w, (struct form){ .user = "U0BEN", .action = "pst.approve", .value = id, .until = "2026-12-04" });
+        story_pass(&w.story, 5);
+        assert_int_equal(story_events(&w.story, "exemption.reminder"), 1);
+        assert_int_equal(messages(&w, "U0BEN"), 1); /* nobody has written to him today */
+        assert_seen(seen(&w, "/control/messages", "U0BEN"), "An exemption that you approved ends");
+        assert_int_equal(messages(&w, "U0ANA"), 2);
+        if (rows[i].more_to_fix)
+            story_result(&w.story, DOVER, "screen-lock", VERDICT_FAIL);
+        next_day(&w);
+        const char *ana = seen(&w, "/control/messages", "U0ANA");
+        assert_seen(ana, "Your exemption ends");
+        if (rows[i].more_to_fix)
+            assert_seen(ana, "To fix: The screen locks by itself");
+        assert_int_equal(messages(&w, "U0ANA"), rows[i].of_ana);
+        size_t told = times_in(ana, "Your exemption ends");
+        next_day(&w);
+        if (times_in(seen(&w, "/control/messages", "U0ANA"), "Your exemption ends") != told)
+            fail_msg("%s: told again", rows[i].name);
+        assert_int_equal(messages(&w, "U0BEN"), 1);
+        end(&w);
+    }
+    (void)state;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +440,7 @@ int main(void)
         cmocka_unit_test(copies_do_nothing),
         cmocka_unit_test(a_modal_that_comes_too_late_changes_nothing),
         cmocka_unit_test(a_channel_that_fails_loses_no_request),
+        cmocka_unit_test(both_sides_are_told_a_week_before_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
