@@ -355,7 +355,7 @@ static size_t index_bytes(const struct directory *d) { return directory_index_by
 
 struct directory_counts directory_counts(const struct directory *d)
 {
-    return (struct directory_counts){ d->device_count, d->person_count, d->complete };
+    return (struct directory_counts){ d->device_count, d->person_count, d->unmapped_count, d->complete };
 }
 
 size_t directory_device_bytes(const struct directory *d)

@@ -68,7 +68,7 @@ const struct control *directory_control(const struct directory *d);   /* never N
  * copies its id. */
 void directory_each_device(const struct directory *d, bool (*fn)(void *, const struct device *), void *context);
 void directory_each_person(const struct directory *d, bool (*fn)(void *, const struct person *), void *context);
-struct directory_counts { size_t devices, persons; bool complete; };
+struct directory_counts { size_t devices, persons, unmapped /* persons without a Slack account that we know */; bool complete; };
 struct directory_counts directory_counts(const struct directory *d);
 size_t directory_device_bytes(const struct directory *d); /* memory of all devices, indexes included */
 

@@ -25,7 +25,7 @@ struct directory {
     struct text_pool *pool;
     struct arena scratch;        /* the writer's */
     _Atomic(struct control *) control;
-    _Atomic size_t device_count, person_count, packed_bytes;
+    _Atomic size_t device_count, person_count, unmapped_count, packed_bytes;
     atomic_bool complete;
     _Atomic int64_t heard_mono_ms, heard_wall_s;
 };

@@ -221,6 +221,9 @@ enum err_code directory_put_seen(struct directory *d, const struct refresh *refr
 
 /* ---- persons ---- */
 
+/* Nothing in Slack can reach them. */
+static bool is_unmapped(const struct person *p) { return !p->removed && span_empty(p->slack); }
+
 static enum err_code add_person(struct directory *d, struct person *person, struct err *err)
 {
     uint32_t number;
@@ -232,6 +235,7 @@ static enum err_code add_person(struct directory *d, struct person *person, stru
     atomic_store_explicit(&e->person, person, memory_order_release);
     count_entry(&d->person_entries, number);
     count_change(&d->person_count, false, !person->removed);
+    count_change(&d->unmapped_count, false, is_unmapped(person));
     bool linked = directory_index_add(&d->persons, directory_hash_id(d, person->id), number) && link_person(d, person, number);
     return linked ? OK : err_set(err, ERR_MEMORY, "the names of person %.*s: memory is short", SPAN_ARGS(person->id));
 }
@@ -258,6 +262,7 @@ static enum err_code replace_person(struct directory *d, struct person_entry *e,
         return err_set(err, ERR_MEMORY, "the names of person %.*s: memory is short", SPAN_ARGS(old->id));
     }
     count_change(&d->person_count, !old->removed, !person->removed);
+    count_change(&d->unmapped_count, is_unmapped(old), is_unmapped(person));
     atomic_store_explicit(&e->person, person, memory_order_release);
     unlink_person(d, old, person, number);
     directory_retire(d, free_person, old);

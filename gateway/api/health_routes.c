@@ -90,6 +90,20 @@ static void add_slack_line(const struct node *node, struct metrics_gauges *gauge
     gauges->slack_socket_open = line.state == SLACK_LINE_OPEN;
 }
 
+static void add_exemptions(const struct node *node, struct metrics_gauges *gauges)
+{
+    int64_t now_s = clock_wall_s(node->clock);
+    directory_enter(node->directory);
+    const struct exemptions all = directory_control(node->directory)->exemptions;
+    for (size_t i = 0; i < all.count; i++) {
+        bool asked = all.all[i].state == EXEMPTION_ASKED, past = now_s >= all.all[i].end_s;
+        gauges->exemptions_open += exemption_holds(&all.all[i], now_s);
+        gauges->exemptions_waiting += asked && !past;
+        gauges->exemptions_overdue += (asked || all.all[i].state == EXEMPTION_APPROVED) && past;
+    }
+    directory_leave(node->directory);
+}
+
 static void add_rollout(const struct node *node, struct metrics_gauges *gauges)
 {
     directory_enter(node->directory);
@@ -111,8 +125,10 @@ static enum route_result metrics(struct http_request *r, struct http_response *r
         .directory_age_ms = ready.age_ms,
         .log_lag_ms = node->feed != NULL ? feed_lag_ms(node->feed) : 0,
         .slow_lane_waiting = node->slow_lane != NULL ? (int64_t)slow_lane_waiting(node->slow_lane) : 0,
+        .slack_unmapped = node->options.slack ? (int64_t)ready.counts.unmapped : -1,
         .ready = is_ready(&ready),
     };
+    add_exemptions(node, &gauges);
     add_outboxes(node, &gauges);
     add_slack_line(node, &gauges);
     add_rollout(node, &gauges);

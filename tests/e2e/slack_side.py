@@ -63,9 +63,16 @@ class Slack:
                               "channel": {"id": message["channel"]}, "response_url": self.control("response")["response_url"],
                               "actions": [{"type": "button", "action_id": action, "block_id": "b", "value": element.get("value", ""), "action_ts": "%.6f" % time.time()}]}, **more)
 
-    def submit(self, view, text):
+    def submit(self, view, text, until=None, measure=None, **more):
+        values = {"note": {"pst.note": {"type": "plain_text_input", "value": text}}, "until": {"pst.until": {"type": "datepicker", "selected_date": until}},
+                  "measure": {"pst.measure": {"type": "plain_text_input", "value": measure}}}
+        asked = {b["block_id"] for b in view["blocks"] if b["type"] == "input"}
         return self.interact({"type": "view_submission", "view": {"id": "V1", "hash": "1.ab%d" % self.number(), "callback_id": view["callback_id"], "private_metadata": view.get("private_metadata", ""),
-                              "state": {"values": {"note": {"pst.note": {"type": "plain_text_input", "value": text}}}}}})
+                              "state": {"values": {block: value for block, value in values.items() if block in asked}}}}, **more)
+
+    def as_user(self, user):
+        """The same workspace, and somebody else at the keyboard."""
+        return Slack(int(self.base.rpartition(":")[2]), self.gateway, user, self.team)
 
     def command(self, text, user=None, team=None, **signing):
         form = {"token": "old", "team_id": team or self.team, "user_id": user or self.user, "user_name": "x", "command": "/device", "text": text, "channel_id": "C1", "channel_name": "general",

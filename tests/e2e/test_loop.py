@@ -38,12 +38,12 @@ def count_nudges(port):
     return sum(len(m) for m in slack_nudges(port).values())
 
 
-def with_people(world, close="4s", gateways=1):
+def with_people(world, close="4s", gateways=1, slack="", policy=""):
     port, _ = fake_slack(world)
     redis = world.redis() if gateways > 1 else None
-    config = "slack: { token: env:SLACK_TOKEN, signing_secret: env:SLACK_SECRET, api_url: \"http://127.0.0.1:%d/api\" }\n" % port
+    config = "slack: { token: env:SLACK_TOKEN, signing_secret: env:SLACK_SECRET, api_url: \"http://127.0.0.1:%d/api\"%s }\n" % (port, slack)
     env = {"SLACK_TOKEN": "xoxb-test-token", "SLACK_SECRET": "not-a-secret"}
-    all_gateways = [world.gateway("gw%d" % i, policy=fast_policy(close), config=config, redis=redis, env=env).start() for i in range(gateways)]
+    all_gateways = [world.gateway("gw%d" % i, policy=fast_policy(close) + policy, config=config, redis=redis, env=env).start() for i in range(gateways)]
     all_gateways[0].cli("person", "import", "-", stdin=PEOPLE)
     secret = all_gateways[0].cli_json("enroll-secret", "create", "--person", "ana@acme.example")["secret"]
     device = {"name": "dover", "platform": "macos", "serial": "C02DOVER01", "uuid": "3b1c0000-0000-4000-8000-00000000d0e1", "hostname": "dover", "model": "Mac14,2",

@@ -19,7 +19,7 @@ def tool(world):
 
 
 def start(world, defects):
-    _, (gateway,), device = with_people(world, close="6s")
+    _, (gateway,), device = with_people(world, close="6s", policy="exemptions: { approvers: [ben@acme.example] }\n")
     return gateway, Fleet(world, gateway, [dict(device, defects=defects)])
 
 
@@ -41,8 +41,12 @@ def story_every_page_is_open_to_everybody(world):
     gateway, fleet = start(world, ["firewall", "disk-encryption"])
     warned, denied = page_of(gateway, "wiki", "warn"), page_of(gateway, "payroll", "deny")
     me = me_of(gateway, denied)
+    for check in ("firewall", "disk-encryption"):
+        gateway.cli("exemption", "ask", "--device", "C02DOVER01", "--check", check, "--reason", "An old program needs it", "--measure", "It stands alone", "--requester", "ana@acme.example")
+    ben = gateway.cli_json("person", "link", "ben@acme.example")["url"]
+    expect("Waiting for your decision" in request(ben, ca=gateway.ca).text(), "Ben decides")
     unknown = gateway.decide("nobody@acme.example", "payroll")["context"]["remediation_url"]
-    pages = [warned, denied, unknown, me, me + "/data", me.rsplit("/", 1)[0], me[:-6] + "AAAAAA"]
+    pages = [warned, denied, unknown, me, ben, me + "/data", me.rsplit("/", 1)[0], me[:-6] + "AAAAAA"]
     done = subprocess.run(["node", script] + pages, capture_output=True, text=True, timeout=600)
     expect(done.returncode == 0, "pages: " + done.stdout + done.stderr)
     expect(done.stdout.count("looked at") == len(pages), "not every page was looked at: " + done.stdout)

@@ -13,8 +13,8 @@ from test_loop import PEOPLE, posture, result_of, with_people
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
 
-def begin(world, close="3600s", defects=("firewall",)):
-    port, (gateway,), device = with_people(world, close)
+def begin(world, close="3600s", defects=("firewall",), **more):
+    port, (gateway,), device = with_people(world, close, **more)
     fleet = Fleet(world, gateway, [dict(device, defects=list(defects))])
     return Slack(port, gateway), gateway, fleet
 
@@ -68,6 +68,62 @@ def story_a_dispute_and_a_question(world):
     slack.submit(view, "Please help.")
     wait_for("a person will answer", lambda: "A person will answer you." in slack.messages()[0]["text"])
     expect(len(gateway.events("person.asked")) == 1 and len(slack.messages()) == 1, "asked once, in one message: %s %s" % (gateway.events("person.asked"), [m["text"] for m in slack.messages()]))
+    fleet.process.stop()
+    gateway.stop()
+
+
+def story_an_exemption_is_asked_for_and_decided_by_another(world):
+    slack, gateway, fleet = begin(world, slack=", approvals: C0DECIDE", policy="exemptions: { approvers: [ben@acme.example], length: 30d, longest: 90d }\n")
+    ben = slack.as_user("U0BEN")
+    message = wait_for("the day's message", lambda: slack.messages()[0] if slack.messages() else None)
+    ben.open_home()
+
+    def modal(count):
+        return wait_for("modal %d" % count, lambda: slack.control("modals")[-1]["view"] if len(slack.control("modals")) == count else None)
+
+    def day(days):
+        return time.strftime("%Y-%m-%d", time.gmtime(time.time() + days * 86400))
+
+    # asked: what is wrong is said beside the field, what is good is said in the modal
+    slack.click(message, "pst.exempt")
+    view = modal(1)
+    rows = [({"text": " "}, "note"), ({"text": "lab", "until": "2020-01-01"}, "until"), ({"text": "lab", "until": day(100)}, "until")]
+    for fields, block in rows:
+        answer = slack.submit(view, **fields).json()
+        expect(answer["response_action"] == "errors" and list(answer["errors"]) == [block], "%s: %s" % (fields, answer))
+    answer = slack.submit(view, "The <lab> needs it.", until=day(20), measure="It stands behind a router.").json()
+    expect(answer["response_action"] == "update" and "Another person decides" in json.dumps(answer["view"]), "asked: %s" % answer)
+    wait_for("the message says so", lambda: "You asked for an exemption." in slack.messages()[0]["text"])
+    request = wait_for("the request to those who decide", lambda: slack.messages("C0DECIDE")[0] if slack.messages("C0DECIDE") else None)
+    expect("ana@acme.example" in request["text"] and "It stands behind a router." in request["text"], "what is asked: %s" % request["text"])
+    wait_for("the Home tab of who decides", lambda: "Waiting for your decision" in json.dumps(slack.control("home").get("U0BEN")))
+    asked = gateway.cli_json("exemption", "list")["exemptions"]
+    expect(len(asked) == 1 and asked[0]["state"] == "asked" and asked[0]["requester_email"] == "ana@acme.example", "in the list: %s" % asked)
+    page = gateway.cli_json("person", "link", "ben@acme.example")["url"]
+    expect("Waiting for your decision" in gateway.call("GET", "/me/" + page.rpartition("/")[2]).text(), "and on Ben's page")
+
+    # not by whoever asked
+    slack.click(request, "pst.approve")
+    wait_for("she is told so, and nobody else", lambda: any("Only those whom your company has named" in a["body"]["text"] for a in slack.control("answers")))
+    forged = slack.submit(dict(view, callback_id="pst.approve", private_metadata=asked[0]["id"]), "mine").json()
+    expect("You cannot decide this one" in json.dumps(forged), "nor by a modal that was never opened: %s" % forged)
+
+    # approved, for less time
+    ben.click(request, "pst.approve")
+    view = modal(2)
+    done = ben.submit(view, "Only in the lab.", until=day(10)).json()
+    expect("Approved until" in json.dumps(done), "approved: %s" % done)
+    again = ben.submit(view, "Only in the lab.", until=day(10)).json()
+    expect("Approved until" in json.dumps(again), "the same again is the same: %s" % again)
+    wait_for("the message says until when", lambda: "You do not have to fix this before" in slack.messages()[0]["text"])
+    wait_for("the answer", lambda: len(slack.messages()) == 2 and "Your exemption was approved by Ben (ben@acme.example)" in slack.messages()[1]["text"] and "Only in the lab." in slack.messages()[1]["text"])
+    wait_for("the request says so", lambda: "Approved by Ben" in slack.messages("C0DECIDE")[0]["text"])
+    wait_for("nothing waits for Ben", lambda: "Waiting for your decision" not in json.dumps(slack.control("home").get("U0BEN")))
+    ben.click(request, "pst.refuse")
+    wait_for("too late", lambda: any("Somebody has decided this already." in a["body"]["text"] for a in slack.control("answers")))
+    expect(len(gateway.events("exemption.approved")) == 1 and not gateway.events("exemption.refused"), "decided once")
+    metrics = gateway.call("GET", "/metrics", internal=True).text()
+    expect("\npostern_exemptions_open 1\n" in metrics and "\npostern_slack_unmapped_persons 0\n" in metrics, "counted")
     fleet.process.stop()
     gateway.stop()
 

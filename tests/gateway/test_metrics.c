@@ -16,7 +16,7 @@ static void sets_are_summed(void **state)
     CLEANUP(buf_done) struct buf out;
     struct metrics *m = metrics_new();
     struct counters *a = metrics_counters(m), *b = metrics_counters(m);
-    struct metrics_gauges gauges = { .devices = 7, .directory_age_ms = 1234, .ready = true };
+    struct metrics_gauges gauges = { .devices = 7, .directory_age_ms = 1234, .slack_unmapped = 3, .exemptions_open = 2, .ready = true };
     (void)state;
     buf_init(&out, 65536);
     counter_add(a, COUNT_REQUESTS, 3);
@@ -30,6 +30,9 @@ static void sets_are_summed(void **state)
     assert_true(has_line(&out, "\npostern_devices 7\n"));
     assert_true(has_line(&out, "\npostern_directory_age_seconds 1.234\n"));
     assert_true(has_line(&out, "\npostern_ready 1\n"));
+    assert_true(has_line(&out, "\npostern_slack_unmapped_persons 3\n"));
+    assert_true(has_line(&out, "\npostern_exemptions_open 2\n"));
+    assert_true(has_line(&out, "\npostern_exemptions_overdue 0\n"));
     metrics_free(m);
     metrics_free(NULL);
 }

@@ -1,5 +1,5 @@
 /* Prints messages and views as postern sends them, for judges that are not ours: [{"name", "text", "blocks"} or {"name", "view"}]. */
-#include "connectors/notify/nudge_text.h"
+#include "connectors/notify/reminder_text.h"
 
 #include "tests/e2e/block_kit_schema/samples.h"
 
@@ -57,6 +57,30 @@ static void print_sample(const struct sample *s, const struct policy *policy, co
     person_free(person);
 }
 
+static void print_reminder(const struct policy *policy, const struct calendar *calendar, struct to_json *w)
+{
+    static const struct nudge_text_reminder reminders[] = { { SPAN_LITERAL("Your firewall is on"), SPAN_LITERAL("<dover>, of Ana"), NOW_S + 86400, true }, { SPAN_LITERAL("The screen locks"), SPAN_LITERAL("x"), NOW_S + 86400, false } };
+    struct person *person = person_new();
+    struct buf text, blocks;
+    struct err err;
+    const struct nudge_text_input in = { .policy = policy, .calendar = calendar, .person = person, .link = SPAN_LITERAL("https://posture.acme.example/me/sample"), .now_s = NOW_S, .reminders = reminders, .reminder_count = 2 };
+    buf_init(&text, MOST);
+    buf_init(&blocks, MOST);
+    if (reminder_text(&in, &text, &blocks, &err) != OK) {
+        fprintf(stderr, "a reminder: %s\n", err.text);
+        exit(1);
+    }
+    to_json_object(w);
+    to_json_member_text(w, "name", SPAN_LITERAL("exemptions end soon"));
+    to_json_member_text(w, "text", buf_span(&text));
+    to_json_key(w, "blocks");
+    to_json_raw(w, buf_span(&blocks));
+    to_json_end(w);
+    buf_done(&blocks);
+    buf_done(&text);
+    person_free(person);
+}
+
 int main(void)
 {
     static const struct sample samples[] = {
@@ -86,6 +110,7 @@ int main(void)
     to_json_array(&w);
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++)
         print_sample(&samples[i], policy, calendar, &w);
+    print_reminder(policy, calendar, &w);
     print_slack_samples(policy_text, &w);
     to_json_end(&w);
     printf("%s\n", buf_text(&out));
