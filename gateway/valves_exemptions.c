@@ -225,7 +225,7 @@ static enum err_code check_decider(const struct deciding *d, const struct exempt
     const struct directory *directory = d->node->directory;
     struct span id = exemption_person(d->what.by);
     if (span_equal(e->requester, d->what.by) && (d->what.move == EXEMPTION_APPROVE || !span_empty(id)))
-        return err_set(err, ERR_DENIED, "whoever asks for an exemption cannot decide it: somebody else has to");
+        return err_set(err, ERR_DENIED, "whoever asks for an exemption cannot approve it: somebody else has to decide");
     if (span_empty(id))
         return OK;
     directory_enter(directory);
