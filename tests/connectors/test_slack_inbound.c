@@ -29,6 +29,9 @@ static void assert_heard(const struct slack_heard *got, const struct slack_heard
     assert_span(got->user, wanted->user, "user");
     assert_span(got->user_team, wanted->user_team, "user_team");
     assert_span(got->text, wanted->text, "text");
+    assert_span(got->until, wanted->until, "until");
+    assert_span(got->measure, wanted->measure, "measure");
+    assert_span(got->choice, wanted->choice, "choice");
     assert_span(got->action, wanted->action, "action");
     assert_span(got->value, wanted->value, "value");
     assert_span(got->channel, wanted->channel, "channel");
@@ -138,6 +141,12 @@ static void interactions_are_read(void **state)
           { .kind = SLACK_HEARD_CLICK, .key = S("click:U1:pst.more:6.5"), .team = S("T1"), .user = S("U1"), .user_team = S("T1"), .action = S("pst.more"), .value = S("x"), .view = S("V1") } },
         { "a modal", "{\"type\":\"view_submission\"," FROM ",\"view\":{\"id\":\"V1\",\"hash\":\"9.ab\",\"callback_id\":\"pst.wrong\",\"private_metadata\":\"{}\",\"state\":{\"values\":{\"note\":{\"pst.note\":{\"type\":\"plain_text_input\",\"value\":\"It is on\"}}}}}}", OK,
           { .kind = SLACK_HEARD_SUBMIT, .key = S("view:U1:V1:9.ab"), .team = S("T1"), .user = S("U1"), .user_team = S("T1"), .action = S("pst.wrong"), .value = S("{}"), .view = S("V1"), .text = S("It is on") } },
+        { "a modal of four fields", "{\"type\":\"view_submission\"," FROM ",\"view\":{\"id\":\"V1\",\"hash\":\"9.ab\",\"callback_id\":\"pst.exempt\",\"private_metadata\":\"|d_1|\",\"state\":{\"values\":{\"note\":{\"pst.note\":{\"value\":\"lab\"}},"
+          "\"until\":{\"pst.until\":{\"type\":\"datepicker\",\"selected_date\":\"2026-12-31\"}},\"measure\":{\"pst.measure\":{\"value\":\"a router\"}},\"choice\":{\"pst.choice\":{\"selected_option\":{\"value\":\"firewall\"}}}}}}}", OK,
+          { .kind = SLACK_HEARD_SUBMIT, .key = S("view:U1:V1:9.ab"), .team = S("T1"), .user = S("U1"), .user_team = S("T1"), .action = S("pst.exempt"), .value = S("|d_1|"), .view = S("V1"), .text = S("lab"),
+            .until = S("2026-12-31"), .measure = S("a router"), .choice = S("firewall") } },
+        { "fields of other types", "{\"type\":\"view_submission\"," FROM ",\"view\":{\"id\":\"V1\",\"hash\":\"9.ab\",\"callback_id\":\"pst.exempt\",\"state\":{\"values\":{\"until\":{\"pst.until\":{\"selected_date\":20261231}},\"measure\":[],\"choice\":{\"pst.choice\":{\"selected_option\":\"firewall\"}}}}}}", OK,
+          { .kind = SLACK_HEARD_SUBMIT, .key = S("view:U1:V1:9.ab"), .team = S("T1"), .user = S("U1"), .user_team = S("T1"), .action = S("pst.exempt"), .view = S("V1") } },
         { "a modal left empty", "{\"type\":\"view_submission\"," FROM ",\"view\":{\"id\":\"V1\",\"hash\":\"9.ab\",\"callback_id\":\"pst.wrong\",\"state\":{\"values\":{\"note\":{\"pst.note\":{\"type\":\"plain_text_input\",\"value\":null}}}}}}", OK,
           { .kind = SLACK_HEARD_SUBMIT, .key = S("view:U1:V1:9.ab"), .team = S("T1"), .user = S("U1"), .user_team = S("T1"), .action = S("pst.wrong"), .view = S("V1") } },
         { "team is null", "{\"type\":\"block_actions\",\"team\":null,\"enterprise\":{\"id\":\"E1\"},\"user\":{\"id\":\"W1\"},\"container\":{},\"actions\":[{\"action_id\":\"a\",\"action_ts\":\"1.1\"}]}", OK,

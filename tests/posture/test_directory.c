@@ -165,6 +165,12 @@ static void persons_are_found_by_every_name(void **state)
     assert_true(directory_person(w->directory, SPAN_LITERAL("p_2"))->removed);
     directory_leave(w->directory);
     assert_int_equal(directory_counts(w->directory).persons, 1);
+    assert_int_equal(directory_counts(w->directory).unmapped, 1);
+    put(w, RECORD_PERSON, "p_1", 3, "{\"id\":\"p_1\",\"slack\":\"U1\",\"emails\":[\"ana@acme.example\"]}");
+    put(w, RECORD_PERSON, "p_3", 1, "{\"id\":\"p_3\"}");
+    assert_int_equal(directory_counts(w->directory).unmapped, 1);
+    put(w, RECORD_PERSON, "p_3", 2, "{\"id\":\"p_3\",\"removed\":true}");
+    assert_int_equal(directory_counts(w->directory).unmapped, 0);
 }
 
 static void many_devices_of_one_person_are_counted_beyond_the_room(void **state)

@@ -22,8 +22,9 @@ static const char FULL[] =
     "\"snoozes\":[{\"device\":\"d_1\",\"check\":\"disk\",\"from_s\":40,\"to_s\":50}],"
     "\"passes\":[{\"id\":\"e_3\",\"device\":\"d_1\",\"app\":\"pay\",\"check\":\"disk\",\"reason\":\"run\",\"policy\":\"ab\",\"from_s\":40,\"to_s\":50}],"
     "\"asks\":[{\"id\":\"e_4\",\"text\":\"How\",\"at_s\":70}],"
+    "\"reminded\":[{\"exemption\":\"e_5\",\"at_s\":80}],"
     "\"notice\":{\"id\":\"e_2\",\"reserved_s\":1700,\"settled_s\":1701,\"local_day\":20261124,\"channel\":\"slack\",\"sends\":2,\"conversation\":\"D1\",\"message\":\"1.2\",\"why\":\"x\","
-    "\"state\":\"delivered\",\"items\":[{\"device\":\"d_1\",\"check\":\"disk\",\"deadline_s\":9000}]}}";
+    "\"state\":\"delivered\",\"items\":[{\"device\":\"d_1\",\"check\":\"disk\",\"deadline_s\":9000}],\"reminders\":[{\"exemption\":\"e_6\",\"at_s\":9100}]}}";
 
 static struct person *read_person(const char *body)
 {
@@ -69,6 +70,25 @@ static void a_copy_stands_alone(void **state)
     assert_int_equal(person_told(copy, SPAN_LITERAL("d_1"), SPAN_LITERAL("disk"))->count, 3);
     assert_true(person_has_email(copy, SPAN_LITERAL("ANA@acme.example")));
     person_free(copy);
+}
+
+static void an_exemption_is_announced_once_and_the_oldest_makes_room(void **state)
+{
+    (void)state;
+    struct person *p = read_person(FULL), *copy = person_copy(p);
+    assert_true(person_was_reminded(copy, SPAN_LITERAL("e_5")));
+    for (int i = 0; i < PERSON_MAX_REMINDED; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "e_n%d", i);
+        assert_true(person_note_reminded(copy, span_of(id), 90 + i));
+        assert_true(person_note_reminded(copy, span_of(id), 200));
+    }
+    assert_int_equal(copy->reminded_count, PERSON_MAX_REMINDED);
+    assert_false(person_was_reminded(copy, SPAN_LITERAL("e_5")));
+    assert_int_equal(copy->reminded[0].at_s, 90);
+    assert_true(person_was_reminded(p, SPAN_LITERAL("e_5")));
+    person_free(copy);
+    person_free(p);
 }
 
 static void bad_bodies_are_refused(void **state)
@@ -177,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_is_written_as_it_was_read),
         cmocka_unit_test(a_copy_stands_alone),
+        cmocka_unit_test(an_exemption_is_announced_once_and_the_oldest_makes_room),
         cmocka_unit_test(bad_bodies_are_refused),
         cmocka_unit_test(lists_have_a_longest),
         cmocka_unit_test(what_a_newer_version_wrote_is_skipped),
