@@ -87,10 +87,10 @@ static bool is_news(const struct managed_link *old, const struct managed_link *n
     return old == NULL || differs(old, new) || new->facts_s - old->facts_s >= FRESHEN_S || new->contact_s - old->contact_s >= FRESHEN_S || new->read_s - old->read_s >= 3 * FRESHEN_S;
 }
 
-/* Webhooks and pages overtake each other. */
+/* Webhooks and pages overtake each other, and a webhook that somebody caught may be sent again. */
 static bool is_overtaken(const struct managed_link *old, const struct manager_word *w)
 {
-    return old != NULL && span_equal(old->id, w->device->id) && w->device->contact_s > 0 && w->device->contact_s < old->contact_s && w->device->facts_s < old->facts_s;
+    return old != NULL && span_equal(old->id, w->device->id) && w->device->contact_s > 0 && w->device->contact_s < old->contact_s && w->device->facts_s <= old->facts_s;
 }
 
 static struct span describe(const struct managed_link *link, struct arena *arena)

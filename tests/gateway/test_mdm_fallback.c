@@ -557,6 +557,32 @@ static void nanomdm_there_and_back_again(void **state)
     end(&w);
 }
 
+/* What is signed stays signed: only its time tells that it is old. */
+static void a_webhook_that_is_sent_again_later_changes_nothing(void **state)
+{
+    struct world w;
+    struct manager_heard heard;
+    struct err err;
+    (void)state;
+    start_nano(&w);
+    wake(&w, "/control/enrol", ",\"serial\":\"C02X\"");
+    leap(&w, 60);
+    int64_t left_s = w.story.now_ms / 1000;
+    wake(&w, "/control/leave", "");
+    leap(&w, 60);
+    wake(&w, "/control/enrol", ",\"serial\":\"C02X\""); /* it came back; nothing was asked of it yet */
+    struct device *d = dover(&w);
+    struct mdm_device said = { .id = device_link(d, SPAN_LITERAL("fleet"))->id, .managed = MDM_NO, .contact_s = left_s };
+    struct manager_word word = { &w.managers.all[0], &said, true, false };
+    assert_int_equal(managers_hear(&w.story.node, w.story.store, &word, &heard, &err), OK);
+    assert_false(heard.changed);
+    said.contact_s = w.story.now_ms / 1000 + 1;
+    assert_int_equal(managers_hear(&w.story.node, w.story.store, &word, &heard, &err), OK);
+    assert_true(heard.changed); /* and one of now does */
+    device_free(d);
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -568,6 +594,7 @@ int main(void)
         cmocka_unit_test(fleet_there_and_back_again),
         cmocka_unit_test(kandji_there_and_back_again),
         cmocka_unit_test(nanomdm_there_and_back_again),
+        cmocka_unit_test(a_webhook_that_is_sent_again_later_changes_nothing),
         cmocka_unit_test(who_is_not_managed_is_invited),
         cmocka_unit_test(an_invitation_is_withdrawn_when_it_is_not_needed),
         cmocka_unit_test(a_personal_device_is_never_touched),
