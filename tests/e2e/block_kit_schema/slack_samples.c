@@ -1,4 +1,5 @@
 /* What the app says when it is asked: messages, the Home tab, modals; over a story's directory. */
+#include "gateway/slack/slack_greeting.h"
 #include "gateway/slack/slack_notice.h"
 #include "gateway/slack/slack_say_exemptions.h"
 #include "gateway/valves.h"
@@ -85,6 +86,32 @@ static void print_closed(const struct slack_scene *scene, struct to_json *w)
     slack_said_done(&said);
 }
 
+/* ---- the greeting ---- */
+
+static void print_greeting(const struct slack_scene *scene, const char *name, struct to_json *w)
+{
+    struct slack_said said;
+    struct err err;
+    slack_said_init(&said);
+    must(slack_greeting_write(scene, SPAN_LITERAL("e_1"), SPAN_LITERAL("https://posture.acme.example/welcome/x"), &said, &err), name, &err);
+    print_said(w, name, &said);
+    slack_said_done(&said);
+}
+
+/* As many offers as there can be: devices stand in for those that look like theirs. */
+static void print_greetings(const struct slack_scene *hers, const struct slack_scene *his, struct to_json *w)
+{
+    struct slack_scene offered = *his;
+    for (size_t i = 0; i < ONBOARD_DEVICES_MOST; i++)
+        offered.offers[i] = hers->cards[0].device;
+    offered.offer_count = ONBOARD_DEVICES_MOST;
+    print_greeting(his, "the greeting", w);
+    print_greeting(&offered, "the greeting, with devices that look like theirs", w);
+    print_greeting(hers, "the greeting, with a first report", w);
+    offered.offer_count = 1;
+    print_home(&offered, "the Home tab, with a device that looks like theirs", w);
+}
+
 /* ---- exemptions ---- */
 
 static void print_request(const struct slack_scene *scene, const struct exemption *e, const char *name, enum err_code (*say)(const struct slack_scene *, const struct exemption *, struct slack_said *, struct err *), struct to_json *w)
@@ -155,6 +182,9 @@ void print_slack_samples(const char *policy, struct to_json *w)
     print_asks(&scene, "somebody with a device", w);
     print_home(&scene, "the Home tab", w);
     print_closed(&scene, w);
+    struct slack_scene his;
+    slack_scene_make(&story.node, SPAN_LITERAL(BEN), &arena, &his);
+    print_greetings(&scene, &his, w);
     slack_scene_make(&story.node, SPAN_NONE, &arena, &scene);
     print_asks(&scene, "somebody unknown", w);
     print_home(&scene, "the Home tab of somebody unknown", w);
