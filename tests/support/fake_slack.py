@@ -593,13 +593,14 @@ def main():
     parser.add_argument("--now", type=int, default=0, help="the time of message stamps (stories under a fake clock)")
     parser.add_argument("--scopes", default="chat:write,commands,im:history,im:write,users:read,users:read.email")
     parser.add_argument("--app-token", help="Socket Mode for this app-level token (needs python3-websockets)")
+    parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"), help="of the WebSockets")
     options = parser.parse_args()
     server = Server(("127.0.0.1", options.port), Handler)
     server.workspace = Workspace(options.token, options.scopes.split(","), options.now)
     server.workspace.base = "http://127.0.0.1:%d" % server.server_address[1]
     if options.app_token:
         from fake_slack_socket import Sockets
-        server.workspace.sockets = Sockets(options.app_token)
+        server.workspace.sockets = Sockets(options.app_token, options.tls)
     print("listening %d" % server.server_address[1], flush=True)
     try:
         server.serve_forever()

@@ -12,6 +12,7 @@ import asyncio
 import http
 import json
 import secrets
+import ssl
 import sys
 import threading
 import time
@@ -29,7 +30,9 @@ CONNECTIONS_MOST, TICKET_S, ACK_S, COPIES_MOST, MESSAGE_MOST = 10, 30, 3.0, 3, 1
 class Sockets:
     """Lives beside a Workspace: its HTTP threads call it, one thread of its own runs the loop."""
 
-    def __init__(self, app_token):
+    def __init__(self, app_token, tls=None):
+        """tls: certificate file, key file; None: plain, on this machine."""
+        self.tls = tls
         self.app_token, self.tickets, self.used = app_token, {}, set()
         self.connections, self.envelopes, self.violations, self.closes = [], {}, [], []
         self.opened = self.asked = self.pongs = 0
@@ -43,7 +46,11 @@ class Sockets:
         asyncio.set_event_loop(self.loop)
 
         async def start():
-            self.server = await websockets.serve(self.serve, "127.0.0.1", 0, ping_interval=None, close_timeout=1, max_size=MESSAGE_MOST, process_request=self.judge_upgrade)
+            context = None
+            if self.tls:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(*self.tls)
+            self.server = await websockets.serve(self.serve, "127.0.0.1", 0, ssl=context, ping_interval=None, close_timeout=1, max_size=MESSAGE_MOST, process_request=self.judge_upgrade)
             self.port = self.server.sockets[0].getsockname()[1]
             ready.set()
         self.loop.run_until_complete(start())
@@ -58,7 +65,7 @@ class Sockets:
         self.asked += 1
         ticket = secrets.token_hex(16)
         self.tickets[ticket] = time.time()
-        return {"url": "ws://127.0.0.1:%d/link/?ticket=%s&app_id=A1" % (self.port, ticket)}
+        return {"url": "%s://127.0.0.1:%d/link/?ticket=%s&app_id=A1" % ("wss" if self.tls else "ws", self.port, ticket)}
 
     async def judge_upgrade(self, path, headers):
         if self.take_fault("refuse_upgrade"):
