@@ -14,7 +14,7 @@ bool slack_greeting_place(const struct person *person, struct slack_posted *out)
     return span_equal_text(person->notice.kind, NOTICE_GREETING) && slack_notice_message(person, out);
 }
 
-struct span slack_greeting_link(const struct slack_scene *scene)
+static struct span link_again(const struct slack_scene *scene)
 {
     CLEANUP(buf_done) struct buf url;
     struct err ignored;
@@ -68,4 +68,20 @@ enum err_code slack_greeting_write(const struct slack_scene *scene, struct span 
     say_add(scene, out, &w, block_context, say_questions, NULL);
     to_json_end(&w);
     return say_finish(out, err);
+}
+
+enum err_code slack_greeting_again(struct slack_scene *scene, struct store *store, struct slack_said *out, bool *told, struct err *err)
+{
+    slack_scene_offer(scene, store);
+    struct span link = link_again(scene);
+    *told = true;
+    return link.at == NULL ? err_set(err, ERR_MEMORY, "the link of a greeting") : slack_greeting_write(scene, scene->person->notice.id, link, out, err);
+}
+
+bool slack_greeting_waits(const struct slack_scene *scene)
+{
+    for (size_t i = 0; i < scene->count; i++)
+        if (scene->cards[i].phase != NUDGE_TO_FIX)
+            return true;
+    return false;
 }

@@ -57,22 +57,6 @@ struct item_result reply_judge(struct reply *p, const struct slack_result *resul
 
 /* ---- the newest message ---- */
 
-static enum err_code write_greeting(struct reply *p, struct slack_scene *scene, struct slack_said *out, bool *told, struct err *err)
-{
-    slack_scene_offer(scene, p->r->store);
-    struct span link = slack_greeting_link(scene);
-    *told = true;
-    return link.at == NULL ? err_set(err, ERR_MEMORY, "the link of a greeting") : slack_greeting_write(scene, scene->person->notice.id, link, out, err);
-}
-
-static bool is_being_checked(const struct slack_scene *scene)
-{
-    for (size_t i = 0; i < scene->count; i++)
-        if (scene->cards[i].phase != NUDGE_TO_FIX)
-            return true;
-    return false;
-}
-
 struct slack_result reply_update_notice(struct reply *p, struct span person, bool all_steps, bool *waits)
 {
     struct slack_posted place = { { 0 }, { 0 } };
@@ -84,8 +68,8 @@ struct slack_result reply_update_notice(struct reply *p, struct span person, boo
     directory_enter(p->s->node->directory);
     slack_scene_make(p->s->node, person, &p->arena, &scene);
     bool known = scene.person != NULL && scene.policy != NULL, greeting = known && slack_greeting_place(scene.person, &place), there = known && (greeting || slack_notice_place(scene.person, &place));
-    enum err_code code = greeting ? write_greeting(p, &scene, &said, &told, &err) : there ? slack_notice_write(&scene, all_steps, &said, &told, &err) : OK;
-    *waits = there && (greeting ? is_being_checked(&scene) : slack_notice_waits(&scene));
+    enum err_code code = greeting ? slack_greeting_again(&scene, p->r->store, &said, &told, &err) : there ? slack_notice_write(&scene, all_steps, &said, &told, &err) : OK;
+    *waits = there && (greeting ? slack_greeting_waits(&scene) : slack_notice_waits(&scene));
     directory_leave(p->s->node->directory);
     struct slack_result r = { .outcome = SLACK_DONE, .retry_after_s = -1 };
     const struct slack_message message = { .text = buf_span(&said.text), .blocks = buf_span(&said.blocks) };
