@@ -2,6 +2,7 @@
  * (and the lowest for what no field says), then those. A time: 0, or its difference to the one before. */
 #include "posture/record_pack.h"
 
+#include <endian.h>
 #include <string.h>
 
 enum { UUID_TEXT_BYTES = 36, UUID_BYTES = 16, ID_TEXT_BYTES = 28, ID_LETTERS = 26, ID_BYTES = 17, HEX_MOST = 128, SHORT_TEXT_BYTES = HEX_MOST + 1 };
@@ -108,20 +109,25 @@ static bool to_id(struct span text, unsigned char out[ID_BYTES])
     return true;
 }
 
+/* 130 bits: twelve letters out of one word, twelve out of another that begins within the last byte of the first, and two. */
 static void from_id(const unsigned char *from, char letter, char *out)
 {
-    uint64_t bits = 0;
-    unsigned held = 0;
+    enum { LETTERS = 12, BITS = 5, FIRST = 64 - BITS, SECOND = FIRST - 4 };
+    uint64_t first, second;
+    unsigned last = (unsigned)from[15] << 2 | from[16] >> 6;
+    memcpy(&first, from, sizeof first);
+    memcpy(&second, from + 7, sizeof second);
+    first = be64toh(first);
+    second = be64toh(second);
     out[0] = letter;
     out[1] = '_';
-    for (size_t i = 0; i < ID_LETTERS; i++) {
-        if (held < 5) {
-            bits = bits << 8 | *from++;
-            held += 8;
-        }
-        held -= 5;
-        out[2 + i] = base32[bits >> held & 31];
+#pragma GCC unroll 12
+    for (unsigned i = 0; i < LETTERS; i++) {
+        out[2 + i] = base32[first >> (FIRST - BITS * i) & 31];
+        out[2 + LETTERS + i] = base32[second >> (SECOND - BITS * i) & 31];
     }
+    out[2 + 2 * LETTERS] = base32[last >> BITS & 31];
+    out[3 + 2 * LETTERS] = base32[last & 31];
 }
 
 /* ---- texts ---- */
@@ -173,11 +179,13 @@ void record_pack_texts(struct record_packer *p, const struct span *all, size_t c
 struct text_head { enum text_kind kind; size_t length; };
 static size_t text_bytes(struct text_head h) { return h.kind == TEXT_UUID ? UUID_TEXT_BYTES : h.kind == TEXT_ID ? ID_TEXT_BYTES : h.length; }
 
+static size_t packed_bytes(struct text_head h) { return h.kind == TEXT_UUID ? UUID_BYTES : h.kind == TEXT_ID ? ID_BYTES : h.length / 2; }
+
 /* text_bytes() of it. */
 static void write_short(struct record_unpacker *u, struct text_head h, char *out)
 {
     const unsigned char *from = u->at;
-    u->at += h.kind == TEXT_UUID ? UUID_BYTES : h.kind == TEXT_ID ? ID_BYTES : h.length / 2;
+    u->at += packed_bytes(h);
     if (h.kind == TEXT_UUID)
         from_uuid(from, h.length == 1, out);
     else if (h.kind == TEXT_ID)
@@ -204,17 +212,18 @@ static bool standing_text(struct record_unpacker *u, struct text_head *h, struct
 
 struct span record_unpack_text(struct record_unpacker *u)
 {
-    char room[SHORT_TEXT_BYTES];
     struct text_head h;
     struct span text;
     if (standing_text(u, &h, &text))
         return text;
     size_t bytes = text_bytes(h);
     char *out = arena_alloc_raw(u->arena, bytes + 1);
-    u->memory_short = u->memory_short || out == NULL;
-    write_short(u, h, out != NULL ? out : room);
-    if (out == NULL)
+    if (out == NULL) {
+        u->memory_short = true;
+        u->at += packed_bytes(h);
         return SPAN_NONE;
+    }
+    write_short(u, h, out);
     out[bytes] = '\0';
     return span_make(out, bytes);
 }
