@@ -151,6 +151,7 @@ static void compare(const struct route *route, struct span body, bool single)
 {
     CLEANUP(buf_done) struct buf answer, again;
     json_error_t error;
+    directory_heard(node.directory); /* a store that falls silent would change answers between two of them */
     buf_init(&answer, RESPONSE_MAX_BYTES);
     buf_init(&again, RESPONSE_MAX_BYTES);
     int status = ask(route, body, &answer);
