@@ -60,6 +60,7 @@ static void look_at(struct slack_scene *s, const struct decision_input *in, stru
 {
     c->ladder = decision_ladder_input(in, c->device, s->person);
     c->count = ladder_standings(&c->ladder, s->arena, &c->standings);
+    c->count = ladder_shown(c->standings, c->count); /* as on the pages: what is only reported is nobody's to fix */
     count_results(s, c);
     c->phase = slack_wait_for(c->device, s->policy, SPAN_NONE, s->now_s).phase;
     for (size_t i = 0; i < c->count; i++) {

@@ -26,7 +26,8 @@ static const char policy[] =
     "policy: acme\n"
     "sensitivities: [everyday, sensitive]\n"
     "apps: [{ id: payroll, title: Payroll, sensitivity: sensitive }]\n"
-    "checks: [{ use: library/firewall, severity: high, fresh_for: 7d }, { use: library/screen-lock, severity: high, fresh_for: 7d, exemptions: false }]\n"
+    "checks: [{ use: library/firewall, severity: high, fresh_for: 7d }, { use: library/screen-lock, severity: high, fresh_for: 7d, exemptions: false },\n"
+    "         { use: library/disk-encryption, severity: high, fresh_for: 7d, stage: report }]\n"
     "ladders:\n"
     "  - id: default\n"
     "    applies_to: { severity: [minor, normal, high, urgent], groups: [everyone] }\n"
@@ -256,6 +257,23 @@ static void declined_from_the_home_tab(void **state)
     end(&w);
 }
 
+/* A check in stage report is nobody's to fix, and so nothing that one could be exempted from. */
+static void what_is_only_reported_is_not_shown(void **state)
+{
+    struct world w;
+    (void)state;
+    start(&w);
+    story_result(&w.story, DOVER, "disk-encryption", VERDICT_FAIL);
+    story_pass(&w.story, 5);
+    click(&w, "U0ANA", "pst.status", "", NULL, NULL);
+    const char *home = seen(&w, "/control/home", "U0ANA");
+    assert_seen(home, "1 thing to fix");
+    assert_unseen(home, "To fix: The disk is encrypted");
+    click(&w, "U0ANA", "pst.exempt", "|" DOVER "|", NULL, NULL);
+    assert_unseen(seen(&w, "/control/modals", NULL), "The disk is encrypted");
+    end(&w);
+}
+
 static void what_is_asked_is_judged_before_it_is_taken(void **state)
 {
     static const struct { const char *name; struct form form; const char *says; } rows[] = {
@@ -435,6 +453,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(asked_in_the_message_and_approved_in_the_channel),
         cmocka_unit_test(declined_from_the_home_tab),
+        cmocka_unit_test(what_is_only_reported_is_not_shown),
         cmocka_unit_test(what_is_asked_is_judged_before_it_is_taken),
         cmocka_unit_test(who_may_not_decide_is_told_so),
         cmocka_unit_test(copies_do_nothing),
