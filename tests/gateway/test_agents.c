@@ -2,6 +2,7 @@
 #include "gateway/agents.h"
 #include "gateway/allowance.h"
 #include "gateway/http/router.h"
+#include "gateway/pressure.h"
 #include "gateway/refresher.h"
 #include "tests/support/fake_store.h"
 
@@ -555,6 +556,34 @@ static void a_device_is_asked_what_is_due_and_again_after_two_polls(void **state
     assert_null(strstr(answer, "postern/slow/"));
 }
 
+/* A check that a device has never answered, as after a new policy, while so many others are asked for it in the same second. */
+static void a_new_check_is_asked_in_a_wave(void **state)
+{
+    struct world *w = *state;
+    const char *key = enroll(w, &laptop), *body = with_key(w, key);
+    w->node.pressure = pressure_new(NULL);
+    report(w, key, "firewall", "[{\"state\":\"1\"}]");
+    w->now_s += AGENTS_AGAIN_S + 1;
+    for (int i = 0; i < PRESSURE_WAVE_PER_S; i++)
+        assert_true(pressure_take_wave(w->node.pressure, w->now_s));
+    assert_string_equal(post(w, "/osquery/distributed/read", body), "{\"queries\":{}}");
+    assert_has(post(w, "/osquery/distributed/read", with_key(w, enroll(w, &(struct host){ "good", "C03X", "21111111-2222-3333-4444-555555555555", "i-2", "LENOVO" }))), "SELECT state FROM fw");
+    w->now_s++;
+    assert_has(post(w, "/osquery/distributed/read", body), "postern/slow/");
+    pressure_free(w->node.pressure);
+}
+
+static void agents_come_less_often_while_the_server_is_behind(void **state)
+{
+    struct world *w = *state;
+    const char *body = with_key(w, enroll(w, &laptop));
+    w->node.pressure = pressure_new(NULL);
+    assert_has(post(w, "/osquery/config", body), "\"distributed_interval\":15");
+    pressure_late(w->node.pressure, w->now_s * 1000, PRESSURE_LATE_MS);
+    assert_has(post(w, "/osquery/config", body), "\"distributed_interval\":60");
+    pressure_free(w->node.pressure);
+}
+
 static void an_answer_is_a_commit_when_it_says_something_new(void **state)
 {
     struct world *w = *state;
@@ -850,6 +879,7 @@ int main(void)
         STORY(a_claim_left_by_a_crash_is_adopted), STORY(a_lost_reply_of_the_store_makes_no_second_device), STORY(enrolling_in_a_loop_is_slowed_down),
         STORY(a_deleted_device_enrols_cleanly), STORY(keys_that_are_not_ours_make_an_agent_enrol), STORY(a_key_that_only_the_store_knows_is_good),
         STORY(a_store_outage_is_never_the_agents_fault), STORY(the_key_may_come_as_a_header), STORY(a_device_is_asked_what_is_due_and_again_after_two_polls),
+        STORY(a_new_check_is_asked_in_a_wave), STORY(agents_come_less_often_while_the_server_is_behind),
         STORY(an_answer_is_a_commit_when_it_says_something_new), STORY(a_failed_query_is_unknown), STORY(answers_to_questions_we_did_not_ask_are_dropped),
         STORY(a_late_answer_does_not_undo_a_newer_one), STORY(poison_is_swallowed_and_counted), STORY(logged_snapshots_count_by_their_own_time_but_never_the_future),
         STORY(what_is_not_ours_in_a_log_is_counted), STORY(a_device_that_was_off_while_failing_tells_its_clock), STORY(seeing_the_same_again_is_a_refresh),
