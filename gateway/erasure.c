@@ -72,22 +72,36 @@ static enum err_code free_devices(const struct erasing *e, struct err *err)
 
 /* ---- exemptions ---- */
 
-/* Those about the person go, with their reasons; in others their name as requester is an id that means nothing from now on. */
+/* What they wrote, and what was answered to them. That it holds stays, as it may be about others. */
+static bool forget_words(struct exemption *x, struct span requester)
+{
+    bool theirs = span_equal(x->requester, requester) && (!span_empty(x->reason) || !span_empty(x->measure) || !span_empty(x->answer));
+    if (theirs)
+        x->reason = x->measure = x->answer = SPAN_NONE;
+    return theirs;
+}
+
+/* Those about the person go, with their reasons; in others their name as requester is an id that means nothing from now on, and their words go. */
 static enum change_say edit_exemptions(void *context, struct span before, struct buf *after, struct change_events *events, struct err *err)
 {
     const struct erasing *e = context;
     struct exemptions all = { .count = 0 };
     struct to_json w;
     size_t kept = 0;
+    bool forgot = false;
+    struct span requester = arena_format(events->arena, "person:%.*s", SPAN_ARGS(e->person));
     if (exemptions_from_json(before, events->arena, &all, err) != OK)
         return CHANGE_REFUSE;
     struct exemption *rest = arena_array(events->arena, all.count + 1, sizeof *rest);
-    for (size_t i = 0; rest != NULL && i < all.count; i++)
-        if (all.all[i].scope != EXEMPT_PERSON || !span_equal(all.all[i].subject, e->person))
-            rest[kept++] = all.all[i];
-    if (rest != NULL && kept == all.count)
+    for (size_t i = 0; rest != NULL && i < all.count; i++) {
+        if (all.all[i].scope == EXEMPT_PERSON && span_equal(all.all[i].subject, e->person))
+            continue;
+        rest[kept] = all.all[i];
+        forgot = forget_words(&rest[kept++], requester) || forgot;
+    }
+    if (rest != NULL && kept == all.count && !forgot)
         return CHANGE_NOTHING;
-    if (rest == NULL || !change_event(events, e->node, "exemption.erased", SPAN_NONE, SPAN_NONE, e->cause, SPAN_NONE))
+    if (rest == NULL || requester.at == NULL || !change_event(events, e->node, "exemption.erased", SPAN_NONE, SPAN_NONE, e->cause, SPAN_NONE))
         return (void)err_set(err, ERR_MEMORY, "erasing"), CHANGE_REFUSE;
     to_json_init(&w, after);
     exemptions_to_json((struct exemptions){ rest, kept }, &w);

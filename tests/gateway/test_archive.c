@@ -4,6 +4,7 @@
 #include "gateway/effects_archive.h"
 #include "gateway/erasure.h"
 #include "gateway/signing_ring.h"
+#include "gateway/valves.h"
 
 #include "posture/base/file.h"
 #include "tests/support/story.h"
@@ -214,10 +215,17 @@ static void an_erased_person_cannot_be_found_in_it_and_it_stays_whole(void **sta
     buf_init(&sealed, FILE_MOST);
     start_archive(&w, 0, false);
     start_people(&w);
+    const struct exemption_request ask = { .scope = EXEMPT_DEVICE, .subject = SPAN_LITERAL(DOVER), .check = SPAN_LITERAL("firewall"), .reason = SPAN_LITERAL("I am in the lab"), .by = SPAN_LITERAL("person:" ANA) };
+    struct valve_result asked;
+    assert_int_equal(valve_exemption_ask(&w.story.node, w.story.store, &ask, &asked, &err), OK);
     assert_int_equal(archive_keys_of(&w.story.node, w.story.store, SPAN_LITERAL(ANA), &key, &err), OK);
     assert_int_equal(erasure_of_person(&w.story.node, w.story.store, SPAN_LITERAL(ANA), SPAN_LITERAL("admin:root"), &done, &err), OK);
     assert_int_equal(done.devices, 1);
     story_settle(&w.story);
+    directory_enter(w.story.node.directory);
+    const struct exemption *kept = exemption_by_id(directory_control(w.story.node.directory)->exemptions, span_of(asked.id));
+    assert_true(kept != NULL && span_empty(kept->reason));
+    directory_leave(w.story.node.directory);
     assert_int_equal(archive_keys_of(&w.story.node, w.story.store, SPAN_LITERAL(ANA), &key, &err), ERR_NOT_FOUND);
     struct person *ana = story_stored_person(&w.story, ANA);
     assert_true(ana->removed && ana->email_count == 0 && span_empty(ana->name) && span_empty(ana->archive_salt));
