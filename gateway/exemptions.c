@@ -199,7 +199,8 @@ size_t exemption_reminders(const struct directory *d, const struct person *perso
         const struct check *check = e != NULL && control->policy != NULL ? policy_check(control->policy, e->check) : NULL;
         if (e == NULL || e->state != EXEMPTION_APPROVED || now_s >= e->end_s)
             continue;
-        all[count++] = (struct nudge_text_reminder){ check != NULL ? check->title : e->check, exemption_subject(d, e, arena), e->end_s, !span_equal(exemption_person(e->approver), person->id) };
+        all[count++] = (struct nudge_text_reminder){ check != NULL ? check->title : e->check, exemption_subject(d, e, arena), e->end_s,
+                                                     !span_equal(exemption_person(e->approver), person->id) };
     }
     return count;
 }

@@ -106,7 +106,8 @@ enum err_code reminder_mail(const struct nudge_text_input *in, bool answered, st
     make(in, NUDGE_PLAIN, &l);
     for (size_t i = 0; i < l.count; i++)
         lines[i] = buf_span(&l.all[i]);
-    const struct nudge_mail_plain plain = { .subject = in->reminder_count == 1 ? SPAN_LITERAL("An exemption ends soon") : SPAN_LITERAL("Exemptions end soon"), .link = in->link, .link_words = span_of(button),
+    const struct nudge_mail_plain plain = { .subject = in->reminder_count == 1 ? SPAN_LITERAL("An exemption ends soon") : SPAN_LITERAL("Exemptions end soon"),
+                                            .link = in->link, .link_words = span_of(button),
                                             .lines = lines, .line_count = l.count };
     code = nudge_mail_plain(&plain, answered, out, err);
     if (done(&l) && code == OK)

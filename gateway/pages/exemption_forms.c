@@ -48,7 +48,8 @@ static void write_until(const struct page *p, const char *label, struct span id,
     exemption_day(p->r->node, p->person, latest_s - 1, last);
     if (picked_s > 0)
         exemption_day(p->r->node, p->person, picked_s - 1, picked);
-    HTML(p->out, "<label for=\"{}\">{}</label>\n<input type=\"date\" id=\"{}\" name=\"until\" min=\"{}\" max=\"{}\" value=\"{}\">\n", id, span_of(label), id, span_of(first), span_of(last), span_of(picked));
+    HTML(p->out, "<label for=\"{}\">{}</label>\n<input type=\"date\" id=\"{}\" name=\"until\" min=\"{}\" max=\"{}\" value=\"{}\">\n",
+         id, span_of(label), id, span_of(first), span_of(last), span_of(picked));
 }
 
 static void write_ask_form(const struct page *p, const struct valve_about *about)
@@ -120,7 +121,8 @@ static void write_request(const struct page *p, const struct exemption *e)
 {
     const struct directory *d = p->r->node->directory;
     const struct check *check = policy_check(p->policy, e->check);
-    HTML(p->out, "<li class=\"card\" id=\"{}\">\n<h3>{}</h3>\n<p class=\"device\"><bdi>{}</bdi></p>\n", e->id, check != NULL ? check->title : e->check, exemption_subject(d, e, p->arena));
+    HTML(p->out, "<li class=\"card\" id=\"{}\">\n<h3>{}</h3>\n<p class=\"device\"><bdi>{}</bdi></p>\n",
+         e->id, check != NULL ? check->title : e->check, exemption_subject(d, e, p->arena));
     HTML(p->out, "<p><bdi>{}</bdi> asked ", exemption_who(d, e->requester, p->arena));
     page_ago(p, e->asked_s);
     html_raw(p->out, " that this may wait until ");

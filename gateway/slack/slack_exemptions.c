@@ -34,7 +34,8 @@ static bool write_ask(struct doing *d, const struct slack_scene *scene, struct b
     struct slack_exemption_ask ask = { d->order.device, offered, card != NULL ? slack_exemptions_offered(card, offered, SLACK_CHOICES) : 0 };
     const char *why = one != NULL ? not_offered(card, one->check->id) : NULL;
     if (why == NULL && (ask.count == 0 || (one == NULL && !span_empty(d->order.check))))
-        why = card != NULL && card->count > 0 && span_empty(d->order.check) ? "What is to fix there was asked for already, or nobody can be exempted from it." : "There is nothing of that kind to fix on your devices now.";
+        why = card != NULL && card->count > 0 && span_empty(d->order.check) ? "What is to fix there was asked for already, or nobody can be exempted from it."
+                                                                           : "There is nothing of that kind to fix on your devices now.";
     if (why != NULL) {
         say_line(d, why);
         return false;

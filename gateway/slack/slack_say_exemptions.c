@@ -231,7 +231,8 @@ enum err_code slack_say_exemption_modal(const struct slack_scene *scene, const s
     to_json_init(&w, out);
     begin_modal(&w, "pst.exempt", "Ask for an exemption", "Ask", buf_span(&target));
     add_choice(scene, &w, ask);
-    block_input(&w, &(struct block_input){ "Why can this not be fixed for now?", "Another person decides about it. Until then nothing changes.", EXEMPTION_TEXT_BYTES, false, { NULL, NULL } });
+    block_input(&w, &(struct block_input){ "Why can this not be fixed for now?", "Another person decides about it. Until then nothing changes.", EXEMPTION_TEXT_BYTES, false,
+                                           { NULL, NULL } });
     block_date(&w, &(struct block_date){ "Until when?", hint.at, SPAN_NONE, true });
     block_input(&w, &(struct block_input){ "What do you do instead?", NULL, EXEMPTION_TEXT_BYTES, true, measure_field });
     w.out->failed = w.out->failed || target.failed || hint.at == NULL;

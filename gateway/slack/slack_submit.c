@@ -84,7 +84,8 @@ static struct span time_words(const struct submit *s, int64_t at_s)
 
 static const char *until_words(enum exemption_until until)
 {
-    static const char *const words[] = { [EXEMPTION_UNTIL_GOOD] = NULL, [EXEMPTION_UNTIL_NO_DATE] = "Please pick a day.", [EXEMPTION_UNTIL_PAST] = "This day is past. Please pick a later one.",
+    static const char *const words[] = { [EXEMPTION_UNTIL_GOOD] = NULL, [EXEMPTION_UNTIL_NO_DATE] = "Please pick a day.", 
+                                         [EXEMPTION_UNTIL_PAST] = "This day is past. Please pick a later one.",
                                          [EXEMPTION_UNTIL_TOO_FAR] = "This day is too far away. Please pick an earlier one." };
     return words[until];
 }
@@ -136,7 +137,8 @@ static void answer_ask(const struct submit *s, enum err_code code, const struct 
 /* The key is marked after the commit: a copy finds the request itself, or the mark once it is decided. */
 static void ask(const struct submit *s, struct span key)
 {
-    struct exemption_request q = { .scope = EXEMPT_DEVICE, .reason = s->h->text, .measure = s->h->measure, .requester = s->by, .by = arena_format(s->in->arena, "slack:%.*s", SPAN_ARGS(s->h->user)) };
+    struct exemption_request q = { .scope = EXEMPT_DEVICE, .reason = s->h->text, .measure = s->h->measure, .requester = s->by,
+                                   .by = arena_format(s->in->arena, "slack:%.*s", SPAN_ARGS(s->h->user)) };
     struct store *store = s->in->store;
     struct valve_result r = { .said = VALVE_DONE };
     struct err err = { 0 };
