@@ -1,9 +1,11 @@
 #include "gateway/decide.h"
 
+#include "gateway/feed.h"
 #include "gateway/http/problem.h"
 #include "gateway/pages/link.h"
+#include "posture/base/secret.h"
 
-enum { PERSON_DEVICES = 64 };
+enum { PERSON_DEVICES = 64, HOLDER_BYTES = 64 };
 
 bool decide_ready(const struct http_request *r, struct http_response *res)
 {
@@ -13,6 +15,67 @@ bool decide_ready(const struct http_request *r, struct http_response *res)
     (void)err_set(&err, ERR_UNAVAILABLE, "this node is still loading what it must know to answer");
     problem_answer(r, res, PROBLEM_JSON, &err);
     return false;
+}
+
+/* ---- while the directory loads ---- */
+
+static enum err_code not_yet(struct err *err) { return err_set(err, ERR_UNAVAILABLE, "this node is still loading what it must know to answer"); }
+
+/* By a claim: only what is claimed is found, so not being found says nothing. */
+static enum err_code fetch_claimed(const struct http_request *r, enum record_kind kind, struct span claim, struct span value, struct err *err)
+{
+    CLEANUP(buf_done) struct buf holder;
+    buf_init(&holder, HOLDER_BYTES);
+    enum err_code code = r->store->ops->holder(r->store, claim, value, &holder, err);
+    if (code == ERR_NOT_FOUND)
+        return not_yet(err);
+    return code == OK ? feed_fetch(r->node->feed, r->store, kind, buf_span(&holder), err) : code;
+}
+
+static struct span lower_case(struct arena *arena, struct span text)
+{
+    struct span copy = arena_copy(arena, text);
+    for (size_t i = 0; i < copy.bytes; i++)
+        if (copy.at[i] >= 'A' && copy.at[i] <= 'Z')
+            ((char *)(uintptr_t)copy.at)[i] += 'a' - 'A';
+    return copy;
+}
+
+static enum err_code fetch_person(const struct http_request *r, struct span name, struct err *err)
+{
+    if (span_empty(name))
+        return OK;
+    return secret_is_id(name, 'p') ? feed_fetch(r->node->feed, r->store, RECORD_PERSON, name, err)
+                                   : fetch_claimed(r, RECORD_PERSON, SPAN_LITERAL("email"), lower_case(r->arena, name), err);
+}
+
+static enum err_code fetch_device(const struct http_request *r, const struct question *q, struct err *err)
+{
+    struct span normal;
+    if (span_equal_text(q->device_kind, "id"))
+        return feed_fetch(r->node->feed, r->store, RECORD_DEVICE, q->device, err);
+    if (!identifier_normalize(q->device_kind, q->device, r->arena, &normal))
+        return OK; /* identifies nothing, loaded or not */
+    return fetch_claimed(r, RECORD_DEVICE, q->device_kind, normal, err);
+}
+
+static struct span owner_of(const struct http_request *r, const struct question *q)
+{
+    directory_enter(r->node->directory);
+    const struct device *d = decide_device(r->node, r->arena, q->device_kind, q->device);
+    struct span owner = d != NULL ? arena_copy(r->arena, d->owner) : SPAN_NONE;
+    directory_leave(r->node->directory);
+    return owner;
+}
+
+enum err_code decide_fetch(const struct http_request *r, const struct question *q, struct err *err)
+{
+    if (!decide_is_loading(r))
+        return OK;
+    if (r->store == NULL || q->door_device != DEVICE_NAMED || directory_control(r->node->directory)->policy == NULL)
+        return not_yet(err);
+    enum err_code code = fetch_device(r, q, err);
+    return code != OK ? code : fetch_person(r, q->device_subject ? owner_of(r, q) : q->person, err);
 }
 
 const struct device *decide_device(const struct node *node, struct arena *arena, struct span kind, struct span value)

@@ -31,6 +31,10 @@ void decide(const struct http_request *r, const struct question *q, struct decis
 /* A node that is still loading knows only a part, and a part could say the opposite: until the directory is whole every door is answered 503 with
  * Retry-After (another node answers, or the proxy's own rule holds). True: go on; false: answered. */
 bool decide_ready(const struct http_request *r, struct http_response *res);
+/* The same for a question that names its device: on the slow lane, what it is about is read from the store, whatever is loaded. Before directory_enter(). ERR_UNAVAILABLE: it
+ * cannot be answered from that (all of a person's devices are asked for, or somebody by a name that only a whole directory knows). */
+MUST_CHECK enum err_code decide_fetch(const struct http_request *r, const struct question *q, struct err *err);
+static inline bool decide_is_loading(const struct http_request *r) { return !directory_counts(r->node->directory).complete; }
 /* The device a question names, or NULL. */
 const struct device *decide_device(const struct node *node, struct arena *arena, struct span kind, struct span value);
 /* Members of an answer that all JSON doors share: decision id, rung, failing checks with since and deadline, valid_until, stale, policy_version,

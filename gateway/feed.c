@@ -1,5 +1,6 @@
 #include "gateway/feed.h"
 
+#include "gateway/feed_load.h"
 #include "posture/directory_control.h"
 
 #include <pthread.h>
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_MOST = 500, READ_WAIT_MS = 400, RETRY_MS = 200, OBSERVERS = 8, WATCHES = 4, AWAIT_MS = 2000, PARTITIONS_MOST = 1024 };
+enum { READ_MOST = 500, READ_WAIT_MS = 400, RETRY_MS = 200, OBSERVERS = 8, WATCHES = 4, AWAIT_MS = 2000, PARTITIONS_MOST = 1024, CONTROL_BYTES = 16 * 1024 * 1024 + 1 };
 
 struct waiter {
     enum record_kind kind;
@@ -39,6 +40,7 @@ struct feed {
     atomic_bool stop;
     bool started, loaded, away;
     pthread_t thread;
+    pthread_mutex_t writing; /* held by whoever puts into the directory: this thread, its loaders, the slow lane on a miss while loading */
     pthread_mutex_t lock; /* guards `waiters`: they are on other threads' stacks and are met by entry, not by message */
     pthread_cond_t applied;
     struct waiter *waiters;
@@ -51,6 +53,7 @@ enum err_code feed_new(const struct node *node, struct feed **out, struct err *e
         return err_set(err, ERR_MEMORY, "feed");
     f->node = node;
     pthread_mutex_init(&f->lock, NULL);
+    pthread_mutex_init(&f->writing, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -68,6 +71,7 @@ void feed_free(struct feed *f)
         f->store->ops->free(f->store);
     pthread_cond_destroy(&f->applied);
     pthread_mutex_destroy(&f->lock);
+    pthread_mutex_destroy(&f->writing);
     free(f->positions);
     free(f);
 }
@@ -106,24 +110,41 @@ int64_t feed_lag_ms(const struct feed *f) { return atomic_load_explicit(&f->lag_
 
 /* ---- loading ---- */
 
-static bool load_record(void *context, const struct record *record)
+static enum err_code apply(struct feed *f, const struct log_entry *entry, struct err *err)
 {
-    struct feed *f = context;
-    struct log_entry entry = { .record = *record };
-    struct err err;
-    if (directory_apply(f->node->directory, &entry, &err) != OK)
-        log_event(f->node->log, LOG_ERROR, "feed.bad_record", LOG_SPAN("id", record->id), LOG_ERR(&err));
-    tell_watches(f, record);
-    return !f->stop;
+    pthread_mutex_lock(&f->writing);
+    enum err_code code = directory_apply(f->node->directory, entry, err);
+    pthread_mutex_unlock(&f->writing);
+    return code;
 }
 
-static bool load_seen(void *context, const struct refresh *refresh)
+/* By its name, so that it is there long before a walk would meet it. */
+static enum err_code load_control(struct feed *f, struct span id, struct err *err)
 {
-    struct feed *f = context;
-    struct err err;
-    if (directory_put_seen(f->node->directory, refresh, &err) != OK)
-        log_event(f->node->log, LOG_ERROR, "feed.bad_seen", LOG_SPAN("device", refresh->device), LOG_ERR(&err));
-    return !f->stop;
+    CLEANUP(buf_done) struct buf body;
+    struct log_entry entry = { .record = { .kind = RECORD_CONTROL, .id = id } };
+    struct err bad;
+    buf_init(&body, CONTROL_BYTES);
+    enum err_code code = f->store->ops->get(f->store, RECORD_CONTROL, id, &body, &entry.record.version, err);
+    if (code != OK)
+        return code == ERR_NOT_FOUND ? OK : code;
+    entry.record.body = buf_span(&body);
+    if (apply(f, &entry, &bad) != OK)
+        log_event(f->node->log, LOG_ERROR, "feed.bad_record", LOG_SPAN("id", id), LOG_ERR(&bad));
+    tell_watches(f, &entry.record);
+    return OK;
+}
+
+static enum err_code load_controls(struct feed *f, struct err *err)
+{
+    enum err_code code = OK;
+    for (int i = 0; code == OK && i < CONTROL_RECORDS; i++)
+        code = load_control(f, directory_control_name(i), err);
+    for (size_t i = 0; code == OK && i < f->watch_count; i++)
+        code = load_control(f, f->watches[i].control, err);
+    if (code == OK)
+        directory_heard(f->node->directory);
+    return code;
 }
 
 static enum err_code note_positions(struct feed *f, struct err *err)
@@ -146,14 +167,13 @@ static enum err_code note_positions(struct feed *f, struct err *err)
 /* The log's ends are noted first, so whatever changes during the load comes again through the log; versions sort it out. */
 static enum err_code load(struct feed *f, struct err *err)
 {
-    static const enum record_kind kinds[] = { RECORD_CONTROL, RECORD_PERSON, RECORD_DEVICE };
     int64_t begun_ms = clock_mono_ms(f->node->clock);
     enum err_code code = note_positions(f, err);
-    for (size_t i = 0; code == OK && i < sizeof kinds / sizeof kinds[0]; i++)
-        code = f->store->ops->each_record(f->store, kinds[i], load_record, f, err);
     if (code == OK)
-        code = f->store->ops->each_seen(f->store, load_seen, f, err);
-    if (code != OK)
+        code = load_controls(f, err);
+    if (code == OK)
+        code = feed_load_states(f->node, &f->writing, &f->stop, err);
+    if (code != OK || f->stop)
         return code;
     f->loaded = true;
     directory_heard(f->node->directory);
@@ -179,7 +199,7 @@ static bool apply_entry(void *context, const struct log_entry *entry)
 {
     struct feed *f = context;
     struct err err;
-    if (directory_apply(f->node->directory, entry, &err) != OK)
+    if (apply(f, entry, &err) != OK)
         log_event(f->node->log, LOG_ERROR, "feed.bad_entry", LOG_SPAN("event", entry->event.id), LOG_ERR(&err));
     counter_add(f->node->counters, COUNT_LOG_ENTRIES, 1);
     int64_t lag_ms = clock_wall_ms(f->node->clock) - entry->event.at_ms;
@@ -208,6 +228,11 @@ static enum err_code follow(struct feed *f, struct err *err)
     if (code == ERR_GONE)
         f->loaded = false; /* we slept past the log's memory: load again */
     return code;
+}
+
+enum err_code feed_fetch(struct feed *f, struct store *store, enum record_kind kind, struct span id, struct err *err)
+{
+    return feed_load_one(f->node, &f->writing, store, kind, id, err);
 }
 
 static void sleep_ms(long ms)

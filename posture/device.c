@@ -345,8 +345,8 @@ enum err_code device_from_json(struct span body, int64_t version, bool with_fact
     if (b.code != OK)
         return b.code;
     d->version = version;
-    *out = device_copy(d);
-    return *out != NULL ? OK : err_set(err, ERR_MEMORY, "device record: memory is short");
+    *out = TAKE(d);
+    return OK;
 }
 
 /* ---- questions ---- */

@@ -1,5 +1,5 @@
 /* directory: every person and device by every identifier, plus the control state, readable without a lock (liburcu).
- * One writer thread (the feed); any number of registered reader threads. A reader wraps its use in directory_enter/leave; pointers it got are
+ * One writer at a time (the feed and its loaders); any number of registered reader threads. A reader wraps its use in directory_enter/leave; pointers it got are
  * valid until it leaves (devices are unpacked for it). liburcu appears only in directory.c. */
 #ifndef POSTURE_DIRECTORY_H
 #define POSTURE_DIRECTORY_H
@@ -86,11 +86,16 @@ int64_t directory_age_ms(const struct directory *d);
 /* Ladder time: now while the store answers, its last good moment while not. */
 int64_t directory_ladder_now_s(const struct directory *d);
 
-/* The writer (one thread). Versions guard: an older state is ignored. `takes` even on failure. */
+/* The writer (one at a time). Versions guard: an older state is ignored. `takes` even on failure. */
 MUST_CHECK enum err_code directory_put_device(struct directory *d, struct device *takes, struct err *err);
 MUST_CHECK enum err_code directory_put_person(struct directory *d, struct person *takes, struct err *err);
 MUST_CHECK enum err_code directory_put_control(struct directory *d, struct span record_id, struct span body, int64_t version, struct err *err);
 MUST_CHECK enum err_code directory_put_seen(struct directory *d, const struct refresh *refresh, struct err *err); /* times of a refresh */
+/* A device or person record, with its newest refresh (NULL: none), made ready for its place: by any thread, so that several may load side by side. One of the two is not NULL;
+ * putting takes it. */
+struct directory_state { struct device *device; struct person *person; };
+MUST_CHECK enum err_code directory_state_read(const struct record *record, const struct refresh *refresh, struct directory_state *out, struct err *err);
+MUST_CHECK enum err_code directory_state_put(struct directory *d, struct directory_state *takes, struct err *err);
 void directory_set_complete(struct directory *d, bool complete);
 /* One log entry: decodes its record or seen data and puts it. Unknown event types without a record are ignored. */
 MUST_CHECK enum err_code directory_apply(struct directory *d, const struct log_entry *entry, struct err *err);

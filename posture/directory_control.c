@@ -49,11 +49,14 @@ unsigned api_scope_bit(struct span name)
     return 0;
 }
 
+static const char *const control_names[CONTROL_RECORDS] = { "policy", "api_keys", "enroll_secrets", "clock", "exemptions", "holidays" };
+
+struct span directory_control_name(int index) { return span_of(control_names[index]); }
+
 int directory_control_index(struct span record_id)
 {
-    static const char *const names[CONTROL_RECORDS] = { "policy", "api_keys", "enroll_secrets", "clock", "exemptions", "holidays" };
     for (int i = 0; i < CONTROL_RECORDS; i++)
-        if (span_equal_text(record_id, names[i]))
+        if (span_equal_text(record_id, control_names[i]))
             return i;
     return -1;
 }

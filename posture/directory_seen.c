@@ -51,17 +51,23 @@ static enum err_code apply_times(struct device *d, struct span text, struct err 
     return code == OK ? raise_evaluated(d, &root, err) : code;
 }
 
+enum err_code directory_seen_into(struct device *d, const struct refresh *refresh, struct err *err)
+{
+    enum err_code code = apply_times(d, refresh->times, err);
+    if (code == OK)
+        (void)device_spoke(d, refresh->seen_s);
+    return code;
+}
+
 enum err_code directory_seen_apply(const struct device *old, const struct refresh *refresh, struct device **out, struct err *err)
 {
     CLEANUP(device_freep) struct device *next = device_copy(old);
     if (next == NULL)
         return err_set(err, ERR_MEMORY, "refreshing device %.*s: memory is short", SPAN_ARGS(old->id));
-    enum err_code code = apply_times(next, refresh->times, err);
-    if (code != OK)
-        return code;
-    (void)device_spoke(next, refresh->seen_s);
-    *out = TAKE(next);
-    return OK;
+    enum err_code code = directory_seen_into(next, refresh, err);
+    if (code == OK)
+        *out = TAKE(next);
+    return code;
 }
 
 static bool is_failing(const struct device *d)
@@ -134,18 +140,34 @@ static enum err_code apply_seen(struct directory *d, struct span data, struct er
     return code;
 }
 
-static enum err_code apply_device(struct directory *d, const struct record *record, struct err *err)
+enum err_code directory_state_read(const struct record *record, const struct refresh *refresh, struct directory_state *out, struct err *err)
 {
-    struct device *device = NULL;
-    enum err_code code = device_from_json(record->body, record->version, false, &device, err);
-    return code == OK ? directory_put_device(d, device, err) : err_wrap(err, "record %.*s", SPAN_ARGS(record->id));
+    CLEANUP(device_freep) struct device *device = NULL;
+    *out = (struct directory_state){ NULL, NULL };
+    enum err_code code = record->kind == RECORD_PERSON ? person_from_json(record->body, record->version, &out->person, err)
+                                                       : device_from_json(record->body, record->version, false, &device, err);
+    if (code == OK && device != NULL && refresh != NULL)
+        code = directory_seen_into(device, refresh, err);
+    out->device = TAKE(device);
+    if (code == OK)
+        return OK;
+    device_free(out->device);
+    *out = (struct directory_state){ NULL, NULL };
+    return err_wrap(err, "record %.*s", SPAN_ARGS(record->id));
 }
 
-static enum err_code apply_person(struct directory *d, const struct record *record, struct err *err)
+enum err_code directory_state_put(struct directory *d, struct directory_state *takes, struct err *err)
 {
-    struct person *person = NULL;
-    enum err_code code = person_from_json(record->body, record->version, &person, err);
-    return code == OK ? directory_put_person(d, person, err) : err_wrap(err, "record %.*s", SPAN_ARGS(record->id));
+    struct directory_state state = *takes;
+    *takes = (struct directory_state){ NULL, NULL };
+    return state.device != NULL ? directory_put_device(d, state.device, err) : state.person != NULL ? directory_put_person(d, state.person, err) : OK;
+}
+
+static enum err_code apply_state(struct directory *d, const struct record *record, struct err *err)
+{
+    struct directory_state state;
+    enum err_code code = directory_state_read(record, NULL, &state, err);
+    return code == OK ? directory_state_put(d, &state, err) : code;
 }
 
 enum err_code directory_apply(struct directory *d, const struct log_entry *entry, struct err *err)
@@ -156,8 +178,8 @@ enum err_code directory_apply(struct directory *d, const struct log_entry *entry
     if (span_empty(record->body))
         return OK;
     switch (record->kind) {
-    case RECORD_DEVICE: return apply_device(d, record, err);
-    case RECORD_PERSON: return apply_person(d, record, err);
+    case RECORD_DEVICE:
+    case RECORD_PERSON: return apply_state(d, record, err);
     case RECORD_CONTROL: break;
     }
     return directory_put_control(d, record->id, record->body, record->version, err);

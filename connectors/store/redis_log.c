@@ -55,7 +55,7 @@ static enum err_code check_gap(const struct log_position *p, unsigned partition,
 
 /* ---- entries ---- */
 
-struct giving { log_entry_fn *fn; void *context; unsigned partition; struct buf *scratch; bool stopped; };
+struct giving { log_entry_fn *fn; void *context; unsigned partition; struct buf *scratch; struct redis_body *bodies; bool stopped; };
 
 /* The last value of a field. */
 static struct span field(const redisReply *fields, const char *name)
@@ -66,11 +66,14 @@ static struct span field(const redisReply *fields, const char *name)
     return SPAN_NONE;
 }
 
-static struct record read_record(const redisReply *fields)
+/* Without a body when it is in a form that is not known here. */
+static struct record read_record(struct redis_body *bodies, const redisReply *fields)
 {
+    struct err ignored;
     struct record r = { .id = field(fields, "i"), .body = field(fields, "b") };
     struct span letter = field(fields, "k");
-    bool fine = letter.bytes == 1 && redis_key_kind_from(letter.at[0], &r.kind) && !span_empty(r.id) && span_to_i64(field(fields, "v"), &r.version) && r.version > 0;
+    bool fine = letter.bytes == 1 && redis_key_kind_from(letter.at[0], &r.kind) && !span_empty(r.id) && span_to_i64(field(fields, "v"), &r.version) && r.version > 0 &&
+                redis_body_unpack(bodies, r.body, &r.body, &ignored) == OK;
     return fine ? r : (struct record){ 0 };
 }
 
@@ -107,7 +110,7 @@ static bool give_entry(struct giving *g, const redisReply *r, struct log_positio
         *position = entry.position;
     if (r->element[1]->type != REDIS_REPLY_ARRAY)
         return false;
-    entry.record = read_record(r->element[1]);
+    entry.record = read_record(g->bodies, r->element[1]);
     give_fields(g, r->element[1], &entry);
     return true;
 }
@@ -307,7 +310,7 @@ enum err_code redis_log_read(struct store *store, struct log_position *positions
     enum { TRIES = 3 };
     struct redis_store *s = redis_store_of(store);
     CLEANUP(buf_done) struct buf scratch;
-    struct giving giving = { fn, context, 0, &scratch, false };
+    struct giving giving = { fn, context, 0, &scratch, &s->log_body, false };
     enum err_code code = OK;
     bool again = true;
     buf_init(&scratch, EVENT_BYTES);
@@ -349,7 +352,7 @@ enum err_code redis_log_range(struct store *store, unsigned partition, struct lo
     CLEANUP(redis_reply_done) redisReply *entries = NULL;
     CLEANUP(redis_reply_done) redisReply *trimmed = NULL;
     CLEANUP(buf_done) struct buf scratch;
-    struct giving giving = { fn, context, partition, &scratch, false };
+    struct giving giving = { fn, context, partition, &scratch, &s->log_body, false };
     buf_init(&scratch, EVENT_BYTES);
     enum err_code code = redis_parts_partition(s, partition, err);
     if (code == OK)
@@ -372,7 +375,7 @@ enum err_code redis_log_range_back(struct store *store, unsigned partition, int6
     struct redis_store *s = redis_store_of(store);
     CLEANUP(redis_reply_done) redisReply *entries = NULL;
     CLEANUP(buf_done) struct buf scratch;
-    struct giving giving = { fn, context, partition, &scratch, false };
+    struct giving giving = { fn, context, partition, &scratch, &s->log_body, false };
     struct redis_key log = REDIS_LOG(s, partition);
     char before[LOG_POSITION_BYTES];
     buf_init(&scratch, EVENT_BYTES);

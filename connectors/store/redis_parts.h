@@ -1,6 +1,7 @@
-/* redis_parts: what the files of the store share: redis_store.c (records, claims), redis_log.c (the log), redis_work.c (leases, due times, time). */
+/* redis_parts: what the files of the store share: redis_store.c (records, claims), redis_walk.c (all of them), redis_log.c (the log), redis_work.c (leases, due times, time). */
 #ifndef CONNECTORS_STORE_REDIS_PARTS_H
 #define CONNECTORS_STORE_REDIS_PARTS_H
+#include "connectors/store/redis_body.h"
 #include "connectors/store/redis_connection.h"
 #include "posture/ports.h"
 
@@ -11,6 +12,7 @@ struct redis_store {
     unsigned read_most;           /* entries a partition in one log_read; shrinks while answers are large */
     unsigned checked_generation;  /* of the connection whose log was seen to reach as far as our positions */
     struct redis_key *logs, *trimmed; /* of every partition, made by the first log_read */
+    struct redis_body body, log_body; /* of records; of what the log carries, which is read beside */
 };
 static inline struct redis_store *redis_store_of(struct store *s) { return (struct redis_store *)(void *)s; }
 
@@ -28,6 +30,11 @@ void event_texts_done(struct event_texts *t);
 MUST_CHECK enum err_code event_texts_add(struct event_texts *t, const struct event *e, struct err *err);
 /* Adds them to the command being built. */
 void event_texts_words(const struct event_texts *t, struct redis_connection *c);
+
+enum err_code redis_walk_each_record(struct store *s, enum record_kind kind, bool (*fn)(void *, const struct record *), void *context, struct err *err);
+enum err_code redis_walk_each_seen(struct store *s, bool (*fn)(void *, const struct refresh *), void *context, struct err *err);
+enum err_code redis_walk_each_state(struct store *s, unsigned share, unsigned shares, bool (*fn)(void *, const struct record *, const struct refresh *), void *context, struct err *err);
+enum err_code redis_walk_seen(struct store *s, struct span device, struct buf *times, int64_t *seen_s, struct err *err);
 
 enum err_code redis_log_append(struct store *s, unsigned partition, const struct event *events, size_t count, struct err *err);
 enum err_code redis_log_end(struct store *s, unsigned partition, struct log_position *p, struct err *err);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCAN_COUNT = 1000, REFRESH_MOST = 20000, TIMES_BYTES = 48 * 1024, SEEN_EVENT_BYTES = EVENT_DATA_BYTES - 2048, READ_MOST = 1000 };
+enum { REFRESH_MOST = 20000, TIMES_BYTES = 48 * 1024, SEEN_EVENT_BYTES = EVENT_DATA_BYTES - 2048, READ_MOST = 1000 };
 
 enum err_code redis_parts_partition(const struct redis_store *s, unsigned partition, struct err *err)
 {
@@ -90,6 +90,9 @@ static enum err_code store_get(struct store *store, enum record_kind kind, struc
         return err_set(err, ERR_NOT_FOUND, "there is no record %.*s", SPAN_ARGS(id));
     if (!redis_parts_value(redis_reply_span(reply), &its_version, &found))
         return err_set(err, ERR_INTERNAL, "the store's key %.*s does not hold a record", SPAN_ARGS(span_make(key.at, key.bytes)));
+    code = redis_body_unpack(&s->body, found, &found, err);
+    if (code != OK)
+        return err_wrap(err, "record %.*s", SPAN_ARGS(id));
     buf_append(body, found);
     code = buf_check(body, "the record", err);
     if (code == OK)
@@ -119,6 +122,9 @@ static enum err_code store_commit(struct store *store, const struct commit *c, i
     char letter = redis_key_letter(c->kind);
     int64_t after = 0;
     enum err_code code = check_commit(c, err);
+    struct span body = SPAN_NONE;
+    if (code == OK)
+        code = redis_body_pack(&s->body, c->kind, c->body, &body, err);
     if (code == OK)
         code = add_all(&texts, c->events, c->event_count, err);
     if (code != OK)
@@ -130,7 +136,7 @@ static enum err_code store_commit(struct store *store, const struct commit *c, i
     redis_number(to, c->expected_version);
     redis_word(to, span_make(&letter, 1));
     redis_word(to, c->id);
-    redis_word(to, c->body);
+    redis_word(to, body);
     redis_number(to, c->due_s);
     event_texts_words(&texts, to);
     code = redis_write(to, &reply, err);
@@ -339,116 +345,6 @@ static enum err_code store_used(struct store *store, struct span kind, struct sp
     return code;
 }
 
-/* ---- walks ---- */
-
-/* One turn of SCAN or HSCAN: the next cursor, and the elements in *items (inside *reply). */
-static enum err_code take_scan(struct redis_store *s, redisReply **reply, char cursor[24], const redisReply **items, struct err *err)
-{
-    enum err_code code = redis_call(s->connection, reply, err);
-    if (code != OK)
-        return code;
-    const redisReply *r = *reply;
-    if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 || r->element[1]->type != REDIS_REPLY_ARRAY || r->element[0]->len < 1 || r->element[0]->len > 20)
-        return redis_reply_strange(s->connection, "SCAN", err);
-    memcpy(cursor, r->element[0]->str, (size_t)r->element[0]->len);
-    cursor[r->element[0]->len] = '\0';
-    *items = r->element[1];
-    return OK;
-}
-
-struct record_walk { enum record_kind kind; bool (*fn)(void *, const struct record *); void *context; bool stopped; };
-
-static enum err_code give_record(struct record_walk *walk, struct span key, const redisReply *value, struct err *err)
-{
-    struct record record = { .kind = walk->kind, .id = redis_key_id(key) };
-    if (value->type == REDIS_REPLY_NIL || span_empty(record.id))
-        return OK; /* gone since it was listed, or not a string */
-    if (!redis_parts_value(redis_reply_span(value), &record.version, &record.body))
-        return err_set(err, ERR_INTERNAL, "the store's key %.*s does not hold a record", SPAN_ARGS(key));
-    walk->stopped = !walk->fn(walk->context, &record);
-    return OK;
-}
-
-static enum err_code give_records(struct redis_store *s, const redisReply *keys, struct record_walk *walk, struct err *err)
-{
-    CLEANUP(redis_reply_done) redisReply *values = NULL;
-    if (keys->elements == 0)
-        return OK;
-    redis_command(s->connection, "MGET");
-    for (size_t i = 0; i < keys->elements; i++)
-        redis_word(s->connection, redis_reply_span(keys->element[i]));
-    enum err_code code = redis_call(s->connection, &values, err);
-    if (code != OK)
-        return code;
-    if (values->type != REDIS_REPLY_ARRAY || values->elements != keys->elements)
-        return redis_reply_strange(s->connection, "MGET", err);
-    for (size_t i = 0; code == OK && !walk->stopped && i < keys->elements; i++)
-        code = give_record(walk, redis_reply_span(keys->element[i]), values->element[i], err);
-    return code;
-}
-
-static enum err_code store_each_record(struct store *store, enum record_kind kind, bool (*fn)(void *, const struct record *), void *context, struct err *err)
-{
-    struct redis_store *s = redis_store_of(store);
-    struct record_walk walk = { kind, fn, context, false };
-    char cursor[24] = "0";
-    enum err_code code = OK;
-    do {
-        CLEANUP(redis_reply_done) redisReply *reply = NULL;
-        const redisReply *keys = NULL;
-        redis_command(s->connection, "SCAN");
-        redis_text(s->connection, cursor);
-        redis_text(s->connection, "MATCH");
-        redis_text(s->connection, redis_key_pattern(kind));
-        redis_text(s->connection, "COUNT");
-        redis_number(s->connection, SCAN_COUNT);
-        code = take_scan(s, &reply, cursor, &keys, err);
-        if (code == OK)
-            code = give_records(s, keys, &walk, err);
-    } while (code == OK && !walk.stopped && strcmp(cursor, "0") != 0);
-    return code;
-}
-
-static bool read_seen(struct span device, struct span value, struct refresh *out)
-{
-    size_t space = span_find(value, ' ');
-    *out = (struct refresh){ .device = device, .times = span_slice(value, space + 1, value.bytes) };
-    return space < value.bytes && span_to_i64(span_slice(value, 0, space), &out->seen_s);
-}
-
-static enum err_code scan_seen(struct redis_store *s, unsigned partition, bool (*fn)(void *, const struct refresh *), void *context, bool *stopped, struct err *err)
-{
-    struct redis_key key = redis_key_of(s->partitions, partition, REDIS_KEY_SEEN);
-    char cursor[24] = "0";
-    enum err_code code = OK;
-    do {
-        CLEANUP(redis_reply_done) redisReply *reply = NULL;
-        const redisReply *pairs = NULL;
-        redis_command(s->connection, "HSCAN");
-        redis_key(s->connection, &key);
-        redis_text(s->connection, cursor);
-        redis_text(s->connection, "COUNT");
-        redis_number(s->connection, SCAN_COUNT);
-        code = take_scan(s, &reply, cursor, &pairs, err);
-        for (size_t i = 0; code == OK && !*stopped && i + 1 < pairs->elements; i += 2) {
-            struct refresh refresh;
-            if (read_seen(redis_reply_span(pairs->element[i]), redis_reply_span(pairs->element[i + 1]), &refresh))
-                *stopped = !fn(context, &refresh);
-        }
-    } while (code == OK && !*stopped && strcmp(cursor, "0") != 0);
-    return code;
-}
-
-static enum err_code store_each_seen(struct store *store, bool (*fn)(void *, const struct refresh *), void *context, struct err *err)
-{
-    struct redis_store *s = redis_store_of(store);
-    bool stopped = false;
-    enum err_code code = OK;
-    for (unsigned p = 0; code == OK && !stopped && p < s->partitions; p++)
-        code = scan_seen(s, p, fn, context, &stopped, err);
-    return code;
-}
-
 /* ---- life ---- */
 
 static void store_free(struct store *store)
@@ -457,6 +353,8 @@ static void store_free(struct store *store)
         return;
     struct redis_store *s = redis_store_of(store);
     redis_connection_free(s->connection);
+    redis_body_done(&s->body);
+    redis_body_done(&s->log_body);
     free(s->logs);
     free(s->trimmed);
     free(s);
@@ -465,7 +363,8 @@ static void store_free(struct store *store)
 static const struct store_ops ops = {
     .free = store_free, .partitions = store_partitions, .partition_of = store_partition_of, .get = store_get, .commit = store_commit,
     .append = redis_log_append, .refresh = store_refresh, .claim = store_claim, .holder = store_holder, .release = store_release, .once = store_once, .used = store_used,
-    .each_record = store_each_record, .each_seen = store_each_seen, .log_end = redis_log_end, .log_read = redis_log_read,
+    .each_record = redis_walk_each_record, .each_seen = redis_walk_each_seen, .each_state = redis_walk_each_state, .seen = redis_walk_seen,
+    .log_end = redis_log_end, .log_read = redis_log_read,
     .log_range = redis_log_range, .log_range_back = redis_log_range_back, .lease = redis_work_lease, .unlease = redis_work_unlease,
     .advance = redis_work_advance, .outbox = redis_work_outbox, .due = redis_work_due, .set_due = redis_work_set_due,
     .heartbeat = redis_work_heartbeat, .trim = redis_log_trim, .ping = redis_work_ping,

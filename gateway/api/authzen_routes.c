@@ -105,11 +105,14 @@ static enum err_code read_question(const struct entities *e, struct asked *out, 
 
 /* ---- answering ---- */
 
+static bool is_known_subject(const struct asked *a) { return span_equal_text(a->subject_type, "user") || span_equal_text(a->subject_type, "device"); }
+static bool is_of_unknown_type(const struct asked *a) { return !is_known_subject(a) || !span_equal_text(a->resource_type, "app"); }
+
 /* An entity of a type we do not know is a well-formed question whose answer is no. */
 static bool refuse_type(const struct asked *a, struct to_json *w)
 {
-    bool subject = span_equal_text(a->subject_type, "user") || span_equal_text(a->subject_type, "device");
-    if (subject && span_equal_text(a->resource_type, "app"))
+    bool subject = is_known_subject(a);
+    if (!is_of_unknown_type(a))
         return false;
     to_json_object(w);
     to_json_member_bool(w, "decision", false);
@@ -163,8 +166,6 @@ static bool answer_one(struct http_request *r, const struct asked *asked, struct
 static bool parse_body(struct http_request *r, struct http_response *res, size_t max_bytes, struct from_json **doc)
 {
     struct err err;
-    if (!decide_ready(r, res))
-        return false;
     if (!request_is_type(r, "application/json")) {
         problem_status_answer(r, res, PROBLEM_JSON, 400, "the Content-Type must be application/json");
         return false;
@@ -187,19 +188,31 @@ static void evaluate_single(struct http_request *r, struct http_response *res, c
         problem_answer(r, res, PROBLEM_JSON, &err);
         return;
     }
+    if (decide_is_loading(r) && !is_of_unknown_type(&asked) && decide_fetch(r, &asked.question, &err) != OK) {
+        problem_answer(r, res, PROBLEM_JSON, &err);
+        return;
+    }
     struct to_json w = response_json(res, 200);
     directory_enter_standing(r->node->directory);
     (void)answer_one(r, &asked, &w, res);
     directory_leave_standing(r->node->directory);
 }
 
-static enum route_result evaluation(struct http_request *r, struct http_response *res)
+/* On the worker; on the slow lane while the directory loads. */
+static void answer_evaluation(struct http_request *r, struct http_response *res)
 {
     struct from_json *doc = NULL; /* in the request's arena */
     if (!parse_body(r, res, BODY_BYTES, &doc))
-        return ROUTE_DONE;
+        return;
     struct from_json_value root = from_json_root(doc);
     evaluate_single(r, res, &root);
+}
+
+static enum route_result evaluation(struct http_request *r, struct http_response *res)
+{
+    if (decide_is_loading(r))
+        return ROUTE_SLOW;
+    answer_evaluation(r, res);
     return ROUTE_DONE;
 }
 
@@ -255,10 +268,32 @@ static bool evaluate_item(struct http_request *r, struct http_response *res, con
     return false;
 }
 
+static enum err_code fetch_items(const struct http_request *r, const struct from_json_value *items, const struct entities *defaults, struct err *err)
+{
+    enum err_code code = OK;
+    for (size_t i = 0; code == OK && i < from_json_count(items); i++) {
+        struct from_json_value item = from_json_item(items, i);
+        struct entities e;
+        struct asked asked;
+        struct err its_own; /* told in its answer */
+        bool fine = from_json_object(&item, &its_own) == OK;
+        find_entities(&item, &e);
+        fill_defaults(&e, defaults);
+        if (fine && read_question(&e, &asked, &its_own) == OK && !is_of_unknown_type(&asked))
+            code = decide_fetch(r, &asked.question, err);
+    }
+    return code;
+}
+
 static void evaluate_batch(struct http_request *r, struct http_response *res, const struct from_json_value *root, const struct from_json_value *items, enum semantic semantic)
 {
     struct entities defaults;
+    struct err err;
     find_entities(root, &defaults);
+    if (decide_is_loading(r) && fetch_items(r, items, &defaults, &err) != OK) {
+        problem_answer(r, res, PROBLEM_JSON, &err);
+        return;
+    }
     struct to_json w = response_json(res, 200);
     to_json_object(&w);
     to_json_key(&w, "evaluations");
@@ -275,13 +310,13 @@ static void evaluate_batch(struct http_request *r, struct http_response *res, co
     to_json_end(&w);
 }
 
-static enum route_result evaluations(struct http_request *r, struct http_response *res)
+static void answer_evaluations(struct http_request *r, struct http_response *res)
 {
     struct from_json *doc = NULL; /* in the request's arena */
     struct err err;
     enum semantic semantic = EXECUTE_ALL;
     if (!parse_body(r, res, BATCH_BYTES, &doc))
-        return ROUTE_DONE;
+        return;
     struct from_json_value root = from_json_root(doc), items = from_json_member(&root, "evaluations");
     enum err_code code = from_json_object(&root, &err);
     if (code == OK && from_json_present(&items))
@@ -294,6 +329,13 @@ static enum route_result evaluations(struct http_request *r, struct http_respons
         evaluate_single(r, res, &root);
     else
         evaluate_batch(r, res, &root, &items, semantic);
+}
+
+static enum route_result evaluations(struct http_request *r, struct http_response *res)
+{
+    if (decide_is_loading(r))
+        return ROUTE_SLOW;
+    answer_evaluations(r, res);
     return ROUTE_DONE;
 }
 
@@ -316,8 +358,8 @@ static enum route_result metadata(struct http_request *r, struct http_response *
 }
 
 static const struct route rows[] = {
-    { HTTP_POST, "/access/v1/evaluation", LISTENER_INTERNAL | LISTENER_SOCKET, SCOPE_DECIDE, BODY_BYTES, PROBLEM_JSON, 0, evaluation, NULL, "authzen.evaluation" },
-    { HTTP_POST, "/access/v1/evaluations", LISTENER_INTERNAL | LISTENER_SOCKET, SCOPE_DECIDE, BATCH_BYTES, PROBLEM_JSON, 0, evaluations, NULL, "authzen.evaluations" },
+    { HTTP_POST, "/access/v1/evaluation", LISTENER_INTERNAL | LISTENER_SOCKET, SCOPE_DECIDE, BODY_BYTES, PROBLEM_JSON, 0, evaluation, answer_evaluation, "authzen.evaluation" },
+    { HTTP_POST, "/access/v1/evaluations", LISTENER_INTERNAL | LISTENER_SOCKET, SCOPE_DECIDE, BATCH_BYTES, PROBLEM_JSON, 0, evaluations, answer_evaluations, "authzen.evaluations" },
     { HTTP_GET, "/.well-known/authzen-configuration", LISTENER_INTERNAL | LISTENER_PUBLIC | LISTENER_SOCKET, 0, 0, PROBLEM_JSON, 0, metadata, NULL, "authzen.metadata" },
 };
 const struct route_table authzen_routes = { rows, sizeof rows / sizeof rows[0] };

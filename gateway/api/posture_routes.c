@@ -112,23 +112,33 @@ static enum err_code read_query(const struct http_request *r, struct asked *a, s
     return OK;
 }
 
-static enum route_result get_posture(struct http_request *r, struct http_response *res)
+/* On the worker; on the slow lane while the directory loads. */
+static void answer_posture(struct http_request *r, struct http_response *res)
 {
     struct posture_view view = { .with_words = true };
     struct asked asked = { .selectors = 0 };
     struct err err;
-    if (read_query(r, &asked, &view, &err) != OK) {
+    enum err_code code = read_query(r, &asked, &view, &err);
+    bool person = span_equal_text(asked.kind, "person");
+    if (code == OK)
+        code = decide_fetch(r, &(struct question){ .door_device = person ? DEVICE_NOT_ASKED : DEVICE_NAMED, .device_kind = asked.kind, .device = asked.value }, &err);
+    if (code != OK) {
         problem_answer(r, res, PROBLEM_JSON, &err);
-        return ROUTE_DONE;
+        return;
     }
-    if (!decide_ready(r, res))
-        return ROUTE_DONE;
     directory_enter(r->node->directory);
-    if (span_equal_text(asked.kind, "person"))
+    if (person)
         answer_person(r, res, asked.value, &view);
     else
         answer_device(r, res, asked.kind, asked.value, &view);
     directory_leave(r->node->directory);
+}
+
+static enum route_result get_posture(struct http_request *r, struct http_response *res)
+{
+    if (decide_is_loading(r))
+        return ROUTE_SLOW;
+    answer_posture(r, res);
     return ROUTE_DONE;
 }
 
@@ -232,7 +242,7 @@ static enum route_result post_posture(struct http_request *r, struct http_respon
 }
 
 static const struct route rows[] = {
-    { HTTP_GET, "/v1/posture", LISTENER_INTERNAL | LISTENER_SOCKET, SCOPE_POSTURE, 0, PROBLEM_JSON, 0, get_posture, NULL, "posture.get" },
+    { HTTP_GET, "/v1/posture", LISTENER_INTERNAL | LISTENER_SOCKET, SCOPE_POSTURE, 0, PROBLEM_JSON, 0, get_posture, answer_posture, "posture.get" },
     { HTTP_POST, "/v1/posture", LISTENER_INTERNAL | LISTENER_SOCKET, SCOPE_POSTURE, BODY_BYTES, PROBLEM_JSON, 0, post_posture, NULL, "posture.batch" },
 };
 const struct route_table posture_routes = { rows, sizeof rows / sizeof rows[0] };

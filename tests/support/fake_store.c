@@ -108,7 +108,7 @@ static void fake_free(struct store *s) { free(s); }
 
 static const struct store_ops fake_ops = {
     .free = fake_free, .partitions = fake_partitions, .partition_of = fake_partition_of, .get = fake_get, .commit = fake_commit, .append = fake_append,
-    .refresh = fake_refresh, .claim = fake_claim, .holder = fake_holder, .release = fake_release, .once = fake_once, .used = fake_used, .each_record = fake_each_record, .each_seen = fake_each_seen,
+    .refresh = fake_refresh, .claim = fake_claim, .holder = fake_holder, .release = fake_release, .once = fake_once, .used = fake_used, .each_record = fake_each_record, .each_seen = fake_each_seen, .each_state = fake_each_state, .seen = fake_seen,
     .log_end = fake_log_end, .log_read = fake_log_read, .log_range = fake_log_range, .log_range_back = fake_log_range_back, .lease = fake_lease,
     .unlease = fake_unlease, .advance = fake_advance, .outbox = fake_outbox, .due = fake_due, .set_due = fake_set_due, .heartbeat = fake_heartbeat,
     .trim = fake_trim, .ping = fake_ping,

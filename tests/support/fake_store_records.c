@@ -318,6 +318,48 @@ enum err_code fake_each_seen(struct store *s, bool (*fn)(void *, const struct re
     return OK;
 }
 
+struct state_share { struct store *store; unsigned share, shares; bool (*fn)(void *, const struct record *, const struct refresh *); void *context; bool go_on; };
+
+enum err_code fake_seen(struct store *s, struct span device, struct buf *times, int64_t *seen_s, struct err *err)
+{
+    struct fake_store *f = fake_of(s);
+    enum err_code code = fake_enter(f, err);
+    if (code != OK)
+        return code;
+    const struct fake_seen *found = NULL;
+    for (size_t i = 0; i < f->seen.count; i++)
+        if (span_equal(((const struct fake_seen *)f->seen.all[i])->device, device))
+            found = f->seen.all[i];
+    if (found != NULL) {
+        *seen_s = found->seen_s;
+        buf_append(times, found->times);
+    }
+    fake_leave(f, OK);
+    return found != NULL ? OK : err_set(err, ERR_NOT_FOUND, "device %.*s was not refreshed", SPAN_ARGS(device));
+}
+
+static bool give_state(void *context, const struct record *record)
+{
+    struct state_share *share = context;
+    CLEANUP(buf_done) struct buf times;
+    struct refresh refresh = { .device = record->id };
+    struct err err;
+    if (fake_partition_of(share->store, record->kind, record->id) % share->shares != share->share)
+        return true;
+    buf_init(&times, 64 * 1024);
+    bool seen = record->kind == RECORD_DEVICE && fake_seen(share->store, record->id, &times, &refresh.seen_s, &err) == OK;
+    refresh.times = buf_span(&times);
+    share->go_on = share->fn(share->context, record, seen ? &refresh : NULL);
+    return share->go_on;
+}
+
+enum err_code fake_each_state(struct store *s, unsigned share, unsigned shares, bool (*fn)(void *, const struct record *, const struct refresh *), void *context, struct err *err)
+{
+    struct state_share walk = { s, share, shares, fn, context, true };
+    enum err_code code = fake_each_record(s, RECORD_PERSON, give_state, &walk, err);
+    return code == OK && walk.go_on ? fake_each_record(s, RECORD_DEVICE, give_state, &walk, err) : code;
+}
+
 /* ---- due times ---- */
 
 static int due_first(const void *a, const void *b)

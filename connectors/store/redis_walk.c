@@ -1,0 +1,239 @@
+/* Walks over all that is stored: records, and the newest refreshes beside them. */
+#include "connectors/store/redis_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { SCAN_COUNT = 1000 };
+
+/* ---- walks ---- */
+
+/* One turn of SCAN or HSCAN: the next cursor, and the elements in *items (inside *reply). */
+static enum err_code take_scan(struct redis_store *s, redisReply **reply, char cursor[24], const redisReply **items, struct err *err)
+{
+    enum err_code code = redis_call(s->connection, reply, err);
+    if (code != OK)
+        return code;
+    const redisReply *r = *reply;
+    if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 || r->element[1]->type != REDIS_REPLY_ARRAY || r->element[0]->len < 1 || r->element[0]->len > 20)
+        return redis_reply_strange(s->connection, "SCAN", err);
+    memcpy(cursor, r->element[0]->str, (size_t)r->element[0]->len);
+    cursor[r->element[0]->len] = '\0';
+    *items = r->element[1];
+    return OK;
+}
+
+struct record_walk { enum record_kind kind; bool (*fn)(void *, const struct record *); void *context; bool stopped; };
+
+/* Empty id: gone since it was listed, or not a string. */
+static enum err_code read_record(struct redis_store *s, enum record_kind kind, struct span key, const redisReply *value, struct record *out, struct err *err)
+{
+    *out = (struct record){ .kind = kind };
+    if (value->type == REDIS_REPLY_NIL || span_empty(redis_key_id(key)))
+        return OK;
+    if (!redis_parts_value(redis_reply_span(value), &out->version, &out->body))
+        return err_set(err, ERR_INTERNAL, "the store's key %.*s does not hold a record", SPAN_ARGS(key));
+    out->id = redis_key_id(key);
+    return redis_body_unpack(&s->body, out->body, &out->body, err) == OK ? OK : err_wrap(err, "the store's key %.*s", SPAN_ARGS(key));
+}
+
+static enum err_code give_record(struct redis_store *s, struct record_walk *walk, struct span key, const redisReply *value, struct err *err)
+{
+    struct record record;
+    enum err_code code = read_record(s, walk->kind, key, value, &record, err);
+    if (code != OK || span_empty(record.id))
+        return code;
+    walk->stopped = !walk->fn(walk->context, &record);
+    return OK;
+}
+
+static enum err_code give_records(struct redis_store *s, const redisReply *keys, struct record_walk *walk, struct err *err)
+{
+    CLEANUP(redis_reply_done) redisReply *values = NULL;
+    if (keys->elements == 0)
+        return OK;
+    redis_command(s->connection, "MGET");
+    for (size_t i = 0; i < keys->elements; i++)
+        redis_word(s->connection, redis_reply_span(keys->element[i]));
+    enum err_code code = redis_call(s->connection, &values, err);
+    if (code != OK)
+        return code;
+    if (values->type != REDIS_REPLY_ARRAY || values->elements != keys->elements)
+        return redis_reply_strange(s->connection, "MGET", err);
+    for (size_t i = 0; code == OK && !walk->stopped && i < keys->elements; i++)
+        code = give_record(s, walk, redis_reply_span(keys->element[i]), values->element[i], err);
+    return code;
+}
+
+enum err_code redis_walk_each_record(struct store *store, enum record_kind kind, bool (*fn)(void *, const struct record *), void *context, struct err *err)
+{
+    struct redis_store *s = redis_store_of(store);
+    struct record_walk walk = { kind, fn, context, false };
+    char cursor[24] = "0";
+    enum err_code code = OK;
+    do {
+        CLEANUP(redis_reply_done) redisReply *reply = NULL;
+        const redisReply *keys = NULL;
+        redis_command(s->connection, "SCAN");
+        redis_text(s->connection, cursor);
+        redis_text(s->connection, "MATCH");
+        redis_text(s->connection, redis_key_pattern(kind));
+        redis_text(s->connection, "COUNT");
+        redis_number(s->connection, SCAN_COUNT);
+        code = take_scan(s, &reply, cursor, &keys, err);
+        if (code == OK)
+            code = give_records(s, keys, &walk, err);
+    } while (code == OK && !walk.stopped && strcmp(cursor, "0") != 0);
+    return code;
+}
+
+static bool read_seen(struct span device, struct span value, struct refresh *out)
+{
+    size_t space = span_find(value, ' ');
+    *out = (struct refresh){ .device = device, .times = span_slice(value, space + 1, value.bytes) };
+    return space < value.bytes && span_to_i64(span_slice(value, 0, space), &out->seen_s);
+}
+
+static enum err_code scan_seen(struct redis_store *s, unsigned partition, bool (*fn)(void *, const struct refresh *), void *context, bool *stopped, struct err *err)
+{
+    struct redis_key key = redis_key_of(s->partitions, partition, REDIS_KEY_SEEN);
+    char cursor[24] = "0";
+    enum err_code code = OK;
+    do {
+        CLEANUP(redis_reply_done) redisReply *reply = NULL;
+        const redisReply *pairs = NULL;
+        redis_command(s->connection, "HSCAN");
+        redis_key(s->connection, &key);
+        redis_text(s->connection, cursor);
+        redis_text(s->connection, "COUNT");
+        redis_number(s->connection, SCAN_COUNT);
+        code = take_scan(s, &reply, cursor, &pairs, err);
+        for (size_t i = 0; code == OK && !*stopped && i + 1 < pairs->elements; i += 2) {
+            struct refresh refresh;
+            if (read_seen(redis_reply_span(pairs->element[i]), redis_reply_span(pairs->element[i + 1]), &refresh))
+                *stopped = !fn(context, &refresh);
+        }
+    } while (code == OK && !*stopped && strcmp(cursor, "0") != 0);
+    return code;
+}
+
+enum err_code redis_walk_each_seen(struct store *store, bool (*fn)(void *, const struct refresh *), void *context, struct err *err)
+{
+    struct redis_store *s = redis_store_of(store);
+    bool stopped = false;
+    enum err_code code = OK;
+    for (unsigned p = 0; code == OK && !stopped && p < s->partitions; p++)
+        code = scan_seen(s, p, fn, context, &stopped, err);
+    return code;
+}
+
+/* ---- the directory's load ---- */
+
+/* Digits that the numbers of a share's partitions end in: shares are 1, 2 or 5, so the last digit tells them apart. */
+static enum err_code share_pattern(unsigned share, unsigned shares, char pattern[48], struct err *err)
+{
+    char digits[11] = "";
+    size_t count = 0;
+    if ((shares != 1 && shares != 2 && shares != 5) || share >= shares)
+        return err_set(err, ERR_INPUT, "share %u of %u", share, shares);
+    for (unsigned digit = share; digit < 10; digit += shares)
+        digits[count++] = (char)('0' + digit);
+    snprintf(pattern, 48, "pst:{p*[%s]}:[dp]:*", digits);
+    return OK;
+}
+
+/* A device's newest refresh lies in its partition's hash; a person has none, and is asked for all the same, so that answers stand at the same place as the keys. */
+static enum err_code ask_batch(struct redis_store *s, const redisReply *keys, struct err *err)
+{
+    redis_command(s->connection, "MGET");
+    for (size_t i = 0; i < keys->elements; i++)
+        redis_word(s->connection, redis_reply_span(keys->element[i]));
+    enum err_code code = redis_queue(s->connection, err);
+    for (size_t i = 0; code == OK && i < keys->elements; i++) {
+        struct span id = redis_key_id(redis_reply_span(keys->element[i]));
+        struct redis_key seen = redis_key_of(s->partitions, redis_key_partition(s->partitions, RECORD_DEVICE, id), REDIS_KEY_SEEN);
+        redis_command(s->connection, "HGET");
+        redis_key(s->connection, &seen);
+        redis_word(s->connection, id);
+        code = redis_queue(s->connection, err);
+    }
+    return code;
+}
+
+struct state_walk { bool (*fn)(void *, const struct record *, const struct refresh *); void *context; bool stopped; };
+
+static enum err_code give_state(struct redis_store *s, struct state_walk *walk, struct span key, const redisReply *value, const redisReply *seen, struct err *err)
+{
+    struct record record;
+    struct refresh refresh;
+    enum record_kind kind = span_search(key, SPAN_LITERAL("}:p:")) < key.bytes ? RECORD_PERSON : RECORD_DEVICE;
+    enum err_code code = read_record(s, kind, key, value, &record, err);
+    if (code != OK || span_empty(record.id) || walk->stopped)
+        return code;
+    bool has_seen = kind == RECORD_DEVICE && read_seen(record.id, redis_reply_span(seen), &refresh);
+    walk->stopped = !walk->fn(walk->context, &record, has_seen ? &refresh : NULL);
+    return OK;
+}
+
+static enum err_code give_states(struct redis_store *s, const redisReply *keys, struct state_walk *walk, struct err *err)
+{
+    CLEANUP(redis_reply_done) redisReply *values = NULL;
+    enum err_code code = keys->elements == 0 ? OK : ask_batch(s, keys, err);
+    if (code != OK || keys->elements == 0)
+        return code;
+    code = redis_answer(s->connection, 0, &values, err);
+    if (code == OK && (values->type != REDIS_REPLY_ARRAY || values->elements != keys->elements))
+        return redis_reply_strange(s->connection, "MGET", err);
+    for (size_t i = 0; code == OK && i < keys->elements; i++) {
+        CLEANUP(redis_reply_done) redisReply *seen = NULL;
+        code = redis_answer(s->connection, 0, &seen, err);
+        if (code == OK)
+            code = give_state(s, walk, redis_reply_span(keys->element[i]), values->element[i], seen, err);
+    }
+    return code;
+}
+
+enum err_code redis_walk_each_state(struct store *store, unsigned share, unsigned shares, bool (*fn)(void *, const struct record *, const struct refresh *), void *context, struct err *err)
+{
+    struct redis_store *s = redis_store_of(store);
+    struct state_walk walk = { fn, context, false };
+    char cursor[24] = "0", pattern[48];
+    enum err_code code = share_pattern(share, shares, pattern, err);
+    if (code == OK)
+        code = redis_settle(s->connection, err);
+    while (code == OK && !walk.stopped) {
+        CLEANUP(redis_reply_done) redisReply *reply = NULL;
+        const redisReply *keys = NULL;
+        redis_command(s->connection, "SCAN");
+        redis_text(s->connection, cursor);
+        redis_text(s->connection, "MATCH");
+        redis_text(s->connection, pattern);
+        redis_text(s->connection, "COUNT");
+        redis_number(s->connection, 2 * SCAN_COUNT);
+        code = take_scan(s, &reply, cursor, &keys, err);
+        if (code == OK)
+            code = give_states(s, keys, &walk, err);
+        if (strcmp(cursor, "0") == 0)
+            break;
+    }
+    return code;
+}
+
+enum err_code redis_walk_seen(struct store *store, struct span device, struct buf *times, int64_t *seen_s, struct err *err)
+{
+    struct redis_store *s = redis_store_of(store);
+    CLEANUP(redis_reply_done) redisReply *reply = NULL;
+    struct redis_key key = redis_key_of(s->partitions, redis_key_partition(s->partitions, RECORD_DEVICE, device), REDIS_KEY_SEEN);
+    struct refresh refresh;
+    redis_command(s->connection, "HGET");
+    redis_key(s->connection, &key);
+    redis_word(s->connection, device);
+    enum err_code code = redis_call(s->connection, &reply, err);
+    if (code != OK)
+        return code;
+    if (!read_seen(device, redis_reply_span(reply), &refresh))
+        return err_set(err, ERR_NOT_FOUND, "device %.*s was not refreshed", SPAN_ARGS(device));
+    *seen_s = refresh.seen_s;
+    buf_append(times, refresh.times);
+    return buf_check(times, "the times of a refresh", err);
+}
