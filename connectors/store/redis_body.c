@@ -123,7 +123,7 @@ enum err_code redis_body_unpack(struct redis_body *b, struct span stored, struct
         return OK;
     }
     size_t line = span_find(span_slice(stored, 0, HEAD_BYTES), '\n');
-    if (!span_starts(stored, SPAN_LITERAL("z1")) || line >= HEAD_BYTES || line >= stored.bytes || !span_to_u64(span_slice(stored, 2, line), &bytes) || bytes > DEVICE_BODY_BYTES)
+    if (!span_starts(stored, SPAN_LITERAL("z1")) || line >= HEAD_BYTES || line >= stored.bytes || !span_to_u64(span_slice(stored, 2, line - 2), &bytes) || bytes > DEVICE_BODY_BYTES)
         return refuse(err);
     char *at = make_inflate(b) ? room_for(b, (size_t)bytes + 1) : NULL;
     if (at == NULL)

@@ -49,18 +49,50 @@ local function append(keys, args)
     return #args
 end
 
+-- Times are stored as "<second>:<check>,<check>;<second>:<check>": checks are asked together, so their names are nearly all of it. What has another
+-- shape, or a name that would not fit in, stays JSON.
+local function read_times(text)
+    if text == '' or text == '{}' then return {} end
+    if string.sub(text, 1, 1) == '{' then
+        local fine, all = pcall(cjson.decode, text)
+        return fine and type(all) == 'table' and all or nil
+    end
+    local all = {}
+    for at, names in string.gmatch(text, '(%d+):([^;]+)') do
+        for name in string.gmatch(names, '[^,]+') do all[name] = tonumber(at) end
+    end
+    return all
+end
+
+local function write_times(all)
+    local names, seconds = {}, {}
+    for name, at in pairs(all) do
+        if not string.match(name, '^[%w._-]+$') or type(at) ~= 'number' then return cjson.encode(all) end
+        local second = string.format('%d', at)
+        if not names[second] then
+            names[second] = {}
+            seconds[#seconds + 1] = second
+        end
+        table.insert(names[second], name)
+    end
+    for i, second in ipairs(seconds) do
+        table.sort(names[second])
+        seconds[i] = second .. ':' .. table.concat(names[second], ',')
+    end
+    table.sort(seconds)
+    return table.concat(seconds, ';')
+end
+
 -- Newer times over older ones; the times of checks that were not asked this time stay.
 local function join_times(old, new)
     if new == '' or new == '{}' then return old end
-    if old == '' or old == '{}' then return new end
-    local fine, all = pcall(cjson.decode, old)
-    local good, more = pcall(cjson.decode, new)
-    if not fine or not good or type(all) ~= 'table' or type(more) ~= 'table' then return new end
+    local all, more = read_times(old) or {}, read_times(new)
+    if not more then return new end
     for check, at in pairs(more) do all[check] = at end
     local count = 0
     for _ in pairs(all) do count = count + 1 end
     if count > TIMES_MOST then return new end
-    return cjson.encode(all)
+    return write_times(all)
 end
 
 -- keys: seen, log. args: how many, then device, seen second and times of each, then events.

@@ -87,11 +87,38 @@ enum err_code redis_walk_each_record(struct store *store, enum record_kind kind,
     return code;
 }
 
-static bool read_seen(struct span device, struct span value, struct refresh *out)
+/* "<second>:<check>,<check>;..." as the port says it: {"<check>":<second>}. What is JSON stays so. False: neither. */
+static bool read_times(struct redis_store *s, struct span text, struct span *json)
+{
+    struct to_json w;
+    struct span group, name;
+    *json = text;
+    if (span_empty(text) || text.at[0] == '{')
+        return true;
+    buf_clear(&s->times);
+    to_json_init(&w, &s->times);
+    to_json_object(&w);
+    while (span_cut(&text, ';', &group)) {
+        struct span second;
+        int64_t at_s = 0;
+        if (!span_cut(&group, ':', &second) || !span_to_i64(second, &at_s))
+            return false;
+        while (span_cut(&group, ',', &name)) {
+            to_json_key_span(&w, name);
+            to_json_int(&w, at_s);
+        }
+    }
+    to_json_end(&w);
+    *json = buf_span(&s->times);
+    return !s->times.failed;
+}
+
+/* Its times last until the next is read. */
+static bool read_seen(struct redis_store *s, struct span device, struct span value, struct refresh *out)
 {
     size_t space = span_find(value, ' ');
-    *out = (struct refresh){ .device = device, .times = span_slice(value, space + 1, value.bytes) };
-    return space < value.bytes && span_to_i64(span_slice(value, 0, space), &out->seen_s);
+    *out = (struct refresh){ .device = device };
+    return space < value.bytes && read_times(s, span_slice(value, space + 1, value.bytes), &out->times) && span_to_i64(span_slice(value, 0, space), &out->seen_s);
 }
 
 static enum err_code scan_seen(struct redis_store *s, unsigned partition, bool (*fn)(void *, const struct refresh *), void *context, bool *stopped, struct err *err)
@@ -110,7 +137,7 @@ static enum err_code scan_seen(struct redis_store *s, unsigned partition, bool (
         code = take_scan(s, &reply, cursor, &pairs, err);
         for (size_t i = 0; code == OK && !*stopped && i + 1 < pairs->elements; i += 2) {
             struct refresh refresh;
-            if (read_seen(redis_reply_span(pairs->element[i]), redis_reply_span(pairs->element[i + 1]), &refresh))
+            if (read_seen(s, redis_reply_span(pairs->element[i]), redis_reply_span(pairs->element[i + 1]), &refresh))
                 *stopped = !fn(context, &refresh);
         }
     } while (code == OK && !*stopped && strcmp(cursor, "0") != 0);
@@ -170,7 +197,7 @@ static enum err_code give_state(struct redis_store *s, struct state_walk *walk, 
     enum err_code code = read_record(s, kind, key, value, &record, err);
     if (code != OK || span_empty(record.id) || walk->stopped)
         return code;
-    bool has_seen = kind == RECORD_DEVICE && read_seen(record.id, redis_reply_span(seen), &refresh);
+    bool has_seen = kind == RECORD_DEVICE && read_seen(s, record.id, redis_reply_span(seen), &refresh);
     walk->stopped = !walk->fn(walk->context, &record, has_seen ? &refresh : NULL);
     return OK;
 }
@@ -231,7 +258,7 @@ enum err_code redis_walk_seen(struct store *store, struct span device, struct bu
     enum err_code code = redis_call(s->connection, &reply, err);
     if (code != OK)
         return code;
-    if (!read_seen(device, redis_reply_span(reply), &refresh))
+    if (!read_seen(s, device, redis_reply_span(reply), &refresh))
         return err_set(err, ERR_NOT_FOUND, "device %.*s was not refreshed", SPAN_ARGS(device));
     *seen_s = refresh.seen_s;
     buf_append(times, refresh.times);

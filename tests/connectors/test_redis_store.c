@@ -323,6 +323,63 @@ static void a_walk_meets_every_record_of_its_kind(void **state)
     }
 }
 
+struct state_count { size_t devices, persons, seen; };
+
+static bool count_state(void *context, const struct record *record, const struct refresh *refresh)
+{
+    struct state_count *c = context;
+    c->devices += record->kind == RECORD_DEVICE && span_starts(record->id, SPAN_LITERAL("d_")) && !span_empty(record->body);
+    c->persons += record->kind == RECORD_PERSON && span_starts(record->id, SPAN_LITERAL("p_")) && refresh == NULL;
+    c->seen += refresh != NULL && refresh->seen_s == 77 && span_equal(refresh->device, record->id);
+    return true;
+}
+
+static void shares_meet_everything_once_with_its_refresh(void **state)
+{
+    struct fixture *f = *state;
+    enum { DEVICES = 300, PERSONS = 40 };
+    static const unsigned shares[] = { 1, 2, 5 };
+    char id[40];
+    for (int i = 0; i < DEVICES + PERSONS; i++) {
+        snprintf(id, sizeof id, "%s_%d", i < DEVICES ? "d" : "p", i);
+        assert_ok(f, put(f, i < DEVICES ? RECORD_DEVICE : RECORD_PERSON, id, 0, "{\"x\":1}", 0));
+        struct refresh refresh = { span_of(id), 77, SPAN_LITERAL("{}") };
+        if (i < DEVICES / 2)
+            assert_ok(f, OPS(f)->refresh(f->store, OPS(f)->partition_of(f->store, RECORD_DEVICE, span_of(id)), &refresh, 1, 1, &f->err));
+    }
+    for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
+        struct state_count c = { 0 };
+        for (unsigned share = 0; share < shares[i]; share++)
+            assert_ok(f, OPS(f)->each_state(f->store, share, shares[i], count_state, &c, &f->err));
+        assert_int_equal(c.devices, DEVICES);
+        assert_int_equal(c.persons, PERSONS);
+        assert_int_equal(c.seen, DEVICES / 2);
+    }
+    struct state_count c = { 0 };
+    assert_int_equal(OPS(f)->each_state(f->store, 0, 3, count_state, &c, &f->err), ERR_INPUT);
+    CLEANUP(buf_done) struct buf times;
+    int64_t seen_s = 0;
+    buf_init(&times, 1024);
+    assert_ok(f, OPS(f)->seen(f->store, SPAN_LITERAL("d_1"), &times, &seen_s, &f->err));
+    assert_int_equal(seen_s, 77);
+    static const struct { const char *times, *then; } asked[] = {
+        { "{\"disk\":70,\"os\":70}", "{\"disk\":70,\"os\":70}" }, { "{\"os\":75,\"a.b_c-D\":75}", "{\"disk\":70,\"a.b_c-D\":75,\"os\":75}" }, { "{}", "{\"disk\":70,\"a.b_c-D\":75,\"os\":75}" },
+        { "{\"os\":76,\"disk\":76,\"a.b_c-D\":76}", "{\"a.b_c-D\":76,\"disk\":76,\"os\":76}" } };
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        struct refresh refresh = { SPAN_LITERAL("d_1"), 78, span_of(asked[i].times) };
+        assert_ok(f, OPS(f)->refresh(f->store, OPS(f)->partition_of(f->store, RECORD_DEVICE, refresh.device), &refresh, 1, 1, &f->err));
+        buf_clear(&times);
+        assert_ok(f, OPS(f)->seen(f->store, SPAN_LITERAL("d_1"), &times, &seen_s, &f->err));
+        assert_string_equal(buf_text(&times), asked[i].then);
+    }
+    struct refresh odd = { SPAN_LITERAL("d_1"), 79, SPAN_LITERAL("{\"a,b;c\":79}") }; /* a name that would not fit in */
+    assert_ok(f, OPS(f)->refresh(f->store, OPS(f)->partition_of(f->store, RECORD_DEVICE, odd.device), &odd, 1, 1, &f->err));
+    buf_clear(&times);
+    assert_ok(f, OPS(f)->seen(f->store, SPAN_LITERAL("d_1"), &times, &seen_s, &f->err));
+    assert_non_null(strstr(buf_text(&times), "\"a,b;c\":79"));
+    assert_int_equal(OPS(f)->seen(f->store, SPAN_LITERAL("d_299"), &times, &seen_s, &f->err), ERR_NOT_FOUND);
+}
+
 /* ---- leases, outboxes ---- */
 
 static void a_lease_has_one_holder_and_a_growing_fence(void **state)
@@ -574,6 +631,7 @@ int main(void)
         ON_SERVER(a_refresh_keeps_the_newest_time_of_every_check),
         ON_SERVER(a_large_refresh_is_one_write_and_as_many_events_as_it_needs),
         ON_SERVER(a_walk_meets_every_record_of_its_kind),
+        ON_SERVER(shares_meet_everything_once_with_its_refresh),
         ON_SERVER(a_lease_has_one_holder_and_a_growing_fence),
         ON_SERVER(cursor_and_outbox_move_together_and_only_under_the_fence),
         ON_SERVER(a_due_time_is_set_moved_and_cleared),
