@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +89,11 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
         c->denied = true;
         return CURL_SOCKET_BAD;
     }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    curl_socket_t fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    unsigned most_ms = c->call == NULL ? 0 : (unsigned)c->call->timeout_ms; /* what was written and not taken by then is dropped by the kernel, closed or not (RFC 5482) */
+    if (fd != CURL_SOCKET_BAD && most_ms > 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &most_ms, sizeof most_ms);
+    return fd;
 }
 
 static bool parse_address(const char *text, struct sockaddr_storage *out)
@@ -105,16 +110,17 @@ static bool parse_address(const char *text, struct sockaddr_storage *out)
     return true;
 }
 
-/* The second look, also at a connection that was kept open. */
+/* The second look, also at a connection that was kept open; and the last moment at which the caller may change its mind. */
 static int before_request(void *context, char *primary_ip, char *local_ip, int primary_port, int local_port)
 {
     struct http_client *c = context;
     struct sockaddr_storage address;
     (void)local_ip, (void)primary_port, (void)local_port;
-    if (parse_address(primary_ip, &address) && may_reach(c, (const struct sockaddr *)&address))
-        return CURL_PREREQFUNC_OK;
-    c->denied = true;
-    return CURL_PREREQFUNC_ABORT;
+    if (!parse_address(primary_ip, &address) || !may_reach(c, (const struct sockaddr *)&address))
+        c->denied = true;
+    else if (c->call != NULL && c->call->may_leave != NULL && !c->call->may_leave(c->call->may_leave_context))
+        c->withheld = true;
+    return c->denied || c->withheld ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 /* ---- answer ---- */
@@ -344,6 +350,8 @@ static enum err_code explain(struct http_client *c, CURLcode result, struct err 
     curl_easy_getinfo(c->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
     if (c->denied && sent_bytes == 0)
         return err_set(err, ERR_DENIED, "the address of the receiver is not allowed");
+    if (c->withheld)
+        return err_set(err, ERR_UNAVAILABLE, "the request was held back: it was too late for it");
     if (result == CURLE_FILESIZE_EXCEEDED || (result == CURLE_WRITE_ERROR && c->reply->body.failed))
         return err_set(err, ERR_LIMIT, "the answer is longer than %zu bytes", c->reply->body.limit_bytes);
     if (result == CURLE_OUT_OF_MEMORY)
@@ -366,7 +374,7 @@ enum err_code http_client_call(struct http_client *c, const struct http_call *ca
     buf_init(&got.body, call->most_bytes);
     c->reply = &got;
     c->call = call;
-    c->denied = false;
+    c->denied = c->withheld = false;
     c->error[0] = '\0';
     set_call(c, call, url, fields);
     CURLcode result = curl_easy_perform(c->easy);

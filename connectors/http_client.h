@@ -29,6 +29,9 @@ struct http_call {
     const struct http_wanted *wanted; size_t wanted_count;
     int64_t timeout_ms;                /* of the whole call */
     size_t most_bytes;                 /* of the answer's body */
+    /* Asked when the connection stands, right before the request is written. False: nothing is sent, ERR_UNAVAILABLE. May be NULL. */
+    bool (*may_leave)(void *context);
+    void *may_leave_context;
     bool reuse;                        /* may use an open connection: only for what may be sent twice, as libcurl repeats a call on a connection that died */
 };
 struct http_reply {

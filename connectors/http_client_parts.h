@@ -15,9 +15,9 @@ struct http_client {
     char ca_file[HTTP_CLIENT_PATH_BYTES];
     char error[CURL_ERROR_SIZE];
     /* Of the call under way: */
-    bool plain, denied;
+    bool plain, denied, withheld;      /* withheld: the caller said that it is too late */
     struct http_reply *reply;
-    const struct http_call *call;
+    const struct http_call *call;      /* NULL: a line that stays open (http_line.c) */
 };
 
 /* TLS, addresses, limits, the tick: what holds for everything that is sent. */

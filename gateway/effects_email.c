@@ -73,7 +73,8 @@ static struct item_result send_now(struct mail *p)
     if (!message_announce(&p->t, &result))
         return result;
     const struct email_message m = { .to = p->t.person->emails[0], .subject = buf_span(&p->words.subject), .text = buf_span(&p->words.text), .html = buf_span(&p->words.html),
-                                     .id = p->t.item->id, .language = SPAN_LITERAL("en"), .now_s = clock_wall_s(p->s->node->clock) };
+                                     .id = p->t.item->id, .language = SPAN_LITERAL("en"), .now_s = clock_wall_s(p->s->node->clock),
+                                     .may_leave = message_may_leave, .may_leave_context = &p->t };
     struct email_result said = email_send(p->s->email, &m);
     reader_pause(p->t.r, BETWEEN_MAILS_MS);
     return judge(p, &said);

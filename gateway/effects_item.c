@@ -12,6 +12,8 @@ bool effects_item_write(const struct effects_item *item, struct buf *out)
     to_json_member_text_if(&w, "type", item->type);
     to_json_member_text_if(&w, "person", item->person);
     to_json_member_int_if(&w, "first_ms", item->first_ms);
+    to_json_member_int_if(&w, "begun_ms", item->begun_ms);
+    to_json_member_int_if(&w, "ended_ms", item->ended_ms);
     to_json_member_int_if(&w, "tries", item->tries);
     to_json_member_text_if(&w, "error", item->error);
     to_json_member_int_if(&w, "sends", item->sends);
@@ -46,11 +48,15 @@ static enum err_code read_members(const struct from_json_value *root, struct are
 {
     unsigned unclear = 0, asked = 0;
     struct span state = SPAN_NONE;
-    struct from_json_value first = from_json_member(root, "first_ms");
     const struct { const char *key; struct span *to; } texts[] = { { "state", &state }, { "type", &item->type }, { "person", &item->person }, { "error", &item->error }, { "payload", &item->payload } };
     const struct { const char *key; unsigned *to; } numbers[] = { { "tries", &item->tries }, { "sends", &item->sends }, { "reads", &item->reads },
                                                                    { "resends", &item->resends }, { "unclear", &unclear }, { "asked", &asked } };
-    enum err_code code = from_json_int_opt(&first, 0, INT64_MAX, &item->first_ms, err);
+    const struct { const char *key; int64_t *to; } times[] = { { "first_ms", &item->first_ms }, { "begun_ms", &item->begun_ms }, { "ended_ms", &item->ended_ms } };
+    enum err_code code = OK;
+    for (size_t i = 0; code == OK && i < sizeof times / sizeof times[0]; i++) {
+        struct from_json_value v = from_json_member(root, times[i].key);
+        code = from_json_int_opt(&v, 0, INT64_MAX, times[i].to, err);
+    }
     for (size_t i = 0; code == OK && i < sizeof texts / sizeof texts[0]; i++)
         code = read_text(root, texts[i].key, arena, texts[i].to, err);
     for (size_t i = 0; code == OK && i < sizeof numbers / sizeof numbers[0]; i++)

@@ -213,6 +213,9 @@ bool message_announce(struct message_try *t, struct item_result *result)
     struct notice_try try = { .item = t->item, .sure = !t->item->unclear, .now = time_of(t), .left = t->left, .left_count = t->left_count };
     t->item->unclear = true;
     t->item->sends++;
+    t->item->ended_ms = 0;
+    t->item->begun_ms = clock_wall_ms(t->node->clock);
+    t->begun_mono_ms = clock_mono_ms(t->node->clock);
     if (reader_store_item(t->r, t->partition, t->item, &err) != OK) {
         *result = message_store_waits(t, &err); /* perhaps another node's by now: then that write fails too */
         return false;
@@ -223,6 +226,21 @@ bool message_announce(struct message_try *t, struct item_result *result)
         *result = message_store_waits(t, &err);
     }
     return code == OK && mine;
+}
+
+bool message_may_repeat(const struct message_try *t)
+{
+    struct effects_item known = *t->item;
+    known.unclear = false;
+    return notice_step(t->person, &known, time_of(t)) == NOTICE_STEP_SEND;
+}
+
+/* The wall clock too: the other one stands still in a machine that sleeps. */
+bool message_may_leave(void *try)
+{
+    const struct message_try *t = try;
+    return reader_holds(t->r, t->partition) && notice_may_leave(t->begun_mono_ms, clock_mono_ms(t->node->clock)) &&
+           notice_may_leave(t->item->begun_ms, clock_wall_ms(t->node->clock));
 }
 
 /* ---- as a reader ---- */

@@ -16,6 +16,7 @@ struct message_try {
     struct person *person;               /* the stored record */
     struct notice_item *left; size_t left_count;
     size_t reminder_count;               /* exemptions that end soon */
+    int64_t begun_mono_ms;               /* when the send was announced, by a clock that is not set */
 };
 /* True: the record is there. False: *result is how the try ends. Both need message_done(). */
 bool message_load(struct message_try *t, const struct node *node, struct reader *r, unsigned partition, struct effects_item *item, struct item_result *result);
@@ -30,6 +31,10 @@ typedef enum err_code message_write_fn(void *context, const struct nudge_text_in
 bool message_write(struct message_try *t, message_write_fn *write, void *context, struct item_result *result);
 /* Writes down, under the fence, that a send begins. False: *result is how the try ends, and nothing may be sent. */
 bool message_announce(struct message_try *t, struct item_result *result);
+/* Whether what surely is not there may be sent once more: it is still its day, and within the hours. */
+bool message_may_repeat(const struct message_try *t);
+/* For the wire, right before the first byte leaves: whether this node has not stood still meanwhile, and the partition is still its own. `try`: a message_try. */
+bool message_may_leave(void *try);
 
 /* ---- ends ---- */
 struct item_result message_later(int64_t after_ms, bool counts);

@@ -18,6 +18,22 @@ struct notice_time { int32_t local_day; bool in_window; /* now, where the person
  * only when this very item knows that its last try did not arrive. */
 enum notice_step notice_step(const struct person *person, const struct effects_item *item, struct notice_time now);
 
+/* A send that was announced has NOTICE_LEAVES_WITHIN_MS to begin: the sender asks right before its first byte (http_call.may_leave), by its own clock. One that
+ * stood still longer sends nothing. `begun_ms` and `now_ms` by the same clock. */
+enum { NOTICE_LEAVES_WITHIN_MS = 10 * 1000, NOTICE_SETTLES_MS = 30 * 1000, NOTICE_LOOKS_MOST = 6 };
+bool notice_may_leave(int64_t begun_ms, int64_t now_ms);
+
+/* The channel was asked, answered cleanly, and the message is not there. It may still be on its way: of a call that came to its end (item->ended_ms) for
+ * NOTICE_SETTLES_MS, as nothing of it is left on our side (its socket is closed and the kernel gives up by then); of one whose end nobody saw for the longest
+ * that a sender has, and then it is given up, because that sender may only be standing still. So no message is made again while another could follow. */
+enum notice_missing {
+    NOTICE_MISSING_LOOK_AGAIN, /* in *wait_ms */
+    NOTICE_MISSING_SEND_AGAIN, /* once: the call before ended, and what it sent would be there */
+    NOTICE_MISSING_GIVE_UP
+};
+/* `call_ms`: the longest that one call takes. Counts the look in item->reads, and takes an item without a beginning to have begun now. Times by the wall clock. */
+enum notice_missing notice_missing(struct effects_item *item, int64_t call_ms, int64_t now_ms, int64_t *wait_ms);
+
 /* Each try has its number (item->sends, which grows under the fence), and the record keeps that of the newest that began: a node that stood still while
  * another took its place over has an older one, and may neither post any more nor say what became of the notice. */
 /* The items that are left are what the person is told. SENDING; event notice.sending. *mine false: no longer ours to send. Today is spent from here on,

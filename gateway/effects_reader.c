@@ -104,6 +104,12 @@ static void lease(struct reader *r, unsigned partition)
         take(r, partition, fence, &cursor);
 }
 
+bool reader_holds(const struct reader *r, unsigned partition)
+{
+    const struct reader_partition *p = &r->partitions[partition];
+    return p->held && mono_ms(r) < p->renew_ms - RENEW_MS + EFFECTS_LEASE_MS;
+}
+
 bool reader_keep(void *reader)
 {
     struct reader *r = reader;

@@ -22,6 +22,7 @@ struct reader_entry {
 struct effects_item {
     struct span id, type, person, error, payload;
     int64_t first_ms, due_ms;
+    int64_t begun_ms, ended_ms;            /* of the newest send, wall: announced; its call came to an end that does not tell (0: nobody saw its end) */
     unsigned tries, sends, reads, resends; /* sends: posts begun; reads: read-backs tried; resends: posts repeated after a clean read-back */
     bool set_aside, unclear, asked;        /* unclear: a post was begun and its end is not known; asked: an admin wants it sent */
 };
@@ -99,6 +100,8 @@ bool reader_keep(void *reader);
 MUST_CHECK enum err_code reader_queue(struct reader *r, const struct effects_item *item, struct err *err);
 /* Writes an item as it is now, at once, under the fence: before a call that must be known to have begun. */
 MUST_CHECK enum err_code reader_store_item(struct reader *r, unsigned partition, const struct effects_item *item, struct err *err);
+/* Whether the partition's lease cannot have run out yet: by this process's own clock, counted from before it was last asked for. */
+bool reader_holds(const struct reader *r, unsigned partition);
 /* Nothing is sent any more until the process starts with another configuration. */
 void reader_stop_sending(struct reader *r, const char *why);
 bool reader_is_stopped(struct reader *r);

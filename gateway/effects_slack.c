@@ -77,6 +77,7 @@ static struct item_result judge_post(struct post *p, const struct slack_result *
         return message_later(WORKSPACE_PAUSE_MS, false);
     case SLACK_AMBIGUOUS: break;
     }
+    p->t.item->ended_ms = clock_wall_ms(p->s->node->clock); /* the call is over: nothing more of it leaves from here */
     message_note_error(&p->t, result->error);
     reader_note_failure(p->t.r, result->error);
     return message_later(BEFORE_READ_BACK_MS, true);
@@ -179,7 +180,7 @@ static struct item_result post_now(struct post *p)
     struct slack_posted posted = { { 0 }, { 0 } };
     if (!message_announce(&p->t, &result))
         return result;
-    struct slack_message message = { p->to, p->text, p->blocks, p->t.item->id };
+    struct slack_message message = { .to = p->to, .text = p->text, .blocks = p->blocks, .notice = p->t.item->id, .may_leave = message_may_leave, .may_leave_context = &p->t };
     struct slack_result said = slack_post(p->s->slack, &message, &posted);
     if (said.outcome == SLACK_BLOCKS) {
         log_event(p->s->node->log, LOG_ERROR, "slack.blocks_refused", LOG_STR("error", said.error), LOG_SPAN("notice", p->t.item->id));
@@ -196,6 +197,24 @@ static struct item_result send_message(struct post *p)
     return message_write(&p->t, write_post, p, &result) && find_recipient(p, &result) ? post_now(p) : result;
 }
 
+/* Slack answers, and does not have it. */
+static struct item_result is_missing(struct post *p)
+{
+    int64_t wait_ms = 0;
+    switch (notice_missing(p->t.item, SLACK_CALL_MS, clock_wall_ms(p->s->node->clock), &wait_ms)) {
+    case NOTICE_MISSING_LOOK_AGAIN: return message_later(wait_ms, true);
+    case NOTICE_MISSING_SEND_AGAIN:
+        if (!message_may_repeat(&p->t))
+            break;
+        p->t.item->resends = 1;     /* written with the announcement of the post: never a third */
+        p->t.item->reads = 0;
+        p->t.item->unclear = false; /* it was looked for and is not there */
+        return send_message(p);
+    case NOTICE_MISSING_GIVE_UP: break;
+    }
+    return message_failed(&p->t, "ambiguous", false);
+}
+
 static struct item_result read_back(struct post *p)
 {
     struct slack_posted posted = { { 0 }, { 0 } };
@@ -203,11 +222,8 @@ static struct item_result read_back(struct post *p)
     struct slack_result result = slack_find(p->s->slack, p->t.person->slack, p->t.item->id, p->t.person->notice.reserved_s - HISTORY_BACK_S, &found, &posted);
     if (result.outcome == SLACK_DONE && found)
         return deliver(p, &posted);
-    if (result.outcome == SLACK_DONE && p->t.item->resends == 0) {
-        p->t.item->resends = 1; /* written with the announcement of the post: never a third */
-        p->t.item->unclear = false; /* it was looked for and is not there */
-        return send_message(p);
-    }
+    if (result.outcome == SLACK_DONE)
+        return is_missing(p);
     if (result.outcome == SLACK_LATER && ++p->t.item->reads < READS_MOST) {
         message_note_error(&p->t, result.error);
         return message_later(result.retry_after_s >= 0 && result.retry_after_s < PAUSE_MOST_S ? result.retry_after_s * 1000 : BETWEEN_READS_MS, true);

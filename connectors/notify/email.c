@@ -26,7 +26,7 @@ struct email {
     /* Of the call under way: */
     enum phase phase;
     unsigned status, final_status; /* final: the answer to the text */
-    bool denied, leaving;          /* leaving: QUIT was said, what comes now means nothing */
+    bool denied, withheld, leaving; /* withheld: the caller said that it is too late; leaving: QUIT was said, what comes now means nothing */
 };
 
 static struct email_result say(const struct email *e, enum email_outcome outcome, const char *word)
@@ -436,6 +436,8 @@ static struct email_result judge_failure(const struct email *e, CURLcode code)
         return say(e, EMAIL_AMBIGUOUS, "no_answer");
     if (e->denied)
         return say(e, EMAIL_STOPPED, "address_not_allowed");
+    if (e->withheld)
+        return say(e, EMAIL_LATER, "held_back");
     if (code == CURLE_LOGIN_DENIED)
         return judge_status(e, PHASE_LOGIN, e->status);
     if (code == CURLE_USE_SSL_FAILED)
@@ -453,16 +455,27 @@ static struct email_result perform(struct email *e)
 {
     e->phase = PHASE_CONNECT;
     e->status = e->final_status = 0;
-    e->denied = e->leaving = false;
+    e->denied = e->withheld = e->leaving = false;
     CURLcode code = curl_easy_perform(e->easy);
     if (e->final_status > 0)
         return e->final_status < 300 ? say(e, EMAIL_DONE, "") : judge_status(e, PHASE_TEXT, e->final_status);
     return code == CURLE_OK && e->phase != PHASE_TEXT ? say(e, EMAIL_DONE, "") : judge_failure(e, code);
 }
 
+/* Before MAIL FROM: what follows has EMAIL_CALL_MS in all, counted from before the connection. */
+static int before_letter(void *context, char *primary_ip, char *local_ip, int primary_port, int local_port)
+{
+    struct letter *l = context;
+    (void)primary_ip, (void)local_ip, (void)primary_port, (void)local_port;
+    l->e->withheld = l->m->may_leave != NULL && !l->m->may_leave(l->m->may_leave_context);
+    return l->e->withheld ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 static struct email_result send_letter(struct letter *l)
 {
     CURL *c = l->e->easy;
+    curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, before_letter);
+    curl_easy_setopt(c, CURLOPT_PREREQDATA, l);
     curl_easy_setopt(c, CURLOPT_MAIL_FROM, l->e->from);
     curl_easy_setopt(c, CURLOPT_MAIL_RCPT, l->to);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, l->fields);
@@ -470,7 +483,7 @@ static struct email_result send_letter(struct letter *l)
     struct email_result r = perform(l->e);
     long opened = 0;
     curl_easy_getinfo(c, CURLINFO_NUM_CONNECTS, &opened);
-    if (r.outcome == EMAIL_LATER && opened == 0 && l->e->status < 400) { /* the connection that was kept open had died */
+    if (r.outcome == EMAIL_LATER && opened == 0 && l->e->status < 400 && !l->e->withheld) { /* the connection that was kept open had died */
         curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
         r = perform(l->e);
     }

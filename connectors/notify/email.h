@@ -37,6 +37,8 @@ struct email_message {
     struct span id;                  /* [A-Za-z0-9_.-]: Message-ID is <id@host of from>, so a repeat is known as one */
     struct span language;            /* "en"; may be empty */
     int64_t now_s;                   /* Date */
+    bool (*may_leave)(void *context);/* asked when the connection stands, right before the message begins; false: EMAIL_LATER; may be NULL */
+    void *may_leave_context;
 };
 
 struct email;

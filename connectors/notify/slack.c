@@ -52,7 +52,8 @@ struct slack_result slack_post(struct slack *s, const struct slack_message *m, s
     buf_init(&body, SLACK_MESSAGE_BYTES);
     write_post(m, &body);
     struct slack_result r = body.failed ? slack_end(SLACK_REFUSED, "message_too_long")
-                                        : slack_call(s, &(struct slack_call){ .method = "chat.postMessage", .body = buf_span(&body), .writes = true }, &doc);
+                                        : slack_call(s, &(struct slack_call){ .method = "chat.postMessage", .body = buf_span(&body), .writes = true,
+                                                                           .may_leave = m->may_leave, .may_leave_context = m->may_leave_context }, &doc);
     buf_done(&body);
     if (r.outcome != SLACK_DONE)
         return r;

@@ -35,6 +35,8 @@ struct slack_message {
     struct span to;                    /* U... or D... */
     struct span text, blocks;          /* blocks: JSON array, may be empty */
     struct span notice;                /* id in the message's metadata: readable by others in the workspace, so nothing else */
+    bool (*may_leave)(void *context);  /* see http_client.h; for slack_post(); may be NULL */
+    void *may_leave_context;
 };
 struct slack_posted { char conversation[SLACK_ID_BYTES], message[SLACK_ID_BYTES]; }; /* D... and ts: one message */
 

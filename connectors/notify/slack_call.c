@@ -215,7 +215,8 @@ struct slack_result slack_call(struct slack *s, const struct slack_call *c, stru
     buf_append(&url, c->query);
     const struct http_wanted wanted = { "X-OAuth-Scopes", c->scopes };
     const struct http_call call = { .wanted = &wanted, .wanted_count = c->scopes != NULL, .method = post ? "POST" : "GET", .url = buf_span(&url), .fields = fields, .field_count = post ? 2 : 1, .body = c->body,
-                                    .timeout_ms = SLACK_CALL_MS, .most_bytes = SLACK_ANSWER_BYTES, .reuse = !c->writes };
+                                    .timeout_ms = SLACK_CALL_MS, .most_bytes = SLACK_ANSWER_BYTES, .reuse = !c->writes,
+                                    .may_leave = c->may_leave, .may_leave_context = c->may_leave_context };
     return send_call(s, &call, c->writes, doc);
 }
 

@@ -15,7 +15,8 @@ struct slack {
 
 /* `writes`: it must not happen twice, so an unclear end is SLACK_AMBIGUOUS; else it is SLACK_LATER. A `body` makes it a POST: JSON, or a form
  * with `basic`, which then stands where the token would. */
-struct slack_call { const char *method; struct span query, body, basic; bool writes; struct buf *scopes; /* what the token may do, when the answer says so; may be NULL */ };
+struct slack_call { const char *method; struct span query, body, basic; bool writes; struct buf *scopes; /* what the token may do, when the answer says so; may be NULL */
+                    bool (*may_leave)(void *context); void *may_leave_context; /* see http_client.h */ };
 /* With SLACK_DONE, *doc is the answer; owned. */
 struct slack_result slack_call(struct slack *s, const struct slack_call *c, struct from_json **doc);
 /* The same to another address, whose answer is judged by its status alone: a response_url. */

@@ -223,7 +223,7 @@ static struct slack_result post(struct doing *d, const struct slack_message *m)
 
 static struct slack_result post_or_update(struct doing *d, const struct slack_said *said)
 {
-    const struct slack_message m = { d->order.user, buf_span(&said->text), buf_span(&said->blocks), d->p->item->id };
+    const struct slack_message m = { .to = d->order.user, .text = buf_span(&said->text), .blocks = buf_span(&said->blocks), .notice = d->p->item->id };
     return d->progress.posted.message[0] == '\0' ? post(d, &m) : slack_update(d->p->s->client, &d->progress.posted, &m);
 }
 

@@ -223,7 +223,7 @@ static struct item_result post_request(struct reply *p, const struct request *q,
     p->item->unclear = true;
     if (reader_store_item(p->r, p->partition, p->item, &err) != OK)
         return reply_store_waits(p, &err);
-    const struct slack_message m = { slack_app_options(p->s->node->slack)->approvals, buf_span(&said->text), buf_span(&said->blocks), p->item->id };
+    const struct slack_message m = { .to = slack_app_options(p->s->node->slack)->approvals, .text = buf_span(&said->text), .blocks = buf_span(&said->blocks), .notice = p->item->id };
     struct slack_result r = slack_post(p->s->client, &m, &posted);
     if (r.outcome == SLACK_AMBIGUOUS)
         return reply_later(-1, true);

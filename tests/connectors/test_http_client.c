@@ -129,6 +129,28 @@ static enum err_code call_peer(struct fake_peer *peer, const char *fault, size_t
     return call(&(struct http_client_options){ .allow_loopback_http = true }, url, most, timeout_ms, reply, &err);
 }
 
+static bool too_late(void *asked) { return (void)++*(int *)asked, false; }
+
+static void a_request_that_may_not_leave_any_more_is_not_sent(void **state)
+{
+    struct fake_peer peer;
+    struct http_client *client = NULL;
+    struct http_reply reply;
+    struct err err;
+    char url[128];
+    int asked = 0;
+    (void)state;
+    fake_peer_start(&peer, "fake_webhook.py", "--secret", "0123456789abcdef0123456789abcdef", NULL);
+    snprintf(url, sizeof url, "%s/in", peer.base);
+    assert_int_equal(http_client_new(&(struct http_client_options){ .allow_loopback_http = true }, &client, &err), OK);
+    const struct http_call c = { .method = "POST", .url = span_of(url), .body = SPAN_LITERAL("{}"), .timeout_ms = 5000, .most_bytes = 1000, .may_leave = too_late, .may_leave_context = &asked };
+    assert_int_equal(http_client_call(client, &c, &reply, &err), ERR_UNAVAILABLE);
+    assert_int_equal(asked, 1);
+    assert_int_equal(fake_peer_count(&peer, "/control/refused", NULL), 0);
+    http_client_free(client);
+    fake_peer_stop(&peer);
+}
+
 static void an_end_says_whether_anything_was_sent(void **state)
 {
     static const struct { const char *name, *fault; size_t most; enum err_code code; long status; int64_t retry_after_s; } rows[] = {
@@ -276,6 +298,7 @@ int main(void)
         cmocka_unit_test(only_plain_https_urls_are_called),
         cmocka_unit_test(the_longest_url_fits_and_one_more_does_not),
         cmocka_unit_test(networks_of_the_operator_are_read_strictly),
+        cmocka_unit_test(a_request_that_may_not_leave_any_more_is_not_sent),
         cmocka_unit_test(an_end_says_whether_anything_was_sent),
         cmocka_unit_test(every_method_goes_out_as_it_is_and_wanted_fields_come_back),
         cmocka_unit_test(addresses_are_judged_after_the_look_up),

@@ -56,7 +56,7 @@ static void every_error_word_has_its_meaning(void **state)
 
 static struct slack_result post(struct world *w, const char *to, const char *blocks, struct slack_posted *posted)
 {
-    const struct slack_message m = { span_of(to), SPAN_LITERAL("Hello"), span_of(blocks), SPAN_LITERAL("e_notice1") };
+    const struct slack_message m = { .to = span_of(to), .text = SPAN_LITERAL("Hello"), .blocks = span_of(blocks), .notice = SPAN_LITERAL("e_notice1") };
     return slack_post(w->slack, &m, posted);
 }
 

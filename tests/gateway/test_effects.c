@@ -139,10 +139,38 @@ static void the_step_follows_from_what_is_known(void **state)
     }
 }
 
+static void what_is_missing_is_sent_again_only_when_nothing_can_follow(void **state)
+{
+    enum { CALL = 8000, T = 1000000, UNSEEN = NOTICE_LEAVES_WITHIN_MS + CALL + NOTICE_SETTLES_MS };
+    static const struct { const char *name; int64_t begun_ms, ended_ms, now_ms; unsigned resends, reads; enum notice_missing what; int64_t wait_ms; } rows[] = {
+        { "its call just ended", T, T + 1000, T + 4000, 0, 0, NOTICE_MISSING_LOOK_AGAIN, NOTICE_SETTLES_MS - 3000 },
+        { "its call ended, a moment before it settled", T, T, T + NOTICE_SETTLES_MS - 1, 0, 1, NOTICE_MISSING_LOOK_AGAIN, 1 },
+        { "its call ended and settled", T, T, T + NOTICE_SETTLES_MS, 0, 1, NOTICE_MISSING_SEND_AGAIN, 0 },
+        { "settled, and it was sent again before", T, T, T + NOTICE_SETTLES_MS, 1, 1, NOTICE_MISSING_GIVE_UP, 0 },
+        { "nobody saw its end, not long ago", T, 0, T + 4000, 0, 0, NOTICE_MISSING_LOOK_AGAIN, UNSEEN - 4000 },
+        { "nobody saw its end, however long ago", T, 0, T + 100 * UNSEEN, 0, 1, NOTICE_MISSING_GIVE_UP, 0 },
+        { "nobody knows when it began", 0, 0, T, 0, 0, NOTICE_MISSING_LOOK_AGAIN, UNSEEN },
+        { "the clock was set back", T, T, T - 3600000, 0, 0, NOTICE_MISSING_LOOK_AGAIN, NOTICE_SETTLES_MS },
+        { "the clock was set back again and again", T, T, T - 3600000, 0, NOTICE_LOOKS_MOST - 1, NOTICE_MISSING_GIVE_UP, 0 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct effects_item item = { .begun_ms = rows[i].begun_ms, .ended_ms = rows[i].ended_ms, .resends = rows[i].resends, .reads = rows[i].reads };
+        int64_t wait_ms = 0;
+        print_message("%s\n", rows[i].name);
+        assert_int_equal(notice_missing(&item, CALL, rows[i].now_ms, &wait_ms), rows[i].what);
+        if (rows[i].what == NOTICE_MISSING_LOOK_AGAIN)
+            assert_int_equal(wait_ms, rows[i].wait_ms);
+    }
+    assert_true(notice_may_leave(T, T) && notice_may_leave(T, T + NOTICE_LEAVES_WITHIN_MS));
+    assert_false(notice_may_leave(T, T + NOTICE_LEAVES_WITHIN_MS + 1));
+    assert_false(notice_may_leave(T, T - 1)); /* a clock that was set back tells nothing */
+}
+
 static void an_item_survives_being_written(void **state)
 {
     const struct effects_item full = { .id = SPAN_LITERAL("e_1"), .type = SPAN_LITERAL("rung.changed"), .person = SPAN_LITERAL("p_1"), .error = SPAN_LITERAL("answered 500"),
-                               .payload = SPAN_LITERAL("{\"a\":\"\\u00e9\"}"), .first_ms = 7, .due_ms = 9, .tries = 3, .sends = 2, .reads = 1, .resends = 1, .unclear = true, .asked = true };
+                               .payload = SPAN_LITERAL("{\"a\":\"\\u00e9\"}"), .first_ms = 7, .due_ms = 9, .tries = 3, .sends = 2, .reads = 1, .resends = 1, .unclear = true, .asked = true, .begun_ms = 11, .ended_ms = 12 };
     struct effects_item got;
     struct buf body;
     struct arena arena;
@@ -153,7 +181,7 @@ static void an_item_survives_being_written(void **state)
     assert_true(effects_item_write(&full, &body));
     assert_int_equal(effects_item_read(full.id, buf_span(&body), 9, &arena, &got, &err), OK);
     assert_true(span_equal(got.payload, full.payload) && span_equal(got.error, full.error) && span_equal(got.person, full.person));
-    assert_true(got.tries == 3 && got.sends == 2 && got.reads == 1 && got.resends == 1 && got.unclear && got.asked && !got.set_aside && got.first_ms == 7);
+    assert_true(got.tries == 3 && got.sends == 2 && got.reads == 1 && got.resends == 1 && got.unclear && got.asked && !got.set_aside && got.first_ms == 7 && got.begun_ms == 11 && got.ended_ms == 12);
     static const char *const bad[] = { "", "[]", "{\"tries\":-1}", "{\"tries\":\"1\"}", "{\"payload\":7}", "{\"tries\":1" };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_not_equal(effects_item_read(full.id, span_of(bad[i]), 9, &arena, &got, &err), OK);
@@ -213,7 +241,7 @@ static void a_fault_ends_in_one_message_or_in_none(void **state)
         start_slack(&w, "U0ANA");
         fake_peer_post(&w.slack, "/control/faults", rows[i].faults);
         fail_check(&w);
-        story_pass(&w.story, 50);
+        story_pass(&w.story, 80); /* two calls whose ends are waited out */
         assert_int_equal(notice_state(&w), rows[i].at);
         assert_int_equal(calls_of(&w, "chat.postMessage"), rows[i].posts);
         assert_int_equal(messages(&w), rows[i].messages);
@@ -539,6 +567,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_step_follows_from_what_is_known),
+        cmocka_unit_test(what_is_missing_is_sent_again_only_when_nothing_can_follow),
         cmocka_unit_test(an_item_survives_being_written),
         cmocka_unit_test(a_notice_is_sent_once_and_counts_as_told),
         cmocka_unit_test(a_fault_ends_in_one_message_or_in_none),

@@ -105,7 +105,7 @@ static void one_message_by_one_way_whatever_fails(void **state)
         fake_peer_post(&w.slack, "/control/faults", rows[i].slack_faults);
         fake_peer_post(&w.sink, "/control/faults", rows[i].mail_faults);
         fail_check(&w);
-        story_pass(&w.story, 40);
+        story_pass(&w.story, 80); /* two calls whose ends are waited out */
         assert_int_equal(posts(&w), rows[i].posts);
         assert_int_equal(mails(&w), rows[i].mails);
         struct person *ana = story_stored_person(&w.story, ANA);
