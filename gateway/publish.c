@@ -60,7 +60,7 @@ static struct policy *policy_before(const struct from_json_value *root)
     if (!from_json_present(&v) || from_json_text(&v, POLICY_BYTES, &text, &err) != OK)
         return NULL;
     mistakes_init(&mistakes);
-    policy_read(text, SPAN_LITERAL("policy before"), &mistakes, &old);
+    policy_read_published(text, SPAN_LITERAL("policy before"), &mistakes, &old);
     mistakes_done(&mistakes);
     return old;
 }

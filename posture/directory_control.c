@@ -233,7 +233,7 @@ static enum err_code compile(struct span text, struct policy **out, struct err *
 {
     struct mistakes mistakes;
     mistakes_init(&mistakes);
-    policy_read(text, SPAN_LITERAL("policy in force"), &mistakes, out);
+    policy_read_published(text, SPAN_LITERAL("policy in force"), &mistakes, out);
     enum err_code code = OK;
     if (*out == NULL && mistakes.count > 0)
         code = err_set(err, ERR_INPUT, "record policy: line %u, column %u: %.*s", mistakes.all[0].line, mistakes.all[0].column, SPAN_ARGS(mistakes.all[0].text));

@@ -110,6 +110,8 @@ struct policy {
 /* `use: library/<id>` is looked up in check_library.h. */
 /* All mistakes at once; *out is NULL when there was an error. `text` may be YAML or canonical JSON. Owned. */
 void policy_read(struct span text, struct span file, struct mistakes *mistakes, struct policy **out);
+/* The same of a text that was published: rules about what contradicts itself, which may be younger than it, only warn. */
+void policy_read_published(struct span text, struct span file, struct mistakes *mistakes, struct policy **out);
 void policy_free(struct policy *p);
 void policy_freep(struct policy **p);
 const struct check *policy_check(const struct policy *p, struct span id);    /* binary search; NULL */

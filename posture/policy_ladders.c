@@ -168,8 +168,9 @@ static void warn_silent_closing(struct policy_reader *r, const struct yaml_node 
 {
     bool nudged = false;
     for (size_t i = 0; i < ladder->rung_count; i++) {
+        bool told_before = nudged; /* a rung's own message goes out when it is reached, and it closes after messages */
         nudged = nudged || ladder->rungs[i].nudge;
-        if (ladder->rungs[i].close == 0 || nudged)
+        if (ladder->rungs[i].close == 0 || told_before)
             continue;
         yaml_warning(r->mistakes, n, "ladder \"%.*s\" closes without a rung that nudges before: it waits until the notice was shown on a login page",
                      SPAN_ARGS(ladder->id));

@@ -68,6 +68,7 @@ static void read_root(struct policy_reader *r, const struct yaml_node *root)
     policy_ladders_read(r, yaml_get(root, "ladders"));
     policy_doors_read(r, yaml_get(root, "doors"));
     policy_rules_read(r, root);
+    policy_contradictions_report(r, yaml_get(root, "ladders"));
     warn_missing(r, root);
     warn_full(r, root);
 }
@@ -126,7 +127,7 @@ static void read_tree(struct policy_reader *r, const struct yaml_node *root)
     arena_done(&r->scratch);
 }
 
-void policy_read(struct span text, struct span file, struct mistakes *mistakes, struct policy **out)
+static void read_text(struct span text, struct span file, bool published, struct mistakes *mistakes, struct policy **out)
 {
     *out = NULL;
     size_t before = mistakes_errors(mistakes);
@@ -138,8 +139,12 @@ void policy_read(struct span text, struct span file, struct mistakes *mistakes, 
         yaml_mistake(mistakes, yaml_root(tree), "no memory left to read the policy");
         return;
     }
-    struct policy_reader reader = { .policy = policy, .mistakes = mistakes, .text = text };
+    struct policy_reader reader = { .policy = policy, .mistakes = mistakes, .text = text, .published = published };
     read_tree(&reader, yaml_root(tree));
     if (mistakes_errors(mistakes) == before)
         *out = TAKE(policy);
 }
+
+void policy_read(struct span text, struct span file, struct mistakes *mistakes, struct policy **out) { read_text(text, file, false, mistakes, out); }
+
+void policy_read_published(struct span text, struct span file, struct mistakes *mistakes, struct policy **out) { read_text(text, file, true, mistakes, out); }

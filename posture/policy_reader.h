@@ -12,6 +12,7 @@ struct policy_reader {
     struct arena scratch; /* only while reading */
     struct mistakes *mistakes;
     struct span text;     /* the file as written, to find a place inside a scalar */
+    bool published;       /* the text is one that was published before */
     bool full;            /* some memory bound was met; reported once, at the end */
 };
 
@@ -58,6 +59,8 @@ void policy_words_write(struct policy_reader *r); /* last: what answers say of e
 void policy_mdm_read(struct policy_reader *r, const struct yaml_node *n);
 /* Everything else at the top level: visible_after, grace, nudges, outage, ... */
 void policy_rules_read(struct policy_reader *r, const struct yaml_node *root);
+/* After all of them: what single values do not show. */
+void policy_contradictions_report(struct policy_reader *r, const struct yaml_node *ladders);
 
 /* One check; `on` fills what depends on the platform. */
 struct policy_check_source {
