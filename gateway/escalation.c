@@ -358,6 +358,14 @@ static void look_at_person(struct person_look *l)
     directory_leave(d);
 }
 
+/* Where the message before stands, for it will point to this one. */
+static void keep_place(const struct notice *before, struct notice *n)
+{
+    bool stands = before->state == NOTICE_DELIVERED && span_empty(before->kind) && span_equal_text(before->channel, "slack") && !span_empty(before->message);
+    n->old_conversation = stands ? before->conversation : before->old_conversation;
+    n->old_message = stands ? before->message : before->old_message;
+}
+
 static bool fill_notice(const struct person_look *l, struct person *copy, struct span channel, int32_t day)
 {
     struct arena *a = &copy->arena;
@@ -374,8 +382,10 @@ static bool fill_notice(const struct person_look *l, struct person *copy, struct
     for (size_t i = 0; i < count; i++)
         items[i] = (struct notice_item){ arena_copy(a, l->items[i].device), arena_copy(a, l->items[i].check), l->items[i].deadline_s };
     secret_new_id('e', id);
+    const struct notice before = copy->notice;
     copy->notice = (struct notice){ .id = arena_copy_text(a, id), .state = NOTICE_RESERVED, .reserved_s = clock_wall_s(l->node->clock), .local_day = day,
                                     .channel = arena_copy(a, channel), .items = items, .item_count = count, .reminders = reminders, .reminder_count = reminder_count };
+    keep_place(&before, &copy->notice);
     if (l->greets)
         copy->notice.kind = SPAN_LITERAL(NOTICE_GREETING);
     else if (count == 0)

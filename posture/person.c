@@ -103,6 +103,8 @@ static const struct record_body_field notice_fields[] = {
     { "sends", RECORD_COUNT, offsetof(struct notice, sends), 1000 * 1000 },
     { "conversation", RECORD_TEXT, offsetof(struct notice, conversation), NAME_BYTES },
     { "message", RECORD_TEXT, offsetof(struct notice, message), NAME_BYTES },
+    { "old_conversation", RECORD_TEXT, offsetof(struct notice, old_conversation), NAME_BYTES },
+    { "old_message", RECORD_TEXT, offsetof(struct notice, old_message), NAME_BYTES },
     { "why", RECORD_TEXT, offsetof(struct notice, why), TEXT_BYTES },
 };
 static const struct record_body_field item_fields[] = {

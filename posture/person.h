@@ -40,6 +40,7 @@ struct notice {
     struct span channel;           /* "slack", "email" */
     unsigned sends;                /* the try (effects_item.sends) that may post; an older one is another node's, and over */
     struct span conversation, message; /* Slack: D... and ts; empty until delivered */
+    struct span old_conversation, old_message; /* the last one before that was delivered there, which becomes a pointer to this one */
     struct span why;               /* of a failure */
     const struct notice_item *items;
     size_t item_count;

@@ -32,6 +32,13 @@ bool slack_notice_message(const struct person *person, struct slack_posted *out)
 
 bool slack_notice_place(const struct person *person, struct slack_posted *out) { return span_empty(person->notice.kind) && slack_notice_message(person, out); }
 
+bool slack_notice_old_place(const struct person *person, struct slack_posted *out)
+{
+    const struct notice *n = &person->notice;
+    bool newer = n->state == NOTICE_DELIVERED && span_equal_text(n->channel, "slack") && !span_empty(n->message);
+    return newer && copy_id(n->old_conversation, out->conversation) && copy_id(n->old_message, out->message);
+}
+
 /* ---- what became of an item ---- */
 
 static const struct dispute *open_dispute(const struct person *p, struct span device, struct span check, int64_t now_s)

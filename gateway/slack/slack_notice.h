@@ -8,6 +8,8 @@
 /* The person's newest message of any kind, if it was delivered in Slack; and only if it told of what is to fix. */
 bool slack_notice_message(const struct person *person, struct slack_posted *out);
 bool slack_notice_place(const struct person *person, struct slack_posted *out);
+/* The one before it, while the newest stands in Slack too: it has to point there. */
+bool slack_notice_old_place(const struct person *person, struct slack_posted *out);
 /* False when none of what it named can be told any more (its devices and checks are unknown here). */
 MUST_CHECK enum err_code slack_notice_write(const struct slack_scene *scene, bool all_steps, struct slack_said *out, bool *told, struct err *err);
 /* How often "Remind me tomorrow" may be pressed about it now, this time included; 0: it is not on offer. */

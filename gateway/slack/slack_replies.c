@@ -1,6 +1,7 @@
 #include "gateway/slack/slack_exemptions.h"
 
 #include "gateway/change.h"
+#include "gateway/effects_notice.h"
 #include "gateway/feed.h"
 #include "gateway/slack/slack_greeting.h"
 #include "posture/base/from_json.h"
@@ -11,7 +12,7 @@
 
 enum { WORKSPACE_PAUSE_MS = 3600 * 1000, STORE_WAITS_MS = 1000, INTRODUCE_EVERY_MS = 10 * 1000,
        HOME_SLICE_S = 15 * 86400, HISTORY_BACK_S = 600, READ_BACK_MS = 3000, CLOSED_APART_S = 3600 };
-static const char item_closed[] = "slack.closed";
+static const char item_closed[] = "slack.closed", item_old[] = "slack.old";
 
 /* ---- ends ---- */
 
@@ -86,6 +87,32 @@ static struct item_result send_message(struct reply *p)
     bool waits = false;
     struct slack_result r = reply_update_notice(p, p->item->person, false, &waits);
     return reply_judge(p, &r, NULL); /* message_not_found and its kin: it is gone, and the next one comes as usual */
+}
+
+/* ---- the one before ---- */
+
+/* Buttons under yesterday's facts help nobody: it shrinks to a line that points to the newer message. */
+static struct item_result send_old(struct reply *p)
+{
+    const struct directory *d = p->s->node->directory;
+    struct slack_posted place = { { 0 }, { 0 } };
+    struct slack_said said;
+    struct err err;
+    directory_enter(d);
+    const struct person *person = directory_person(d, p->item->person);
+    bool there = person != NULL && slack_notice_old_place(person, &place);
+    directory_leave(d);
+    if (!there)
+        return reply_done();
+    slack_said_init(&said);
+    struct item_result result = reply_done();
+    if (nudge_text_old(&said.text, &said.blocks, &err) == OK) {
+        const struct slack_message m = { .text = buf_span(&said.text), .blocks = buf_span(&said.blocks) };
+        struct slack_result r = slack_update(p->s->client, &place, &m);
+        result = reply_judge(p, &r, NULL); /* it is gone, or too old to be changed: then it stays as it is, and its buttons say what is true */
+    }
+    slack_said_done(&said);
+    return result;
 }
 
 /* ---- the Home tab ---- */
@@ -204,17 +231,28 @@ static bool write_closed(struct reply *p, struct slack_said *said, struct err *e
 
 /* ---- a message of its own ---- */
 
+/* As of the day's message (effects_message.h): a node that stood still since it wrote this down says nothing any more. */
+static bool may_leave(void *context)
+{
+    const struct reply *p = context;
+    return reader_holds(p->r, p->partition) && notice_may_leave(p->item->begun_ms, clock_wall_ms(p->s->node->clock));
+}
+
 static struct item_result post_announced(struct reply *p, struct span user, const struct slack_said *said)
 {
     struct slack_posted posted = { { 0 }, { 0 } };
     struct err err;
     p->item->unclear = true;
+    p->item->ended_ms = 0;
+    p->item->begun_ms = clock_wall_ms(p->s->node->clock);
     if (reader_store_item(p->r, p->partition, p->item, &err) != OK)
         return reply_store_waits(p, &err);
-    const struct slack_message m = { user, buf_span(&said->text), buf_span(&said->blocks), p->item->id };
+    const struct slack_message m = { .to = user, .text = buf_span(&said->text), .blocks = buf_span(&said->blocks), .notice = p->item->id, .may_leave = may_leave, .may_leave_context = p };
     struct slack_result r = slack_post(p->s->client, &m, &posted);
-    if (r.outcome == SLACK_AMBIGUOUS)
+    if (r.outcome == SLACK_AMBIGUOUS) {
+        p->item->ended_ms = clock_wall_ms(p->s->node->clock);
         return reply_later(READ_BACK_MS, true);
+    }
     p->item->unclear = false;
     return reply_judge(p, &r, NULL);
 }
@@ -224,9 +262,16 @@ static struct item_result read_back_post(struct reply *p, struct span user, bool
 {
     struct slack_posted posted = { { 0 }, { 0 } };
     bool found = false;
+    int64_t wait_ms = 0;
     struct slack_result r = slack_find(p->s->client, user, p->item->id, p->item->first_ms / 1000 - HISTORY_BACK_S, &found, &posted);
-    *again = r.outcome == SLACK_DONE && !found;
+    enum notice_missing what = NOTICE_MISSING_GIVE_UP;
+    if (r.outcome == SLACK_DONE && !found)
+        what = notice_missing(p->item, SLACK_CALL_MS, clock_wall_ms(p->s->node->clock), &wait_ms);
+    *again = what == NOTICE_MISSING_SEND_AGAIN;
     p->item->unclear = !*again;
+    p->item->resends += *again;
+    if (what == NOTICE_MISSING_LOOK_AGAIN)
+        return reply_later(wait_ms, true);
     return r.outcome == SLACK_LATER && p->item->tries < EFFECTS_TRIES ? reply_judge(p, &r, NULL) : reply_done();
 }
 
@@ -259,7 +304,7 @@ static struct item_result send_answer(struct reply *p) { return reply_post_once(
 static struct item_result send_by_type(struct reply *p)
 {
     static const struct { const char *type; struct item_result (*send)(struct reply *); } rows[] = {
-        { SLACK_ASKED, carry_out },   { REPLY_MESSAGE, send_message }, { REPLY_HOME, send_home },
+        { SLACK_ASKED, carry_out },   { REPLY_MESSAGE, send_message }, { REPLY_HOME, send_home }, { item_old, send_old },
         { item_closed, send_closed }, { EXEMPTION_REQUEST, slack_exemptions_request }, { EXEMPTION_ANSWER, send_answer },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -355,9 +400,11 @@ static enum err_code take_entry(void *self, struct reader *r, const struct reade
         return slack_exemptions_take(r, e, err);
     if (span_empty(e->event.person) || !e->has_record)
         return OK;
-    bool rung = span_equal_text(type, "rung.changed"), message = rung || changes_the_message(type) || changes_the_greeting(r, e);
-    if (message)
+    bool rung = span_equal_text(type, "rung.changed"), message = rung || changes_the_message(type) || changes_the_greeting(r, e), newer = span_equal_text(type, "notice.delivered");
+    if (message || newer)
         code = await(r, e);
+    if (code == OK && newer)
+        code = reply_enqueue(r, &(struct reply_item){ item_old, 'o', e->event.person, e->event.person, SPAN_NONE, REPLY_MESSAGE_AFTER_MS }, err);
     if (code == OK && message)
         code = reply_enqueue(r, &(struct reply_item){ REPLY_MESSAGE, 'm', e->event.person, e->event.person, SPAN_NONE, REPLY_MESSAGE_AFTER_MS }, err);
     if (code == OK && (message || span_equal_text(type, "device.owner")))

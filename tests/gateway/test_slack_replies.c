@@ -594,6 +594,24 @@ static void a_button_of_an_old_message_acts_on_nothing_old(void **state)
     end(&w);
 }
 
+static void the_message_of_the_day_before_becomes_a_pointer(void **state)
+{
+    struct world w;
+    (void)state;
+    start(&w, "U0ANA");
+    fail_and_tell(&w);
+    w.story.now_ms += (int64_t)24 * 3600 * 1000;
+    story_pass(&w.story, 5);
+    assert_int_equal(messages(&w), 2);
+    assert_says(&w, 0, "There is a newer message below.");
+    assert_silent_about(&w, 1, "newer message");
+    result(&w, "firewall", VERDICT_PASS); /* what changes from now on is the new one */
+    story_pass(&w.story, 3);
+    assert_says(&w, 0, "There is a newer message below.");
+    assert_says(&w, 1, "Fixed");
+    end(&w);
+}
+
 static void people_of_elsewhere_are_told_so(void **state)
 {
     struct world w;
@@ -675,7 +693,7 @@ int main(void)
         cmocka_unit_test(not_mine_takes_the_device_away),                cmocka_unit_test(a_device_of_somebody_else_is_not_touched),
         cmocka_unit_test(a_message_that_is_gone_is_left_alone),          cmocka_unit_test(slack_that_falls_over_is_answered_later_and_once),
         cmocka_unit_test(a_process_that_dies_at_any_step_answers_once),  cmocka_unit_test(a_command_is_answered_at_its_address),
-        cmocka_unit_test(a_button_of_an_old_message_acts_on_nothing_old),cmocka_unit_test(people_of_elsewhere_are_told_so),
+        cmocka_unit_test(a_button_of_an_old_message_acts_on_nothing_old),cmocka_unit_test(the_message_of_the_day_before_becomes_a_pointer), cmocka_unit_test(people_of_elsewhere_are_told_so),
         cmocka_unit_test(closed_apps_are_told_once_and_opened_ones_are_not), cmocka_unit_test(a_token_that_changes_is_fetched_before_it_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
