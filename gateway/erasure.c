@@ -2,13 +2,14 @@
 
 #include "gateway/change.h"
 #include "gateway/people.h"
+#include "posture/archive_key.h"
 #include "posture/exemption.h"
 
 #include <string.h>
 
-enum { DEVICES_MOST = 4096, ID_BYTES = 32 };
+enum { DEVICES_MOST = 4096, ID_BYTES = 32, GONE_BYTES = 32 * 1024 };
 
-struct erasing { const struct node *node; struct store *store; struct span person, cause; struct erasure *out; };
+struct erasing { const struct node *node; struct store *store; struct span person, cause; struct archive_key key; struct buf gone; /* JSON: their devices' names in the archive */ struct erasure *out; };
 
 /* ---- devices ---- */
 
@@ -39,6 +40,14 @@ static enum change_say edit_device(void *context, struct device *d, struct chang
     return CHANGE_COMMIT;
 }
 
+/* Only the names, so that reports know of each that it is nobody's now; nothing says which device it was. More than fit are left to stand. */
+static void note_gone(struct erasing *e, struct span device)
+{
+    char name[ARCHIVE_KEY_NAME_BYTES + 1] = { 0 };
+    archive_key_device(&e->key, device, name);
+    buf_format(&e->gone, "%s\"%s\"", e->gone.bytes == 0 ? "" : ",", name);
+}
+
 struct owned { char (*ids)[ID_BYTES]; size_t count; struct span person; };
 
 static bool note_owned(void *context, const struct device *d)
@@ -51,7 +60,7 @@ static bool note_owned(void *context, const struct device *d)
     return o->count < DEVICES_MOST;
 }
 
-static enum err_code free_devices(const struct erasing *e, struct err *err)
+static enum err_code free_devices(struct erasing *e, struct err *err)
 {
     struct arena arena;
     enum err_code code = OK;
@@ -63,8 +72,10 @@ static enum err_code free_devices(const struct erasing *e, struct err *err)
     directory_each_device(e->node->directory, note_owned, &owned); /* all of them: removed ones and second records too */
     directory_leave(e->node->directory);
     for (size_t i = 0; i < owned.count && code == OK; i++) {
-        code = change_device(e->node, e->store, span_of(owned.ids[i]), false, edit_device, (void *)(uintptr_t)e, err);
+        code = change_device(e->node, e->store, span_of(owned.ids[i]), false, edit_device, e, err);
         e->out->devices += code == OK;
+        if (code == OK && e->gone.bytes + 64 < GONE_BYTES)
+            note_gone(e, span_of(owned.ids[i]));
     }
     arena_done(&arena);
     return code;
@@ -128,7 +139,8 @@ static enum change_say edit_person(void *context, struct person *p, struct chang
     if (p->removed)
         return CHANGE_NOTHING;
     *p = (struct person){ .arena = p->arena, .id = p->id, .version = p->version, .removed = true };
-    if (!change_event(events, e->node, "person.erased", SPAN_NONE, SPAN_NONE, e->cause, SPAN_NONE))
+    struct span data = e->gone.bytes == 0 ? SPAN_NONE : arena_format(events->arena, "{\"gone\":[%.*s]}", SPAN_ARGS(buf_span(&e->gone)));
+    if (!change_event(events, e->node, "person.erased", SPAN_NONE, SPAN_NONE, e->cause, data))
         return (void)err_set(err, ERR_MEMORY, "erasing"), CHANGE_REFUSE;
     return CHANGE_COMMIT;
 }
@@ -136,14 +148,20 @@ static enum change_say edit_person(void *context, struct person *p, struct chang
 enum err_code erasure_of_person(const struct node *node, struct store *store, struct span person, struct span cause, struct erasure *out, struct err *err)
 {
     CLEANUP(person_freep) struct person *stored = NULL;
-    struct erasing e = { node, store, person, cause, out };
+    struct erasing e = { .node = node, .store = store, .person = person, .cause = cause, .out = out };
     *out = (struct erasure){ .devices = 0 };
+    buf_init(&e.gone, GONE_BYTES);
     enum err_code code = people_load(store, person, &stored, err);
-    if (code == OK)
+    if (code == OK) {
+        archive_key_make(node->secret, stored->archive_salt, &e.key);
         code = free_devices(&e, err);
+        archive_key_wipe(&e.key);
+    }
     if (code == OK)
         code = change_control(node, store, SPAN_LITERAL("exemptions"), edit_exemptions, &e, err);
     if (code == OK)
         code = free_identifiers(&e, stored, err); /* first: a tombstone no longer knows them */
-    return code == OK ? change_person(node, store, person, false, edit_person, &e, err) : code;
+    code = code == OK ? change_person(node, store, person, false, edit_person, &e, err) : code;
+    buf_done(&e.gone);
+    return code;
 }

@@ -371,6 +371,20 @@ static void take_answer(struct report *r, const struct from_json_value *record, 
         end_intervals(&c->episode.paused, r->now_s);
 }
 
+/* Names that mean nobody from now on: what stood under them stands under nobody's. */
+static void take_erased(struct report *r, const struct from_json_value *record, const struct from_json_value *data)
+{
+    struct from_json_value gone = from_json_member(data, "gone");
+    struct err err;
+    (void)record;
+    for (size_t i = 0; i < from_json_count(&gone); i++) {
+        struct from_json_value item = from_json_item(&gone, i);
+        struct span name = SPAN_NONE;
+        if (from_json_text(&item, TEXT_BYTES, &name, &err) == OK)
+            retire(r, device_of(r, name));
+    }
+}
+
 /* ---- exemptions, policy, clock ---- */
 
 static void take_exemption(struct report *r, const struct from_json_value *record, const struct from_json_value *data)
@@ -399,7 +413,7 @@ static void take_policy(struct report *r, const struct from_json_value *record)
     if (span_empty(text))
         return;
     mistakes_init(&mistakes);
-    policy_read(text, SPAN_LITERAL("policy"), &mistakes, &policy);
+    policy_read_published(text, SPAN_LITERAL("policy"), &mistakes, &policy);
     mistakes_done(&mistakes);
     if (policy == NULL)
         return;
@@ -432,6 +446,7 @@ typedef void take_fn(struct report *r, const struct from_json_value *record, con
 static const struct { const char *type; take_fn *take; } takers[] = {
     { "rung.changed", take_rung },       { "notice.delivered", take_notice }, { "person.absence", take_absence },         { "person.back", take_back },
     { "person.snoozed", take_snooze },   { "person.passed_once", take_pass }, { "person.disputed", take_dispute },        { "person.dispute_answered", take_answer },
+    { "person.erased", take_erased },
     { "exemption.asked", take_exemption }, { "exemption.approved", take_exemption }, { "exemption.refused", take_exemption }, { "exemption.ended", take_exemption },
 };
 

@@ -207,8 +207,9 @@ static void an_erased_person_cannot_be_found_in_it_and_it_stays_whole(void **sta
     struct world w;
     struct seen s;
     struct erasure done;
-    struct archive_key key;
+    struct archive_key key, none;
     struct err err;
+    char name[ARCHIVE_KEY_NAME_BYTES + 1] = { 0 }, gone[ARCHIVE_KEY_NAME_BYTES + 32];
     CLEANUP(buf_done) struct buf plain, sealed;
     (void)state;
     buf_init(&plain, FILE_MOST);
@@ -226,7 +227,7 @@ static void an_erased_person_cannot_be_found_in_it_and_it_stays_whole(void **sta
     const struct exemption *kept = exemption_by_id(directory_control(w.story.node.directory)->exemptions, span_of(asked.id));
     assert_true(kept != NULL && span_empty(kept->reason));
     directory_leave(w.story.node.directory);
-    assert_int_equal(archive_keys_of(&w.story.node, w.story.store, SPAN_LITERAL(ANA), &key, &err), ERR_NOT_FOUND);
+    assert_int_equal(archive_keys_of(&w.story.node, w.story.store, SPAN_LITERAL(ANA), &none, &err), ERR_NOT_FOUND);
     struct person *ana = story_stored_person(&w.story, ANA);
     assert_true(ana->removed && ana->email_count == 0 && span_empty(ana->name) && span_empty(ana->archive_salt));
     person_free(ana);
@@ -235,6 +236,10 @@ static void an_erased_person_cannot_be_found_in_it_and_it_stays_whole(void **sta
     device_free(dover);
     assert_whole(&w, &s);
     assert_int_equal(count_in(buf_span(&s.text), "\"type\":\"person.erased\""), 1);
+    archive_key_device(&key, SPAN_LITERAL(DOVER), name);
+    snprintf(gone, sizeof gone, "\"gone\":[\"%s\"]", name);
+    assert_int_equal(count_in(buf_span(&s.text), gone), 1); /* reports know that the name ended, and not whose it was */
+    assert_int_equal(count_in(buf_span(&s.text), DOVER), 0);
     assert_int_equal(count_in(buf_span(&s.text), ANA), 0);
     buf_done(&s.text);
     assert_int_equal(erasure_of_person(&w.story.node, w.story.store, SPAN_LITERAL(ANA), SPAN_LITERAL("admin:root"), &done, &err), OK);

@@ -134,11 +134,15 @@ static void months_share_what_reaches_over_their_end(void **state)
 
 static void the_state_at_a_date_is_what_was_then(void **state)
 {
-    static const char *const lines[LINES] = { POLICY, FAIL("02", "08", "1", "a"), PASS("02", "09", "2", "a"), PASS("05", "08", "1", "a") };
+    static const char *const lines[LINES] = { POLICY, FAIL("02", "08", "1", "a"), PASS("02", "09", "2", "a"), PASS("05", "08", "1", "a"),
+        "{\"at\":\"2026-11-07T08:00:00Z\",\"type\":\"device.owner\",\"erased\":true,\"moved_to\":\"D-3\",\"state\":{\"platform\":\"macos\",\"owned\":false,\"results\":{\"firewall\":\"pass\"},\"visible\":[]}}",
+        "{\"at\":\"2026-11-07T08:00:01Z\",\"type\":\"person.erased\",\"data\":{\"gone\":[\"D-1\",7,\"D-unheard\"]}}" };
     static const struct { const char *at, *want; } rows[] = {
         { "2026-11-02T00:00:00Z", "\"count\":0," },
         { "2026-11-03T00:00:00Z", "{\"device\":\"D-1\",\"person\":\"P-a\",\"platform\":\"macos\",\"owned\":true,\"compliant\":false,\"failing\":[\"firewall\"],\"unknown\":[]},{\"device\":\"D-2\"" },
         { "2026-11-06T00:00:00Z", "\"count\":2,\"failing\":0," },
+        { "2026-11-08T00:00:00Z", "\"devices\":[{\"device\":\"D-2\",\"person\":\"P-a\"" }, /* of an erased person's device no more than nobody's is left */
+        { "2026-11-08T00:00:00Z", "\"count\":2,\"failing\":0," },
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
