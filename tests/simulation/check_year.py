@@ -8,6 +8,9 @@
   explain  a door was closed without an id, a reason, a failing check or a rung that closes it
   open     something that was mended was still held against somebody after the next poll of their laptop, or kept its rung
   frozen   something got worse, or somebody was written to, during an incident
+  quiet    a message came outside of the hours for messages, on a day off, on a holiday, or to somebody who was away
+  hours    a rung was reached outside of working hours, on a day off or a holiday, or in the last working hour before days off
+  per_day  a check went up more often on one day than its ladder allows
 
 It shares no code with the gateway: times, zones, pauses and rungs are worked out anew. `--broken` then breaks the log once for each promise and wants
 to find exactly that. Exit code 0: every promise was kept (and every breach would have been found)."""
@@ -21,6 +24,7 @@ import zoneinfo
 import yaml
 
 POLL_S = 15
+STEP_S = 900        # what fell due is seen at the next step of the world
 SLOT_S = 900        # a laptop is on for so long after it spoke
 ORDER = {"policy": 0, "holidays": 0, "person": 1, "device": 2, "result": 3, "store": 4, "incident": 4, "breaker": 4, "exemption": 4, "notice": 5, "rung": 6, "decision": 7}
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -48,6 +52,8 @@ class Policy:
         self.after_absence = seconds(p["grace"]["after_absence"])
         self.new_device = seconds(p["grace"]["new_device"])
         self.apart = seconds(p["nudges"]["apart"])
+        self.days = [DAYS.index(day) for day in p["nudges"]["days"]]
+        self.hours = [int(t[:2]) * 60 + int(t[3:]) for t in p["nudges"]["hours"].split("-")]
 
     def ladder(self, check):
         for ladder in self.ladders:
@@ -124,6 +130,7 @@ class Person:
         self.zone = zoneinfo.ZoneInfo(state.get("zone") or "UTC")
         self.region = state.get("region", "")
         self.away, self.messages = [], []
+        self.rises = {}     # (device, check) -> (day, how many on it)
 
 
 class Checker:
@@ -267,6 +274,45 @@ class Checker:
                 out.append((e["start_s"], min(e["end_s"], e.get("ended_s") or e["end_s"])))
         return out
 
+    # ---- hours ----
+
+    def is_day_off(self, person, day):
+        if day.weekday() not in self.policy().days:
+            return True
+        text = day.strftime("%Y%m%d")
+        return any(str(d).replace("-", "") == text and (r == "*" or r == person.region or person.region.startswith(r + "-")) for r, d in self.holidays)
+
+    def is_in_hours(self, person, at):
+        local = datetime.datetime.fromtimestamp(at, person.zone)
+        minute, (first, last) = local.hour * 60 + local.minute, self.policy().hours
+        return first <= minute < last and not self.is_day_off(person, local.date())
+
+    def is_last_hour(self, person, at):
+        """The last working hour before a day off: nobody could get help until after it."""
+        local = datetime.datetime.fromtimestamp(at, person.zone)
+        minute, last = local.hour * 60 + local.minute, self.policy().hours[1]
+        return minute >= last - 60 and self.is_day_off(person, local.date() + datetime.timedelta(days=1))
+
+    def could_look(self, at):
+        """No outage, incident or change of the policy of which what is due was only seen afterwards."""
+        late = [p for p in self.pauses if p["from"] <= at and at - 3600 <= (p["to"] or 1 << 40)]
+        return not late and at - self.policies[-1][0] >= 3600
+
+    def check_hours(self, event, d, check, name, at):
+        person, ladder = self.persons[d.owner], self.policy().ladder(check)
+        if ladder["rise"]["working_hours"] and self.could_look(at):
+            seen = [t for t in (at, at - STEP_S) if self.is_in_hours(person, t)]
+            if not seen:
+                self.breach("hours", event, "%s rose to %s outside of working hours" % (check, name))
+            elif all(self.is_last_hour(person, t) for t in seen):
+                self.breach("hours", event, "%s rose to %s in the last working hour before a day off" % (check, name))
+        day, most = datetime.datetime.fromtimestamp(at, person.zone).date(), ladder["rise"]["per_day"]
+        before, count = person.rises.get((d.id, check), (None, 0))
+        count = count + 1 if before == day else 1
+        person.rises[(d.id, check)] = (day, count)
+        if most and count > most and self.policy().severity[check] != "urgent" and self.could_look(at):
+            self.breach("per_day", event, "%s rose to %s, %d times on %s" % (check, name, count, day))
+
     # ---- promises ----
 
     def on_notice_delivered(self, event, data, state, at):
@@ -279,6 +325,10 @@ class Checker:
                 self.breach("nudge", event, "only %d s after the one before" % (at - person.messages[-1][1]))
             if self.frozen:
                 self.breach("frozen", event, "a message during an incident")
+            if not self.is_in_hours(person, at):
+                self.breach("quiet", event, "a message at %s, where they are" % datetime.datetime.fromtimestamp(at, person.zone))
+            elif any(a <= at < b for a, b in person.away):
+                self.breach("quiet", event, "a message to somebody who is away")
             person.messages.append((day, at))
         for item in data["items"]:
             episode = self.devices[item["device"]].episodes.get(item["check"])
@@ -313,6 +363,7 @@ class Checker:
             self.check_told(event, d, check, name, at)
         if index > 0:
             self.check_time(event, d, check, index, name, at)
+            self.check_hours(event, d, check, name, at)
 
     def check_grace(self, event, d, check, name, at):
         policy, person = self.policy(), self.persons[d.owner]
@@ -461,7 +512,26 @@ def break_frozen(lines):
     insert(lines, "notice.delivered", lines[i]["event"]["at_ms"] + 60 * 1000, like)
 
 
-BREAKS = {"nudge": break_nudge, "told": break_told, "grace": break_grace, "repair": break_repair, "early": break_early, "explain": break_explain, "open": break_open, "frozen": break_frozen}
+def break_quiet(lines):
+    """The same message twelve hours later: it is night there."""
+    i = times(lines, "notice.delivered")[9]
+    lines[i]["event"]["at_ms"] += 12 * 3600 * 1000
+
+
+def break_hours(lines):
+    i = times(lines, "rung.changed", is_closing)[0]
+    lines[i]["event"]["at_ms"] += 12 * 3600 * 1000
+
+
+def break_per_day(lines):
+    """It fell and rose once more within the hour."""
+    rise = lines[times(lines, "rung.changed", is_closing)[0]]["event"]
+    insert(lines, "rung.changed", rise["at_ms"] + 1800 * 1000, rise, data=dict(rise["data"], to=rise["data"]["from"], **{"from": rise["data"]["to"]}))
+    insert(lines, "rung.changed", rise["at_ms"] + 3600 * 1000, rise)
+
+
+BREAKS = {"nudge": break_nudge, "told": break_told, "grace": break_grace, "repair": break_repair, "early": break_early, "explain": break_explain, "open": break_open, "frozen": break_frozen,
+          "quiet": break_quiet, "hours": break_hours, "per_day": break_per_day}
 
 
 def check_broken(lines):
