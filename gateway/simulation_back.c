@@ -1,7 +1,8 @@
-/* Over the days that the log still holds: what each device was at each time, and every login that was asked about, under another policy. The log is read
- * twice, in the order of time over all partitions: first for what each device was at its first appearance, then as it happened. */
-#include "gateway/simulation_run.h"
+/* Over the days that the log still holds, and before them those of the archive: what each device was at each time, and every login that was asked about, under
+ * another policy. Both are read twice, in the order of time over all partitions: first for what each device was at its first appearance, then as it happened. */
+#include "gateway/simulation_archive.h"
 
+#include "gateway/effects.h"
 #include "gateway/rollout.h"
 
 #include "posture/ports.h"
@@ -62,7 +63,7 @@ struct replayed {                  /* one person */
     struct simulation *simulation;
     unsigned seen;                 /* simulate_totals.seen of them */
 };
-struct queued { int64_t at_ms; struct span id, person, device, data, body; int64_t version; bool is_decision; };
+struct queued { int64_t at_ms; struct span id, person, device, data, body; int64_t version; bool is_decision, is_archived; };
 struct queue { struct arena arena; struct queued items[BATCH]; size_t count, next; struct log_position position; bool ended; };
 struct stopped { char decision[40], person[32], email[96], device[32], app[80], check[64]; int64_t at_s; bool in_force; };
 
@@ -70,7 +71,10 @@ struct replay {
     struct simulation_run *run;
     struct store *store;
     unsigned partitions;
-    struct queue *queues;
+    struct queue *queues;          /* one a partition of the log; behind them the archive's, an item at a time */
+    struct simulation_archive *archive; /* NULL: there is none here, or the log reaches far enough */
+    int64_t *log_begins_ms;        /* of each partition; INT64_MIN: before the beginning of the run */
+    int64_t archive_begins_s, archive_ends_s; /* what was taken from it */
     struct by_id first;            /* device -> its first state in the log (struct device, owned) */
     struct by_id people;           /* person -> struct replayed, owned */
     size_t kept_bytes;
@@ -82,7 +86,7 @@ struct replay {
     struct simulate_totals totals;
     uint64_t decisions, stopped, would, opened, unknown, by_app[POLICY_MAX_APPS];
     struct stopped *names; size_t name_count;
-    int64_t reached_s;             /* of the log */
+    int64_t reached_s, log_s;      /* the first state of a device; the first in the log */
     bool failed;
 };
 
@@ -117,9 +121,56 @@ static enum err_code refill(struct replay *r, unsigned partition, struct err *er
     return code;
 }
 
+/* The second in which the log begins is in both. */
+static bool is_in_log(const struct replay *r, const struct simulation_archived *a)
+{
+    const struct queue *q = &r->queues[a->partition];
+    for (size_t i = 0; i < q->count && q->items[i].at_ms / 1000 == a->at_s; i++)
+        if (span_equal(q->items[i].id, a->id))
+            return true;
+    return false;
+}
+
+static enum err_code refill_archived(struct replay *r, struct err *err)
+{
+    struct queue *q = &r->queues[r->partitions];
+    struct simulation_archived a;
+    arena_reset(&q->arena);
+    q->count = q->next = 0;
+    enum err_code code = OK;
+    do
+        code = simulation_archive_next(r->archive, r->log_begins_ms, &a, err);
+    while (code == OK && is_in_log(r, &a));
+    if (code == ERR_NOT_FOUND)
+        return OK;
+    if (code != OK)
+        return code;
+    q->items[q->count++] = (struct queued){ .at_ms = a.at_s * 1000, .id = arena_copy(&q->arena, a.id), .person = arena_copy(&q->arena, a.person), .device = arena_copy(&q->arena, a.device),
+                                            .data = arena_copy(&q->arena, a.data), .body = arena_copy(&q->arena, a.body), .version = 1, .is_decision = a.is_decision, .is_archived = true };
+    r->archive_begins_s = r->archive_begins_s == 0 ? a.at_s : r->archive_begins_s;
+    r->archive_ends_s = a.at_s;
+    return OK;
+}
+
+/* Where the log was trimmed, the archive goes before it. One that is not there, or not on this node, is said so by the times in the result. */
+static enum err_code begin_archive(struct replay *r, struct err *err)
+{
+    const char *folder = effects_archive_folder(r->run->node->effects);
+    bool trimmed = false;
+    for (unsigned i = 0; i < r->partitions; i++)
+        trimmed = trimmed || r->log_begins_ms[i] != INT64_MIN;
+    if (!trimmed || folder == NULL)
+        return OK;
+    enum err_code code = r->archive != NULL ? simulation_archive_rewind(r->archive, err) : simulation_archive_open(r->run, folder, r->partitions, &r->archive, err);
+    if (code == ERR_NOT_FOUND)
+        return OK;
+    return code == OK ? refill_archived(r, err) : code;
+}
+
+/* Of two at one time the archive's: so what the log has of that second is still there to be compared with. */
 static struct queue *earliest(struct replay *r)
 {
-    struct queue *first = NULL;
+    struct queue *archived = &r->queues[r->partitions], *first = archived->next < archived->count ? archived : NULL;
     for (unsigned i = 0; i < r->partitions; i++) {
         struct queue *q = &r->queues[i];
         if (q->next < q->count && (first == NULL || q->items[q->next].at_ms < first->items[first->next].at_ms))
@@ -135,13 +186,18 @@ static enum err_code read_all(struct replay *r, enum err_code (*take)(struct rep
     for (unsigned i = 0; i < r->partitions && code == OK; i++) {
         r->queues[i].count = r->queues[i].next = 0;
         r->queues[i].ended = false;
+        r->log_begins_ms[i] = INT64_MIN;
         snprintf(r->queues[i].position.text, sizeof r->queues[i].position.text, "%lld-0", (long long)r->run->from_s * 1000);
         code = refill(r, i, err);
         if (code == ERR_GONE) { /* older than the log keeps: from its beginning */
             snprintf(r->queues[i].position.text, sizeof r->queues[i].position.text, "0-0");
             code = refill(r, i, err);
+            r->log_begins_ms[i] = r->queues[i].count > 0 ? r->queues[i].items[0].at_ms : INT64_MAX;
         }
     }
+    r->queues[r->partitions].count = r->queues[r->partitions].next = 0;
+    if (code == OK)
+        code = begin_archive(r, err);
     for (struct queue *q; code == OK && !stops(r) && (q = earliest(r)) != NULL;) {
         const struct queued *item = &q->items[q->next];
         if (item->at_ms / 1000 > r->run->to_s)
@@ -151,7 +207,7 @@ static enum err_code read_all(struct replay *r, enum err_code (*take)(struct rep
             atomic_store(&r->run->done, count);
         q->next++;
         if (code == OK && q->next == q->count)
-            code = refill(r, (unsigned)(q - r->queues), err);
+            code = q == &r->queues[r->partitions] ? refill_archived(r, err) : refill(r, (unsigned)(q - r->queues), err);
     }
     atomic_store(&r->run->total, count);
     return code;
@@ -165,6 +221,8 @@ static enum err_code take_first(struct replay *r, const struct queued *item, str
         return OK;
     void **place = place_of(&r->first, item->device);
     r->reached_s = r->reached_s == 0 ? item->at_ms / 1000 : r->reached_s;
+    if (r->log_s == 0 && !item->is_archived)
+        r->log_s = item->at_ms / 1000;
     if (place == NULL)
         return err_set(err, ERR_MEMORY, "a simulation: memory is short");
     if (*place != NULL)
@@ -426,6 +484,21 @@ static void write_stopped(const struct replay *r, struct to_json *w)
     to_json_end(w);
 }
 
+/* From when on there is anything to go by: else a shorter past than was asked for would look like a quieter one. */
+static void write_covered(const struct replay *r, struct to_json *w)
+{
+    to_json_member_time_if(w, "covered_from", r->reached_s);
+    to_json_member_time_if(w, "log_begins", r->log_s);
+    if (r->archive == NULL)
+        return;
+    to_json_key(w, "archive");
+    to_json_object(w);
+    to_json_member_time_if(w, "from", r->archive_begins_s);
+    to_json_member_time_if(w, "to", r->archive_ends_s);
+    to_json_member_int(w, "unknown", (int64_t)simulation_archive_unknown(r->archive));
+    to_json_end(w);
+}
+
 /* Everybody on to the end, and the result. */
 static enum err_code finish(struct replay *r, struct err *err)
 {
@@ -441,7 +514,7 @@ static enum err_code finish(struct replay *r, struct err *err)
     directory_enter(r->run->node->directory);
     simulation_write_totals(r->run, &r->totals, &w);
     directory_leave(r->run->node->directory);
-    to_json_member_time_if(&w, "log_begins", r->reached_s);
+    write_covered(r, &w);
     write_stopped(r, &w);
     to_json_end(&w);
     return buf_check(&r->run->result, "what the simulation came to", err);
@@ -450,11 +523,12 @@ static enum err_code finish(struct replay *r, struct err *err)
 static enum err_code replay(struct replay *r, struct err *err)
 {
     r->partitions = r->store->ops->partitions(r->store);
-    r->queues = r->partitions < PARTITIONS_MOST ? calloc(r->partitions, sizeof *r->queues) : NULL;
+    r->queues = r->partitions < PARTITIONS_MOST ? calloc(r->partitions + 1, sizeof *r->queues) : NULL;
+    r->log_begins_ms = calloc(r->partitions + 1, sizeof *r->log_begins_ms);
     r->names = calloc(r->run->names + 1, sizeof *r->names);
-    if (r->queues == NULL || r->names == NULL)
+    if (r->queues == NULL || r->names == NULL || r->log_begins_ms == NULL)
         return err_set(err, ERR_MEMORY, "a simulation: memory is short");
-    for (unsigned i = 0; i < r->partitions; i++)
+    for (unsigned i = 0; i <= r->partitions; i++)
         arena_init(&r->queues[i].arena, 64 * 1024, 256 * 1024 * 1024);
     enum err_code code = read_all(r, take_first, err);
     return code == OK ? read_all(r, take_second, err) : code;
@@ -466,11 +540,13 @@ static void replay_done(struct replay *r)
         replayed_free(r->people.slots[i].value);
     for (size_t i = 0; i < r->first.room; i++)
         device_free(r->first.slots[i].value);
-    for (unsigned i = 0; r->queues != NULL && i < r->partitions; i++)
+    simulation_archive_close(r->archive);
+    for (unsigned i = 0; r->queues != NULL && i <= r->partitions; i++)
         arena_done(&r->queues[i].arena);
     free(r->people.slots);
     free(r->first.slots);
     free(r->queues);
+    free(r->log_begins_ms);
     free(r->names);
     if (r->store != NULL)
         r->store->ops->free(r->store);

@@ -111,6 +111,8 @@ static void write_assumptions(const struct simulation_run *run, struct to_json *
     static const char *const back[] = { "people, groups, absences, holidays and exemptions are as they are known now",
                                         "a device is as its record said at that time; before its first record in the log it is as that record says",
                                         "what people were told before the beginning counts; from then on every message that would have been sent is taken to be delivered at that moment",
+                                        "before the log begins, the archive says which checks failed and since when; what else a device was is taken to be as it is now, on but for the "
+                                        "times off that the archive has; devices that changed hands since, and people who were erased, are not in it",
                                         "people did what they did: what they would have mended sooner because of a message is not known",
                                         "checks under checks_without_results are new or were changed: their results are the old ones, or none" };
     to_json_key(w, "assumptions");

@@ -118,6 +118,20 @@ static void print_logins(const struct from_json_value *r)
     table_print(&table, "nobody would have been stopped");
 }
 
+/* What there was to go by: nothing is known of the time before. */
+static void print_covered(const struct from_json_value *r, struct span begins)
+{
+    struct from_json_value archive = from_json_member(r, "archive");
+    struct span from = json_text(&archive, "from"), covered = json_text(r, "covered_from");
+    if (!span_empty(from))
+        print_line(stdout, "Covered: from %.*s by the archive, to %.*s; %lld records of it are about names that mean nobody here.", SPAN_ARGS(from), SPAN_ARGS(json_text(&archive, "to")),
+                   (long long)json_int(&archive, "unknown", 0));
+    if (!span_empty(begins))
+        print_line(stdout, "Covered: from %.*s by the log, in which the first state of a device is of that time.", SPAN_ARGS(begins));
+    if (span_empty(covered) && span_equal_text(json_text(r, "mode"), "past"))
+        print_line(stdout, "%s", "Nothing is recorded of any device in that time.");
+}
+
 static void print_notes(const struct from_json_value *r)
 {
     struct from_json_value lines = from_json_member(r, "assumptions"), checks = from_json_member(r, "checks_without_results");
@@ -133,8 +147,7 @@ static void print_notes(const struct from_json_value *r)
     }
     if (from_json_count(&checks) > 0)
         print_line(stdout, "checks_without_results: %.*s", SPAN_ARGS(json_texts(r, "checks_without_results", texts, sizeof texts)));
-    if (!span_empty(begins))
-        print_line(stdout, "The first state of a device in the log is of %.*s.", SPAN_ARGS(begins));
+    print_covered(r, begins);
     if (json_int(r, "cut_short", 0) > 0)
         print_line(stdout, "People who could not be followed to the end: %lld", (long long)json_int(r, "cut_short", 0));
 }

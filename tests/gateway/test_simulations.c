@@ -102,17 +102,22 @@ static struct policy *policy_of(const char *yaml)
 
 struct scene { struct story s; struct simulations *all; };
 
-static void start(struct scene *c)
+static void start_with(struct scene *c, const struct effects_options *options)
 {
     struct err err;
     story_start(&c->s, silent);
-    story_effects(&c->s, &(struct effects_options){ .slack = NULL });
+    if (options->archive != NULL)
+        story_signing_keys(&c->s);
+    story_effects(&c->s, options);
+    c->s.node.effects = c->s.effects;
     story_person(&c->s, ANA, "U0ANA", "ana@acme.example");
     story_person(&c->s, BEN, "U0BEN", "ben@acme.example");
     story_device(&c->s, DOVER, ANA);
     story_settle(&c->s);
     assert_int_equal(simulations_new(&c->s.node, &c->all, &err), OK);
 }
+
+static void start(struct scene *c) { start_with(c, &(struct effects_options){ .slack = NULL }); }
 
 static void end(struct scene *c)
 {
@@ -123,7 +128,8 @@ static void end(struct scene *c)
 static void record_login(struct story *s, const char *person, const char *outcome)
 {
     char data[128], id[29];
-    uint8_t random[DECISION_RANDOM_BYTES] = { 1 };
+    static uint8_t many = 1;
+    uint8_t random[DECISION_RANDOM_BYTES] = { many++ };
     struct err err;
     unsigned partition = s->store->ops->partition_of(s->store, RECORD_PERSON, span_of(person));
     decision_new_id(s->now_ms, partition, random, id);
@@ -155,42 +161,94 @@ static void ahead_it_knows_who_and_when(void **state)
     end(&c);
 }
 
-static void back_it_knows_who_would_have_been_stopped(void **state)
+static void live_through_a_failure(struct story *s)
 {
-    struct scene c;
-    struct answer a;
+    story_pass(s, 60);
+    story_result(s, DOVER, "firewall", VERDICT_FAIL);
+    story_pass(s, 10);
+    record_login(s, ANA, "allow"); /* too early */
+    story_pass(s, 100);
+    record_login(s, ANA, "allow");
+    record_login(s, BEN, "allow"); /* somebody else's device: not known, so as the policy says */
+    story_pass(s, 10);
+    story_result(s, DOVER, "firewall", VERDICT_PASS);
+    story_pass(s, 10);
+    record_login(s, ANA, "allow"); /* mended */
+    record_login(s, ANA, "deny");
+    story_pass(s, 10);
+}
+
+static void look_back(struct scene *c, struct answer *a)
+{
     struct err err;
     char id[SIMULATION_ID_BYTES + 1];
-    (void)state;
-    start(&c);
-    story_pass(&c.s, 60);
-    story_result(&c.s, DOVER, "firewall", VERDICT_FAIL);
-    story_pass(&c.s, 10);
-    record_login(&c.s, ANA, "allow"); /* too early */
-    story_pass(&c.s, 100);
-    record_login(&c.s, ANA, "allow");
-    record_login(&c.s, BEN, "allow"); /* somebody else's device: not known, so as the policy says */
-    story_pass(&c.s, 10);
-    story_result(&c.s, DOVER, "firewall", VERDICT_PASS);
-    story_pass(&c.s, 10);
-    record_login(&c.s, ANA, "allow"); /* mended */
-    record_login(&c.s, ANA, "deny");
-    story_pass(&c.s, 10);
-    assert_int_equal(simulations_start(c.all, &(struct simulation_order){ .policy = policy_of(enforced), .back_s = 3600, .names = 5 }, id, &err), OK);
-    wait_for(c.all, id, &a);
-    if (!span_equal_text(text(&a.root, "state"), "done"))
-        fail_msg("%.*s", SPAN_ARGS(text(&a.root, "error")));
-    struct from_json_value logins = from_json_member(&a.result, "logins"), names = from_json_member(&logins, "names"), first = from_json_item(&names, 0), second = from_json_item(&names, 1);
+    assert_int_equal(simulations_start(c->all, &(struct simulation_order){ .policy = policy_of(enforced), .back_s = 3600, .names = 5 }, id, &err), OK);
+    wait_for(c->all, id, a);
+    if (!span_equal_text(text(&a->root, "state"), "done"))
+        fail_msg("%.*s", SPAN_ARGS(text(&a->root, "error")));
+}
+
+static void assert_who_was_stopped(const struct answer *a)
+{
+    struct from_json_value logins = from_json_member(&a->result, "logins"), names = from_json_member(&logins, "names"), first = from_json_item(&names, 0), second = from_json_item(&names, 1);
     assert_int_equal(number(&logins, "asked"), 5);
     assert_int_equal(number(&logins, "stopped"), 2);
     assert_int_equal(number(&logins, "opened"), 1);
     assert_true(span_equal_text(text(&first, "app"), "payroll"));
     assert_true(span_equal_text(text(&first, "check"), "firewall") || span_equal_text(text(&second, "check"), "firewall"));
-    struct from_json_value closings = from_json_member(&a.result, "closings");
+    struct from_json_value closings = from_json_member(&a->result, "closings");
     assert_int_equal(number(&closings, "devices"), 1);
     assert_int_equal(number(&closings, "persons"), 1);
+}
+
+static void back_it_knows_who_would_have_been_stopped(void **state)
+{
+    struct scene c;
+    struct answer a;
+    (void)state;
+    start(&c);
+    live_through_a_failure(&c.s);
+    look_back(&c, &a);
+    assert_who_was_stopped(&a);
     answer_done(&a);
     end(&c);
+}
+
+/* The same story, in the log alone, partly in the archive alone, and in the archive alone. */
+static void where_the_log_was_trimmed_the_archive_says_the_same(void **state)
+{
+    static const struct { const char *name; int64_t kept_s; bool trims, in_archive, in_log; } rows[] = {
+        { "all of it is in the log", 0, false, false, true },
+        { "the log begins while the firewall fails", 75, true, true, true },
+        { "the log is empty", 0, true, true, false },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct scene c;
+        struct answer a;
+        struct err err;
+        char folder[] = "/tmp/postern-simulated-XXXXXX", command[64];
+        print_message("%s\n", rows[i].name);
+        assert_non_null(mkdtemp(folder));
+        const struct archive_options archive = { .folder = span_of(folder) };
+        start_with(&c, &(struct effects_options){ .archive = &archive });
+        live_through_a_failure(&c.s);
+        story_pass(&c.s, 5);
+        if (rows[i].trims)
+            assert_int_equal(c.s.store->ops->trim(c.s.store, c.s.now_ms, rows[i].kept_s * 1000, &err), OK);
+        look_back(&c, &a);
+        assert_who_was_stopped(&a);
+        struct from_json_value from_archive = from_json_member(&a.result, "archive");
+        assert_int_equal(from_json_present(&from_archive), rows[i].in_archive);
+        assert_int_equal(!span_empty(text(&a.result, "log_begins")), rows[i].in_log);
+        assert_false(span_empty(text(&a.result, "covered_from")));
+        if (rows[i].in_archive)
+            assert_int_equal(number(&from_archive, "unknown"), 0);
+        answer_done(&a);
+        end(&c);
+        snprintf(command, sizeof command, "rm -rf %s", folder);
+        assert_int_equal(system(command), 0);
+    }
 }
 
 static enum change_say edit_owner(void *context, struct device *copy, struct change_events *events, struct err *err)
@@ -252,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ahead_it_knows_who_and_when),
         cmocka_unit_test(back_it_knows_who_would_have_been_stopped),
+        cmocka_unit_test(where_the_log_was_trimmed_the_archive_says_the_same),
         cmocka_unit_test(a_device_that_changes_hands_is_the_other_persons),
         cmocka_unit_test(one_at_a_time_and_until_it_is_cancelled),
     };
