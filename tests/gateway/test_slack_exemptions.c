@@ -440,7 +440,7 @@ static void both_sides_are_told_a_week_before_the_end(void **state)
         assert_int_equal(messages(&w, "U0ANA"), rows[i].of_ana);
         size_t told = times_in(ana, "Your exemption ends");
         next_day(&w);
-        if (times_in(seen(&w, "/control/messages", "U0ANA"), "Your exemption ends") != told)
+        if (times_in(seen(&w, "/control/messages", "U0ANA"), "Your exemption ends") > told) /* fewer: the message before became a pointer to the newer one */
             fail_msg("%s: told again", rows[i].name);
         assert_int_equal(messages(&w, "U0BEN"), 1);
         end(&w);
