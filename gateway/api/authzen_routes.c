@@ -4,6 +4,7 @@
 #include "gateway/http/router.h"
 
 #include "posture/base/from_json.h"
+#include "posture/base/json_shape.h"
 
 #include <string.h>
 
@@ -103,6 +104,70 @@ static enum err_code read_question(const struct entities *e, struct asked *out, 
     return read_device(e, &out->question, err);
 }
 
+/* ---- reading a question that is written plainly: its texts, without a tree ---- */
+
+enum place { P_SUBJECT, P_ACTION, P_RESOURCE, P_CONTEXT, P_PROPERTIES, P_DEVICE, P_SUBJECT_TYPE, P_SUBJECT_ID, P_SUBJECT_DEVICE, P_NAME, P_RESOURCE_TYPE, P_RESOURCE_ID,
+             P_DEVICE_ID, P_DEVICE_SERIAL, P_DEVICE_CERTIFICATE };
+
+static const struct json_shape
+    plain_properties = { 1, { JSON_SHAPE_MEMBER("device_id", P_SUBJECT_DEVICE, NULL) } },
+    plain_subject = { 3, { JSON_SHAPE_MEMBER("type", P_SUBJECT_TYPE, NULL), JSON_SHAPE_MEMBER("id", P_SUBJECT_ID, NULL),
+                           JSON_SHAPE_MEMBER("properties", P_PROPERTIES, &plain_properties) } },
+    plain_action = { 1, { JSON_SHAPE_MEMBER("name", P_NAME, NULL) } },
+    plain_resource = { 2, { JSON_SHAPE_MEMBER("type", P_RESOURCE_TYPE, NULL), JSON_SHAPE_MEMBER("id", P_RESOURCE_ID, NULL) } },
+    plain_device = { 3, { JSON_SHAPE_MEMBER("id", P_DEVICE_ID, NULL), JSON_SHAPE_MEMBER("serial", P_DEVICE_SERIAL, NULL),
+                          JSON_SHAPE_MEMBER("certificate_sha256", P_DEVICE_CERTIFICATE, NULL) } },
+    plain_context = { 1, { JSON_SHAPE_MEMBER("device", P_DEVICE, &plain_device) } },
+    plain_question = { 4, { JSON_SHAPE_MEMBER("subject", P_SUBJECT, &plain_subject), JSON_SHAPE_MEMBER("action", P_ACTION, &plain_action),
+                            JSON_SHAPE_MEMBER("resource", P_RESOURCE, &plain_resource), JSON_SHAPE_MEMBER("context", P_CONTEXT, &plain_context) } };
+
+static bool was_seen(const struct json_shape_found *f, enum place place) { return (f->seen >> place & 1) != 0; }
+
+/* As read_entity(): what each must have, neither empty nor too long. */
+static bool has_what_it_must(const struct json_shape_found *f)
+{
+    static const enum place needed[] = { P_SUBJECT_TYPE, P_SUBJECT_ID, P_NAME, P_RESOURCE_TYPE, P_RESOURCE_ID };
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+        if (!was_seen(f, needed[i]) || f->texts[needed[i]].bytes - 1 >= TEXT_BYTES)
+            return false;
+    return true;
+}
+
+/* As read_device(). */
+static bool find_plain_device(const struct json_shape_found *f, struct question *q)
+{
+    static const struct { enum place place; struct span kind; } kinds[] = {
+        { P_SUBJECT_DEVICE, NAME("id") }, { P_DEVICE_ID, NAME("id") }, { P_DEVICE_SERIAL, NAME("serial") }, { P_DEVICE_CERTIFICATE, NAME("certificate") } };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (!was_seen(f, kinds[i].place))
+            continue;
+        q->door_device = DEVICE_NAMED;
+        q->device_kind = kinds[i].kind;
+        q->device = f->texts[kinds[i].place];
+        return q->device.bytes <= TEXT_BYTES;
+    }
+    return !was_seen(f, P_DEVICE);
+}
+
+/* What it refuses is read by read_question(), or refused there with words. */
+static bool read_plain_question(const struct http_request *r, struct asked *out)
+{
+    struct json_shape_found f;
+    if (!json_shape_read(r->arena, r->body, BODY_BYTES, &plain_question, &f) || !has_what_it_must(&f))
+        return false;
+    *out = (struct asked){ .question = { .door = SPAN_LITERAL("authzen"), .door_device = DEVICE_NOT_ASKED, .app = f.texts[P_RESOURCE_ID], .action = f.texts[P_NAME] },
+                           .subject_type = f.texts[P_SUBJECT_TYPE], .resource_type = f.texts[P_RESOURCE_TYPE] };
+    if (!span_equal_text(out->subject_type, "device")) {
+        out->question.person = f.texts[P_SUBJECT_ID];
+        return find_plain_device(&f, &out->question);
+    }
+    out->question.device_subject = true;
+    out->question.door_device = DEVICE_NAMED;
+    out->question.device_kind = SPAN_LITERAL("id");
+    out->question.device = f.texts[P_SUBJECT_ID];
+    return true;
+}
+
 /* ---- answering ---- */
 
 static bool is_known_subject(const struct asked *a) { return span_equal_text(a->subject_type, "user") || span_equal_text(a->subject_type, "device"); }
@@ -178,30 +243,40 @@ static bool parse_body(struct http_request *r, struct http_response *res, size_t
     return true;
 }
 
+static void answer_single(struct http_request *r, struct http_response *res, const struct asked *asked)
+{
+    struct err err;
+    if (decide_is_loading(r) && !is_of_unknown_type(asked) && decide_fetch(r, &asked->question, &err) != OK) {
+        problem_answer(r, res, PROBLEM_JSON, &err);
+        return;
+    }
+    struct to_json w = response_json(res, 200);
+    directory_enter_standing(r->node->directory);
+    (void)answer_one(r, asked, &w, res);
+    directory_leave_standing(r->node->directory);
+}
+
 static void evaluate_single(struct http_request *r, struct http_response *res, const struct from_json_value *root)
 {
     struct asked asked;
     struct err err;
     struct entities e;
     find_entities(root, &e);
-    if (read_question(&e, &asked, &err) != OK) {
+    if (read_question(&e, &asked, &err) == OK)
+        answer_single(r, res, &asked);
+    else
         problem_answer(r, res, PROBLEM_JSON, &err);
-        return;
-    }
-    if (decide_is_loading(r) && !is_of_unknown_type(&asked) && decide_fetch(r, &asked.question, &err) != OK) {
-        problem_answer(r, res, PROBLEM_JSON, &err);
-        return;
-    }
-    struct to_json w = response_json(res, 200);
-    directory_enter_standing(r->node->directory);
-    (void)answer_one(r, &asked, &w, res);
-    directory_leave_standing(r->node->directory);
 }
 
 /* On the worker; on the slow lane while the directory loads. */
 static void answer_evaluation(struct http_request *r, struct http_response *res)
 {
     struct from_json *doc = NULL; /* in the request's arena */
+    struct asked asked;
+    if (request_is_type(r, "application/json") && read_plain_question(r, &asked)) {
+        answer_single(r, res, &asked);
+        return;
+    }
     if (!parse_body(r, res, BODY_BYTES, &doc))
         return;
     struct from_json_value root = from_json_root(doc);

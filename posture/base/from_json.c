@@ -4,18 +4,18 @@
 #include "posture/base/from_json.h"
 
 #include "posture/base/buf.h"
+#include "posture/base/json_scan.h"
 #include "posture/base/yaml_read.h"
 
 #include <jansson.h>
 
-#include <endian.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_BYTES = 160, KEY_BYTES = 48, FEW_MEMBERS = 24, SMALL_BYTES = 1024, BLOCK_BYTES = 64, PAD_BYTES = 8 /* behind the copy, so that eight bytes can be read from anywhere in it */ };
+enum { PATH_BYTES = 160, KEY_BYTES = 48, FEW_MEMBERS = 24, SMALL_BYTES = 1024, BLOCK_BYTES = 64 };
 
 /* Members are a node for the key, then the value's. */
 struct node {
@@ -55,28 +55,6 @@ struct reader {
     unsigned depth_left;
     bool memory_short;
 };
-
-/* Over bytes of a text that stand for themselves, eight at once; the byte that ends them is found by the lowest mark, which no other one can have caused. */
-static inline char *skip_plain(char *at)
-{
-    const uint64_t each = UINT64_C(0x0101010101010101);
-    for (;; at += sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, at, sizeof word);
-        word = le64toh(word);
-        uint64_t marks = ((word - each * 0x20) | ((word ^ each * '"') - each) | ((word ^ each * '\\') - each) | word) & each * 0x80;
-        if (marks != 0)
-            return at + __builtin_ctzll(marks) / 8;
-    }
-}
-
-/* What is no white space is mostly above it: one comparison tells. */
-static inline char *skip_space(char *at)
-{
-    while ((unsigned char)*at <= ' ' && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
-        at++;
-    return at;
-}
 
 static int hex_digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
 
@@ -173,7 +151,7 @@ static char *read_odd_text(char *start, char *at, struct span *out)
 /* After the opening quote. */
 static inline char *read_text(char *start, struct node *n)
 {
-    char *end = skip_plain(start);
+    char *end = json_skip_plain(start);
     n->kind = FROM_JSON_TEXT;
     n->nodes = 1;
     if (*end != '"')
@@ -271,10 +249,10 @@ static char *read_value(struct reader *r, char *at);
 
 static inline char *read_key(struct reader *r, char *at)
 {
-    at = skip_space(at);
+    at = json_skip_space(at);
     if (*at != '"' || (at = read_text(at + 1, r->next++)) == NULL)
         return NULL;
-    at = skip_space(at);
+    at = json_skip_space(at);
     return *at == ':' ? at + 1 : NULL;
 }
 
@@ -283,19 +261,19 @@ static inline __attribute__((always_inline)) char *read_list(struct reader *r, c
 {
     if (r->depth_left == 0)
         return NULL;
-    at = skip_space(at);
+    at = json_skip_space(at);
     if (*at == close)
         return at + 1;
     r->depth_left--;
     for (;;) {
         if (close == '}' && (at = read_key(r, at)) == NULL)
             return NULL;
-        at = skip_space(at);
+        at = json_skip_space(at);
         at = *at == '"' ? read_text(at + 1, r->next++) : read_value(r, at);
         if (at == NULL)
             return NULL;
         n->count++;
-        at = skip_space(at);
+        at = json_skip_space(at);
         char c = *at++;
         if (c == close)
             break;
@@ -322,7 +300,7 @@ static char *read_object(struct reader *r, char *at, struct node *n)
 /* Recurses as deep as the limit lets it. */
 static char *read_value(struct reader *r, char *at)
 {
-    at = skip_space(at);
+    at = json_skip_space(at);
     struct node *n = r->next++;
     if (*at == '{')
         return read_object(r, at + 1, n);
@@ -433,18 +411,18 @@ static enum err_code parse(struct arena *arena, struct span text, struct from_js
     if (text.bytes == 0)
         return err_set(err, ERR_INPUT, "%s: is empty", what);
     size_t most = most_nodes(text, limits.max_depth), what_bytes = strlen(what) + 1;
-    struct from_json *doc = block(arena, sizeof *doc + most * sizeof doc->nodes[0] + text.bytes + PAD_BYTES + what_bytes);
+    struct from_json *doc = block(arena, sizeof *doc + most * sizeof doc->nodes[0] + text.bytes + JSON_SCAN_PAD_BYTES + what_bytes);
     if (doc == NULL)
         return err_set(err, ERR_MEMORY, "%s: memory is short", what);
-    char *copy = (char *)&doc->nodes[most], *name = copy + text.bytes + PAD_BYTES;
+    char *copy = (char *)&doc->nodes[most], *name = copy + text.bytes + JSON_SCAN_PAD_BYTES;
     memcpy(copy, text.at, text.bytes);
-    memset(copy + text.bytes, '\0', PAD_BYTES);
+    memset(copy + text.bytes, '\0', JSON_SCAN_PAD_BYTES);
     memcpy(name, what, what_bytes);
     doc->what = name;
     doc->in_arena = arena != NULL;
     struct reader r = { .next = doc->nodes, .depth_left = limits.max_depth };
     char *end = read_value(&r, copy);
-    if (end != NULL && skip_space(end) == copy + text.bytes) {
+    if (end != NULL && json_skip_space(end) == copy + text.bytes) {
         *out = doc;
         return OK;
     }

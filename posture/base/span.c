@@ -218,7 +218,8 @@ static uint64_t fold_product(uint64_t a, uint64_t b)
     return (uint64_t)p ^ (uint64_t)(p >> 64);
 }
 
-static uint64_t table_hash(struct span s, uint64_t seed, uint64_t (*change)(uint64_t))
+/* Inline, so that each kind of change is part of its loop. */
+static inline __attribute__((always_inline)) uint64_t table_hash(struct span s, uint64_t seed, uint64_t (*change)(uint64_t))
 {
     const uint64_t first = UINT64_C(0x9e3779b97f4a7c15), second = UINT64_C(0xd6e8feb86659fd93); /* odd, with their bits mixed: 2^64 over the golden ratio, and one beside it */
     uint64_t hash = fold_product(seed ^ second, first ^ s.bytes), tail = 0;
