@@ -17,13 +17,22 @@ void record_pack_number(struct record_packer *p, uint64_t n)
     buf_append_byte(&p->out, (char)n);
 }
 
-uint64_t record_unpack_number(struct record_unpacker *u)
+/* Most are one byte. */
+static inline __attribute__((always_inline)) uint64_t next_number(struct record_unpacker *u)
 {
-    uint64_t n = *u->at & 0x7f;
-    for (unsigned shift = 7; (*u->at++ & 0x80) != 0; shift += 7)
-        n |= (uint64_t)(*u->at & 0x7f) << shift;
-    return n;
+    uint64_t n = *u->at++;
+    if (n < 0x80)
+        return n;
+    n &= 0x7f;
+    for (unsigned shift = 7;; shift += 7) {
+        uint64_t more = *u->at++;
+        n |= (more & 0x7f) << shift;
+        if (more < 0x80)
+            return n;
+    }
 }
+
+uint64_t record_unpack_number(struct record_unpacker *u) { return next_number(u); }
 
 static uint64_t folded(int64_t n) { return (uint64_t)n << 1 ^ (uint64_t)(n >> 63); }
 static int64_t unfolded(uint64_t n) { return (int64_t)(n >> 1 ^ (0 - (n & 1))); }
@@ -33,7 +42,7 @@ int64_t record_unpack_time(struct record_unpacker *u) { return unfolded(record_u
 
 /* ---- texts that are bytes ---- */
 
-static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF", base32[] = "abcdefghijklmnopqrstuvwxyz234567";
+static const char lower[] = "0123456789abcdef", base32[] = "abcdefghijklmnopqrstuvwxyz234567";
 
 static int hex_digit(char c, bool capitals) { return c >= '0' && c <= '9' ? c - '0' : c >= (capitals ? 'A' : 'a') && c <= (capitals ? 'F' : 'f') ? c - (capitals ? 'A' : 'a') + 10 : -1; }
 static int base32_digit(char c) { return c >= 'a' && c <= 'z' ? c - 'a' : c >= '2' && c <= '7' ? c - '2' + 26 : -1; }
@@ -57,18 +66,33 @@ static bool to_uuid(struct span text, bool capitals, unsigned char out[UUID_BYTE
     return true;
 }
 
+/* Eight digits of four bytes: each half byte gets a byte of its own, and those above 9 what lies between the digits and the letters. */
+static void eight_digits(const unsigned char *from, uint64_t to_letters, char *out)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101), low = each * 0x0f;
+    uint32_t four;
+    memcpy(&four, from, sizeof four);
+    uint64_t bytes = be32toh(four);
+    bytes = (bytes << 16 | bytes) & UINT64_C(0x0000ffff0000ffff);
+    bytes = (bytes << 8 | bytes) & UINT64_C(0x00ff00ff00ff00ff);
+    uint64_t halves = (bytes << 4 | bytes) & low, letters = (halves + each * 6) >> 4 & each;
+    uint64_t digits = htobe64(halves + each * '0' + letters * to_letters);
+    memcpy(out, &digits, sizeof digits);
+}
+
+enum { TO_LOWER = 'a' - '0' - 10, TO_UPPER = 'A' - '0' - 10, EIGHT = 8 };
+
 static void from_uuid(const unsigned char *from, bool capitals, char *out)
 {
-    const char *digits = capitals ? upper : lower;
-    size_t taken = 0;
-    for (size_t i = 0; i < UUID_TEXT_BYTES; i++) {
-        if (is_dash_place(i)) {
-            out[i] = '-';
-            continue;
-        }
-        out[i] = digits[taken % 2 == 0 ? from[taken / 2] >> 4 : from[taken / 2] & 15];
-        taken++;
-    }
+    char digits[2 * UUID_BYTES];
+    for (size_t i = 0; i < UUID_BYTES / 4; i++)
+        eight_digits(from + 4 * i, capitals ? TO_UPPER : TO_LOWER, digits + EIGHT * i);
+    memcpy(out, digits, 8);
+    memcpy(out + 9, digits + 8, 4);
+    memcpy(out + 14, digits + 12, 4);
+    memcpy(out + 19, digits + 16, 4);
+    memcpy(out + 24, digits + 20, 12);
+    out[8] = out[13] = out[18] = out[23] = '-';
 }
 
 static bool to_hex(struct span text, unsigned char out[HEX_MOST / 2])
@@ -86,8 +110,11 @@ static bool to_hex(struct span text, unsigned char out[HEX_MOST / 2])
 
 static void from_hex(const unsigned char *from, size_t text_bytes, char *out)
 {
-    for (size_t i = 0; i < text_bytes; i++)
-        out[i] = lower[i % 2 == 0 ? from[i / 2] >> 4 : from[i / 2] & 15];
+    size_t at = 0;
+    for (; at + EIGHT <= text_bytes; at += EIGHT)
+        eight_digits(from + at / 2, TO_LOWER, out + at);
+    for (; at < text_bytes; at++)
+        out[at] = lower[at % 2 == 0 ? from[at / 2] >> 4 : from[at / 2] & 15];
 }
 
 /* A letter, "_" and 26 of base32 (secret_new_id): five bits each, high ones first. */
@@ -194,28 +221,20 @@ static void write_short(struct record_unpacker *u, struct text_head h, char *out
         from_hex(from, h.length, out);
 }
 
-/* True: it stands somewhere. False: a short one, to be written. */
-static bool standing_text(struct record_unpacker *u, struct text_head *h, struct span *text)
+static struct text_head head_of(uint64_t head) { return (struct text_head){ (enum text_kind)(head >> 1 & 3), (size_t)(head >> 3) }; }
+
+static struct span text_here(struct record_unpacker *u, struct text_head h)
 {
-    uint64_t head = record_unpack_number(u);
-    if ((head & 1) != 0) {
-        *text = text_pool_get(u->pool, (uint32_t)(head >> 1));
-        return true;
-    }
-    *h = (struct text_head){ (enum text_kind)(head >> 1 & 3), (size_t)(head >> 3) };
-    if (h->kind != TEXT_HERE)
-        return false;
-    *text = span_make(u->at, h->length);
-    u->at += h->length + 1;
-    return true;
+    struct span text = span_make(u->at, h.length);
+    u->at += h.length + 1;
+    return text;
 }
 
-struct span record_unpack_text(struct record_unpacker *u)
+/* One that has no number. */
+static __attribute__((noinline)) struct span own_text(struct record_unpacker *u, struct text_head h)
 {
-    struct text_head h;
-    struct span text;
-    if (standing_text(u, &h, &text))
-        return text;
+    if (h.kind == TEXT_HERE)
+        return text_here(u, h);
     size_t bytes = text_bytes(h);
     char *out = arena_alloc_raw(u->arena, bytes + 1);
     if (out == NULL) {
@@ -228,15 +247,30 @@ struct span record_unpack_text(struct record_unpacker *u)
     return span_make(out, bytes);
 }
 
+/* Most are words: those cost no call. */
+static inline __attribute__((always_inline)) struct span next_text(struct record_unpacker *u)
+{
+    uint64_t head = next_number(u);
+    return (head & 1) != 0 ? text_pool_get(u->pool, (uint32_t)(head >> 1)) : own_text(u, head_of(head));
+}
+
+struct span record_unpack_text(struct record_unpacker *u) { return next_text(u); }
+
 bool record_unpack_is(struct record_unpacker *u, struct span wanted)
 {
     char room[SHORT_TEXT_BYTES];
-    struct text_head h;
-    struct span text;
-    if (standing_text(u, &h, &text))
-        return span_equal(text, wanted);
+    uint64_t head = next_number(u);
+    struct text_head h = head_of(head);
+    if ((head & 1) != 0)
+        return span_equal(text_pool_get(u->pool, (uint32_t)(head >> 1)), wanted);
+    if (h.kind == TEXT_HERE)
+        return span_equal(text_here(u, h), wanted);
+    if (text_bytes(h) != wanted.bytes) {
+        u->at += packed_bytes(h);
+        return false;
+    }
     write_short(u, h, room);
-    return span_equal(span_make(room, text_bytes(h)), wanted);
+    return span_equal(span_make(room, wanted.bytes), wanted);
 }
 
 size_t record_unpack_texts(struct record_unpacker *u, const struct span **out)
@@ -295,7 +329,7 @@ void record_pack_fields(struct record_packer *p, const struct record_body_field 
 
 bool record_unpack_fields(struct record_unpacker *u, const struct record_body_field *fields, void *into)
 {
-    uint64_t differing = record_unpack_number(u);
+    uint64_t differing = next_number(u);
     bool rest = (differing & 1) != 0;
     for (differing >>= 1; differing != 0; differing &= differing - 1) {
         const struct record_body_field *f = &fields[__builtin_ctzll(differing)];
@@ -303,13 +337,13 @@ bool record_unpack_fields(struct record_unpacker *u, const struct record_body_fi
         uint64_t n = 0;
         switch (f->kind) {
         case RECORD_TEXT:
-        case RECORD_WORD: *(struct span *)at = record_unpack_text(u); break;
+        case RECORD_WORD: *(struct span *)at = next_text(u); break;
         case RECORD_TIME:
-            n = record_unpack_number(u);
+            n = next_number(u);
             *(int64_t *)at = n == 0 ? 0 : *(int64_t *)at + unfolded(n);
             break;
-        case RECORD_COUNT: *(unsigned *)at = (unsigned)record_unpack_number(u); break;
-        case RECORD_DAY: *(int32_t *)at = (int32_t)unfolded(record_unpack_number(u)); break;
+        case RECORD_COUNT: *(unsigned *)at = (unsigned)next_number(u); break;
+        case RECORD_DAY: *(int32_t *)at = (int32_t)unfolded(next_number(u)); break;
         case RECORD_FLAG: *(bool *)at = !*(bool *)at; break;
         case RECORD_BORROWED: break;
         }
@@ -347,7 +381,7 @@ void *record_unpack_room(struct record_unpacker *u, size_t count, size_t each_by
 
 size_t record_unpack_rows(struct record_unpacker *u, const struct record_body_field *fields, size_t field_count, size_t each_bytes, int64_t time_s, void *out)
 {
-    size_t count = (size_t)record_unpack_number(u);
+    size_t count = (size_t)next_number(u);
     char *all = record_unpack_room(u, count, each_bytes);
     for (size_t i = 0; all != NULL && i < count; i++) {
         char *row = all + i * each_bytes;

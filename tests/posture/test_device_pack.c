@@ -32,7 +32,7 @@ static const struct { const char *name, *body; } bodies[] = {
     { "nothing", "{\"platform\":\"unknown\",\"id\":\"d_1\"}" },
     { "ids that are no ids of ours",
       "{\"platform\":\"linux\",\"id\":\"d_GNF2boc3qskqjuv7bc5mh5avas\",\"owner\":\"somebody\",\"identifiers\":[[\"uuid\",\"2DA190E5-78dd-4fcd-a27e-772094a620aa\"],[\"instance\",\"2da190e5x78dd-4fcd-a27e-772094a620aa\"],"
-      "[\"certificate\",\"00ff0\"],[\"certificate\",\"00FF00112233\"],[\"name\",\"\\u0001ü 😀\"]]}" },
+      "[\"certificate\",\"00ff0\"],[\"certificate\",\"00FF00112233\"],[\"certificate\",\"00ff00112233cd\"],[\"instance\",\"89ABCDEF-0123-4567-89AB-CDEF01234567\"],[\"name\",\"\\u0001ü 😀\"]]}" },
     { "times far apart", "{\"platform\":\"windows\",\"id\":\"d_1\",\"enrolled_s\":253402300799,\"first_seen_s\":1,\"seen_s\":253402300799,\"results\":[[\"a\",\"pass\",1,253402300799],[\"b\",\"fail\",253402300799,0,\"\",\"\",0,1]]}" },
 };
 
