@@ -306,6 +306,62 @@ enum err_code agents_facts_commit(const struct node *node, struct store *store, 
     return code == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "no such device") : code;
 }
 
+/* ---- judging what is stored ---- */
+
+struct judging { const struct node *node; struct span cause; int64_t now_s; };
+
+bool agents_would_judge_otherwise(const struct node *node, const struct device *device, int64_t now_s)
+{
+    const struct policy *policy = directory_control(node->directory)->policy;
+    CLEANUP(device_freep) struct device *copy = policy != NULL && !device->removed ? device_copy(device) : NULL;
+    struct evaluation evaluation = { 0 };
+    struct arena arena;
+    struct err err;
+    if (copy == NULL)
+        return false;
+    arena_init(&arena, WORK_BLOCK, WORK_MOST);
+    bool otherwise = evaluate_again(policy, copy, now_s, &arena, &evaluation, &err) == OK && evaluation.changed;
+    arena_done(&arena);
+    return otherwise;
+}
+
+static enum change_say judge_stored(struct judging *j, struct device *d, struct change_events *events, struct arena *arena, struct err *err)
+{
+    struct evaluation evaluation = { 0 };
+    const struct policy *policy = directory_control(j->node->directory)->policy;
+    if (policy == NULL || d->removed)
+        return CHANGE_NOTHING;
+    if (evaluate_again(policy, d, j->now_s, arena, &evaluation, err) != OK)
+        return CHANGE_REFUSE;
+    if (!evaluation.changed)
+        return CHANGE_NOTHING;
+    return tell(j->node, policy, d, &evaluation, "result.updated", j->cause, events) ? CHANGE_COMMIT : refuse_memory(d, err);
+}
+
+static enum change_say edit_stored(void *context, struct device *d, struct change_events *events, struct err *err)
+{
+    struct judging *j = context;
+    struct arena arena;
+    agents_freshen(j->node, d);
+    arena_init(&arena, WORK_BLOCK, WORK_MOST);
+    directory_enter(j->node->directory);
+    enum change_say say = judge_stored(j, d, events, &arena, err);
+    directory_leave(j->node->directory);
+    arena_done(&arena);
+    return say;
+}
+
+enum err_code agents_judge_stored(const struct node *node, struct store *store, struct span device, struct span cause, struct err *err)
+{
+    struct judging j = { node, cause, clock_wall_s(node->clock) };
+    directory_enter(node->directory);
+    const struct device *known = directory_device(node->directory, device);
+    bool otherwise = known != NULL && agents_would_judge_otherwise(node, known, j.now_s);
+    directory_leave(node->directory);
+    enum err_code code = otherwise ? change_device(node, store, device, false, edit_stored, &j, err) : OK;
+    return code == ERR_NOT_FOUND ? OK : code;
+}
+
 /* ---- check again ---- */
 
 struct rechecking { const struct node *node; const struct span *checks; size_t count; struct span cause; int64_t now_s; bool counted, allowed, already; };

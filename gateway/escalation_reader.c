@@ -1,6 +1,7 @@
 /* The ladder as a reader of the log: which entry makes it look at whom, and what the due-list brings. */
 #include "gateway/escalation.h"
 
+#include "gateway/agents.h"
 #include "gateway/effects_reader.h"
 #include "gateway/exemptions.h"
 #include "gateway/feed.h"
@@ -65,16 +66,21 @@ static enum err_code look_at_person(const struct node *node, struct store *store
 
 /* ---- everybody: a new policy, a pause that ended, a breaker ---- */
 
-struct walk { struct id *ids; size_t count, room; };
+struct walk { const struct node *node; struct id *ids; size_t count, room; int64_t now_s; bool judges; /* the policy is another one: by what is stored, too */ };
 
-/* Those whose rung could be another: something fails, or a rung is recorded. */
-static bool note_device(void *context, const struct device *d)
+/* Whose rung could be another: something fails, or a rung is recorded. */
+static bool may_stand_elsewhere(const struct device *d)
 {
-    struct walk *w = context;
     bool fails = !span_empty(d->rung) || !span_empty(d->would);
     for (size_t i = 0; !fails && i < d->result_count; i++)
         fails = d->results[i].verdict == VERDICT_FAIL;
-    if (!fails || span_empty(d->owner))
+    return fails && !span_empty(d->owner);
+}
+
+static bool note_device(void *context, const struct device *d)
+{
+    struct walk *w = context;
+    if (!may_stand_elsewhere(d) && !(w->judges && agents_would_judge_otherwise(w->node, d, w->now_s)))
         return true;
     if (w->count == w->room) {
         size_t room = w->room == 0 ? 1024 : w->room * 2;
@@ -88,19 +94,18 @@ static bool note_device(void *context, const struct device *d)
     return true;
 }
 
-static enum err_code look_at_all(const struct node *node, struct reader *r, struct err *err)
+static enum err_code look_at_all(const struct node *node, struct reader *r, bool judges, struct err *err)
 {
-    struct walk w = { 0 };
+    struct walk w = { .node = node, .now_s = clock_wall_s(node->clock), .judges = judges };
     enum err_code code = OK;
     directory_enter(node->directory);
     directory_each_device(node->directory, note_device, &w);
     directory_leave(node->directory);
-    int64_t now_s = clock_wall_s(node->clock);
     for (size_t i = 0; i < w.count && code == OK; i++) {
         if (i % 256 == 0 && !reader_keep(r))
             code = err_set(err, ERR_UNAVAILABLE, "stopping"); /* the entry is read again */
         else
-            code = r->store->ops->set_due(r->store, RECORD_DEVICE, span_of(w.ids[i].text), now_s, false, err);
+            code = r->store->ops->set_due(r->store, RECORD_DEVICE, span_of(w.ids[i].text), w.now_s, false, err);
     }
     free(w.ids);
     return code;
@@ -162,7 +167,7 @@ static enum err_code take_entry(void *self, struct reader *r, const struct reade
     if (l->node->feed != NULL)
         feed_await(l->node->feed, e->kind, e->record, e->version);
     if (concerns_all(e))
-        return look_at_all(l->node, r, err);
+        return look_at_all(l->node, r, span_equal_text(e->record, "policy"), err);
     if (e->kind == RECORD_CONTROL && span_equal_text(e->event.type, "exemption.reminder"))
         return look_at_reminded(l->node, r, err);
     if (e->kind == RECORD_DEVICE)
@@ -198,8 +203,10 @@ static enum err_code look_at_due(struct ladder_reader *l, struct reader *r, unsi
     enum err_code code = r->store->ops->due(r->store, partition, clock_wall_s(l->node->clock), DUE_MOST, note_due, &d, err);
     for (size_t i = 0; i < d.count && code == OK && reader_keep(r); i++) {
         struct span id = span_of(d.ids[i].text);
-        if (d.kinds[i] == RECORD_DEVICE)
-            code = look_at_device(l->node, r->store, id, SPAN_LITERAL("clock"), err);
+        if (d.kinds[i] == RECORD_DEVICE) {
+            code = agents_judge_stored(l->node, r->store, id, SPAN_LITERAL("stored"), err);
+            code = code == OK ? look_at_device(l->node, r->store, id, SPAN_LITERAL("clock"), err) : code;
+        }
         else if (d.kinds[i] == RECORD_PERSON)
             code = look_at_person(l->node, r->store, id, SPAN_LITERAL("clock"), err);
     }
