@@ -60,11 +60,9 @@ MUST_CHECK enum err_code agents_spoke(const struct node *node, struct store *sto
 struct agents_facts { const struct pushed_fact *all; size_t count; struct span cause; struct span *dropped_names; size_t dropped; };
 MUST_CHECK enum err_code agents_facts_commit(const struct node *node, struct store *store, struct span device, struct agents_facts *facts, struct err *err);
 
-/* After a policy change, or when a pushed fact has ended: judges the device by what is stored, without asking it, and commits what is otherwise by now
- * (result.changed, or result.updated when only what is kept is less). A device that is gone is OK. */
+/* After a policy change: judges the device by what is stored, without asking it, and commits what is otherwise by now (result.changed, or result.updated
+ * when no verdict is). Reads the store only where evaluate_may_differ(). A device that is gone is OK. */
 MUST_CHECK enum err_code agents_judge_stored(const struct node *node, struct store *store, struct span device, struct span cause, struct err *err);
-/* Whether that would commit anything. Between enter and leave. */
-bool agents_would_judge_otherwise(const struct node *node, const struct device *device, int64_t now_s);
 
 /* "Check again": asks the device for `checks` (count 0: all) at its next poll. *already (may be NULL): it was asked within 10 s, or 30 times within
  * the hour; nothing was committed and that is OK. ERR_NOT_FOUND for no such device. */

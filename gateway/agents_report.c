@@ -310,21 +310,6 @@ enum err_code agents_facts_commit(const struct node *node, struct store *store, 
 
 struct judging { const struct node *node; struct span cause; int64_t now_s; };
 
-bool agents_would_judge_otherwise(const struct node *node, const struct device *device, int64_t now_s)
-{
-    const struct policy *policy = directory_control(node->directory)->policy;
-    CLEANUP(device_freep) struct device *copy = policy != NULL && !device->removed ? device_copy(device) : NULL;
-    struct evaluation evaluation = { 0 };
-    struct arena arena;
-    struct err err;
-    if (copy == NULL)
-        return false;
-    arena_init(&arena, WORK_BLOCK, WORK_MOST);
-    bool otherwise = evaluate_again(policy, copy, now_s, &arena, &evaluation, &err) == OK && evaluation.changed;
-    arena_done(&arena);
-    return otherwise;
-}
-
 static enum change_say judge_stored(struct judging *j, struct device *d, struct change_events *events, struct arena *arena, struct err *err)
 {
     struct evaluation evaluation = { 0 };
@@ -355,10 +340,11 @@ enum err_code agents_judge_stored(const struct node *node, struct store *store, 
 {
     struct judging j = { node, cause, clock_wall_s(node->clock) };
     directory_enter(node->directory);
+    const struct policy *policy = directory_control(node->directory)->policy;
     const struct device *known = directory_device(node->directory, device);
-    bool otherwise = known != NULL && agents_would_judge_otherwise(node, known, j.now_s);
+    bool may_differ = policy != NULL && known != NULL && evaluate_may_differ(policy, known);
     directory_leave(node->directory);
-    enum err_code code = otherwise ? change_device(node, store, device, false, edit_stored, &j, err) : OK;
+    enum err_code code = may_differ ? change_device(node, store, device, false, edit_stored, &j, err) : OK;
     return code == ERR_NOT_FOUND ? OK : code;
 }
 

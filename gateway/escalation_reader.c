@@ -66,7 +66,7 @@ static enum err_code look_at_person(const struct node *node, struct store *store
 
 /* ---- everybody: a new policy, a pause that ended, a breaker ---- */
 
-struct walk { const struct node *node; struct id *ids; size_t count, room; int64_t now_s; bool judges; /* the policy is another one: by what is stored, too */ };
+struct walk { const struct policy *policy; /* another one, by which what is stored is judged too; NULL: the one before */ struct id *ids; size_t count, room; };
 
 /* Whose rung could be another: something fails, or a rung is recorded. */
 static bool may_stand_elsewhere(const struct device *d)
@@ -80,7 +80,7 @@ static bool may_stand_elsewhere(const struct device *d)
 static bool note_device(void *context, const struct device *d)
 {
     struct walk *w = context;
-    if (!may_stand_elsewhere(d) && !(w->judges && agents_would_judge_otherwise(w->node, d, w->now_s)))
+    if (!may_stand_elsewhere(d) && (w->policy == NULL || d->removed || !evaluate_may_differ(w->policy, d)))
         return true;
     if (w->count == w->room) {
         size_t room = w->room == 0 ? 1024 : w->room * 2;
@@ -96,16 +96,18 @@ static bool note_device(void *context, const struct device *d)
 
 static enum err_code look_at_all(const struct node *node, struct reader *r, bool judges, struct err *err)
 {
-    struct walk w = { .node = node, .now_s = clock_wall_s(node->clock), .judges = judges };
+    struct walk w = { 0 };
     enum err_code code = OK;
+    int64_t now_s = clock_wall_s(node->clock);
     directory_enter(node->directory);
+    w.policy = judges ? directory_control(node->directory)->policy : NULL;
     directory_each_device(node->directory, note_device, &w);
     directory_leave(node->directory);
     for (size_t i = 0; i < w.count && code == OK; i++) {
         if (i % 256 == 0 && !reader_keep(r))
             code = err_set(err, ERR_UNAVAILABLE, "stopping"); /* the entry is read again */
         else
-            code = r->store->ops->set_due(r->store, RECORD_DEVICE, span_of(w.ids[i].text), w.now_s, false, err);
+            code = r->store->ops->set_due(r->store, RECORD_DEVICE, span_of(w.ids[i].text), now_s, false, err);
     }
     free(w.ids);
     return code;

@@ -645,6 +645,33 @@ enum err_code evaluate_again(const struct policy *policy, struct device *device,
     return finish(&run, out, err);
 }
 
+/* A check that reads facts and was judged in another form, or never. */
+static bool awaits_judgement(const struct policy *policy, const struct device *device)
+{
+    for (size_t i = 0; i < policy->check_count; i++) {
+        const struct check *check = &policy->checks[i];
+        const struct check_platform *on = platform_of(check, device);
+        if (!on->applies || on->fact_count == 0)
+            continue;
+        const struct result *result = device_result(device, check->id);
+        if (result == NULL ? check_facts_only(on) : !span_equal(result->check_version, check->version))
+            return true;
+    }
+    return false;
+}
+
+bool evaluate_may_differ(const struct policy *policy, const struct device *device)
+{
+    for (size_t i = 0; i < device->result_count; i++) {
+        const struct result *result = &device->results[i];
+        const struct check *check = policy_check(policy, result->check);
+        bool hidden = result->verdict == VERDICT_FAIL && result->visible_s == 0;
+        if (check == NULL || !platform_of(check, device)->applies || (hidden && was_seen_often_enough(policy, result)))
+            return true;
+    }
+    return awaits_judgement(policy, device);
+}
+
 /* ---- reading */
 
 int64_t evaluate_end(const struct check *check, const struct result *result)

@@ -32,6 +32,8 @@ MUST_CHECK enum err_code evaluate_facts(const struct policy *policy, struct devi
                                         struct arena *arena, struct evaluation *out, size_t *dropped, struct err *err);
 /* After a policy change, or to let facts expire: judges all from what is stored; removes results and facts of checks not in force. */
 MUST_CHECK enum err_code evaluate_again(const struct policy *policy, struct device *device, int64_t now_s, struct arena *arena, struct evaluation *out, struct err *err);
+/* Whether evaluate_again() may find something otherwise after a policy change: told from the results alone, so also where facts are left out. */
+bool evaluate_may_differ(const struct policy *policy, const struct device *device);
 /* The verdict of one check at `now`, age considered: a result past evaluate_end() counts as unknown, a check that does not apply to the
  * platform as not applicable, one never answered as unknown. */
 enum verdict evaluate_now(const struct check *check, const struct device *device, const struct result *result, int64_t now_s);
