@@ -40,7 +40,7 @@ struct feed {
     atomic_bool stop;
     bool started, loaded, away;
     pthread_t thread;
-    pthread_mutex_t writing; /* held by whoever puts into the directory: this thread, its loaders, the slow lane on a miss while loading */
+    pthread_mutex_t writing; /* held by whoever puts into the directory: this thread, the slow lane on a miss while loading */
     pthread_mutex_t lock; /* guards `waiters`: they are on other threads' stacks and are met by entry, not by message */
     pthread_cond_t applied;
     struct waiter *waiters;

@@ -66,9 +66,8 @@ struct store_ops {
      * meaning by the second function: `seen` is called for each device's newest refresh. */
     enum err_code (*each_record)(struct store *, enum record_kind, bool (*fn)(void *, const struct record *), void *, struct err *);
     enum err_code (*each_seen)(struct store *, bool (*fn)(void *, const struct refresh *), void *, struct err *);
-    /* Both at once, and a share of them, so that several may load side by side (shares: 1, 2 or 5; share: from 0): every person and device of a share, a device with
-     * its newest refresh (NULL: none). */
-    enum err_code (*each_state)(struct store *, unsigned share, unsigned shares, bool (*fn)(void *, const struct record *, const struct refresh *), void *, struct err *);
+    /* Both at once: every person and device, a device with its newest refresh (NULL: none). What is given is good for the time of the call. */
+    enum err_code (*each_state)(struct store *, bool (*fn)(void *, const struct record *, const struct refresh *), void *, struct err *);
     /* One device's newest refresh, its times appended. ERR_NOT_FOUND: none. */
     enum err_code (*seen)(struct store *, struct span device, struct buf *times, int64_t *seen_s, struct err *);
     /* The end of a partition's log now. */

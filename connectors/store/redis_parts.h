@@ -34,7 +34,7 @@ void event_texts_words(const struct event_texts *t, struct redis_connection *c);
 
 enum err_code redis_walk_each_record(struct store *s, enum record_kind kind, bool (*fn)(void *, const struct record *), void *context, struct err *err);
 enum err_code redis_walk_each_seen(struct store *s, bool (*fn)(void *, const struct refresh *), void *context, struct err *err);
-enum err_code redis_walk_each_state(struct store *s, unsigned share, unsigned shares, bool (*fn)(void *, const struct record *, const struct refresh *), void *context, struct err *err);
+enum err_code redis_walk_each_state(struct store *s, bool (*fn)(void *, const struct record *, const struct refresh *), void *context, struct err *err);
 enum err_code redis_walk_seen(struct store *s, struct span device, struct buf *times, int64_t *seen_s, struct err *err);
 
 enum err_code redis_log_append(struct store *s, unsigned partition, const struct event *events, size_t count, struct err *err);

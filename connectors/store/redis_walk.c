@@ -1,7 +1,6 @@
 /* Walks over all that is stored: records, and the newest refreshes beside them. */
 #include "connectors/store/redis_parts.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { SCAN_COUNT = 1000 };
@@ -9,18 +8,20 @@ enum { SCAN_COUNT = 1000 };
 /* ---- walks ---- */
 
 /* One turn of SCAN or HSCAN: the next cursor, and the elements in *items (inside *reply). */
-static enum err_code take_scan(struct redis_store *s, redisReply **reply, char cursor[24], const redisReply **items, struct err *err)
+static enum err_code read_scan(struct redis_store *s, const redisReply *r, char cursor[24], const redisReply **items, struct err *err)
 {
-    enum err_code code = redis_call(s->connection, reply, err);
-    if (code != OK)
-        return code;
-    const redisReply *r = *reply;
     if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 || r->element[1]->type != REDIS_REPLY_ARRAY || r->element[0]->len < 1 || r->element[0]->len > 20)
         return redis_reply_strange(s->connection, "SCAN", err);
     memcpy(cursor, r->element[0]->str, (size_t)r->element[0]->len);
     cursor[r->element[0]->len] = '\0';
     *items = r->element[1];
     return OK;
+}
+
+static enum err_code take_scan(struct redis_store *s, redisReply **reply, char cursor[24], const redisReply **items, struct err *err)
+{
+    enum err_code code = redis_call(s->connection, reply, err);
+    return code == OK ? read_scan(s, *reply, cursor, items, err) : code;
 }
 
 struct record_walk { enum record_kind kind; bool (*fn)(void *, const struct record *); void *context; bool stopped; };
@@ -156,22 +157,25 @@ enum err_code redis_walk_each_seen(struct store *store, bool (*fn)(void *, const
 
 /* ---- the directory's load ---- */
 
-/* Digits that the numbers of a share's partitions end in: shares are 1, 2 or 5, so the last digit tells them apart. */
-static enum err_code share_pattern(unsigned share, unsigned shares, char pattern[48], struct err *err)
+/* One batch of keys, inside the SCAN's answer. */
+struct key_batch { redisReply *reply; const redisReply *keys; };
+
+static enum err_code ask_keys(struct redis_store *s, const char *cursor, struct err *err)
 {
-    char digits[11] = "";
-    size_t count = 0;
-    if ((shares != 1 && shares != 2 && shares != 5) || share >= shares)
-        return err_set(err, ERR_INPUT, "share %u of %u", share, shares);
-    for (unsigned digit = share; digit < 10; digit += shares)
-        digits[count++] = (char)('0' + digit);
-    snprintf(pattern, 48, "pst:{p*[%s]}:[dp]:*", digits);
-    return OK;
+    redis_command(s->connection, "SCAN");
+    redis_text(s->connection, cursor);
+    redis_text(s->connection, "MATCH");
+    redis_text(s->connection, "pst:{p*}:[dp]:*");
+    redis_text(s->connection, "COUNT");
+    redis_number(s->connection, 2 * SCAN_COUNT);
+    return redis_queue(s->connection, err);
 }
 
 /* A device's newest refresh lies in its partition's hash; a person has none, and is asked for all the same, so that answers stand at the same place as the keys. */
 static enum err_code ask_batch(struct redis_store *s, const redisReply *keys, struct err *err)
 {
+    if (keys->elements == 0)
+        return OK;
     redis_command(s->connection, "MGET");
     for (size_t i = 0; i < keys->elements; i++)
         redis_word(s->connection, redis_reply_span(keys->element[i]));
@@ -205,13 +209,12 @@ static enum err_code give_state(struct redis_store *s, struct state_walk *walk, 
 static enum err_code give_states(struct redis_store *s, const redisReply *keys, struct state_walk *walk, struct err *err)
 {
     CLEANUP(redis_reply_done) redisReply *values = NULL;
-    enum err_code code = keys->elements == 0 ? OK : ask_batch(s, keys, err);
+    enum err_code code = keys->elements == 0 ? OK : redis_answer(s->connection, 0, &values, err);
     if (code != OK || keys->elements == 0)
         return code;
-    code = redis_answer(s->connection, 0, &values, err);
-    if (code == OK && (values->type != REDIS_REPLY_ARRAY || values->elements != keys->elements))
+    if (values->type != REDIS_REPLY_ARRAY || values->elements != keys->elements)
         return redis_reply_strange(s->connection, "MGET", err);
-    for (size_t i = 0; code == OK && i < keys->elements; i++) {
+    for (size_t i = 0; code == OK && !walk->stopped && i < keys->elements; i++) {
         CLEANUP(redis_reply_done) redisReply *seen = NULL;
         code = redis_answer(s->connection, 0, &seen, err);
         if (code == OK)
@@ -220,29 +223,39 @@ static enum err_code give_states(struct redis_store *s, const redisReply *keys, 
     return code;
 }
 
-enum err_code redis_walk_each_state(struct store *store, unsigned share, unsigned shares, bool (*fn)(void *, const struct record *, const struct refresh *), void *context, struct err *err)
+/* The next batch's keys, which were asked for; the keys after them and all about these are asked for in turn. */
+static enum err_code take_keys(struct redis_store *s, char cursor[24], struct key_batch *out, struct err *err)
+{
+    enum err_code code = redis_answer(s->connection, 0, &out->reply, err);
+    if (code == OK)
+        code = read_scan(s, out->reply, cursor, &out->keys, err);
+    if (code == OK && strcmp(cursor, "0") != 0)
+        code = ask_keys(s, cursor, err);
+    return code == OK ? ask_batch(s, out->keys, err) : code;
+}
+
+/* Redis is always one batch ahead: it answers about the next keys while those before are decoded here. */
+enum err_code redis_walk_each_state(struct store *store, bool (*fn)(void *, const struct record *, const struct refresh *), void *context, struct err *err)
 {
     struct redis_store *s = redis_store_of(store);
     struct state_walk walk = { fn, context, false };
-    char cursor[24] = "0", pattern[48];
-    enum err_code code = share_pattern(share, shares, pattern, err);
+    struct key_batch now = { NULL, NULL }, next = { NULL, NULL };
+    char cursor[24] = "0";
+    enum err_code code = redis_settle(s->connection, err);
     if (code == OK)
-        code = redis_settle(s->connection, err);
-    while (code == OK && !walk.stopped) {
-        CLEANUP(redis_reply_done) redisReply *reply = NULL;
-        const redisReply *keys = NULL;
-        redis_command(s->connection, "SCAN");
-        redis_text(s->connection, cursor);
-        redis_text(s->connection, "MATCH");
-        redis_text(s->connection, pattern);
-        redis_text(s->connection, "COUNT");
-        redis_number(s->connection, 2 * SCAN_COUNT);
-        code = take_scan(s, &reply, cursor, &keys, err);
+        code = ask_keys(s, cursor, err);
+    if (code == OK)
+        code = take_keys(s, cursor, &now, err);
+    while (code == OK && now.reply != NULL && !walk.stopped) {
+        if (strcmp(cursor, "0") != 0)
+            code = take_keys(s, cursor, &next, err);
         if (code == OK)
-            code = give_states(s, keys, &walk, err);
-        if (strcmp(cursor, "0") == 0)
-            break;
+            code = give_states(s, now.keys, &walk, err);
+        redis_reply_done(&now.reply);
+        now = next;
+        next = (struct key_batch){ NULL, NULL };
     }
+    redis_reply_done(&now.reply);
     return code;
 }
 

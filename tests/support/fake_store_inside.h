@@ -63,7 +63,7 @@ enum err_code fake_once(struct store *s, struct span kind, struct span value, in
 enum err_code fake_used(struct store *s, struct span kind, struct span value, bool *used, struct err *err);
 enum err_code fake_each_record(struct store *s, enum record_kind kind, bool (*fn)(void *, const struct record *), void *context, struct err *err);
 enum err_code fake_each_seen(struct store *s, bool (*fn)(void *, const struct refresh *), void *context, struct err *err);
-enum err_code fake_each_state(struct store *s, unsigned share, unsigned shares, bool (*fn)(void *, const struct record *, const struct refresh *), void *context, struct err *err);
+enum err_code fake_each_state(struct store *s, bool (*fn)(void *, const struct record *, const struct refresh *), void *context, struct err *err);
 enum err_code fake_seen(struct store *s, struct span device, struct buf *times, int64_t *seen_s, struct err *err);
 enum err_code fake_due(struct store *s, unsigned partition, int64_t now_s, unsigned most, bool (*fn)(void *, const struct record *), void *context, struct err *err);
 enum err_code fake_set_due(struct store *s, enum record_kind kind, struct span id, int64_t due_s, bool force, struct err *err);

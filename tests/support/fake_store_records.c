@@ -318,7 +318,7 @@ enum err_code fake_each_seen(struct store *s, bool (*fn)(void *, const struct re
     return OK;
 }
 
-struct state_share { struct store *store; unsigned share, shares; bool (*fn)(void *, const struct record *, const struct refresh *); void *context; bool go_on; };
+struct state_walk { struct store *store; bool (*fn)(void *, const struct record *, const struct refresh *); void *context; bool go_on; };
 
 enum err_code fake_seen(struct store *s, struct span device, struct buf *times, int64_t *seen_s, struct err *err)
 {
@@ -340,22 +340,20 @@ enum err_code fake_seen(struct store *s, struct span device, struct buf *times, 
 
 static bool give_state(void *context, const struct record *record)
 {
-    struct state_share *share = context;
+    struct state_walk *walk = context;
     CLEANUP(buf_done) struct buf times;
     struct refresh refresh = { .device = record->id };
     struct err err;
-    if (fake_partition_of(share->store, record->kind, record->id) % share->shares != share->share)
-        return true;
     buf_init(&times, 64 * 1024);
-    bool seen = record->kind == RECORD_DEVICE && fake_seen(share->store, record->id, &times, &refresh.seen_s, &err) == OK;
+    bool seen = record->kind == RECORD_DEVICE && fake_seen(walk->store, record->id, &times, &refresh.seen_s, &err) == OK;
     refresh.times = buf_span(&times);
-    share->go_on = share->fn(share->context, record, seen ? &refresh : NULL);
-    return share->go_on;
+    walk->go_on = walk->fn(walk->context, record, seen ? &refresh : NULL);
+    return walk->go_on;
 }
 
-enum err_code fake_each_state(struct store *s, unsigned share, unsigned shares, bool (*fn)(void *, const struct record *, const struct refresh *), void *context, struct err *err)
+enum err_code fake_each_state(struct store *s, bool (*fn)(void *, const struct record *, const struct refresh *), void *context, struct err *err)
 {
-    struct state_share walk = { s, share, shares, fn, context, true };
+    struct state_walk walk = { s, fn, context, true };
     enum err_code code = fake_each_record(s, RECORD_PERSON, give_state, &walk, err);
     return code == OK && walk.go_on ? fake_each_record(s, RECORD_DEVICE, give_state, &walk, err) : code;
 }
