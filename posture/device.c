@@ -331,7 +331,7 @@ enum err_code device_from_json(struct span body, int64_t version, bool with_fact
 {
     CLEANUP(from_json_freep) struct from_json *doc = NULL;
     CLEANUP(device_freep) struct device *d = NULL;
-    enum err_code code = from_json_parse(body, (struct from_json_limits){ DEVICE_BODY_BYTES, RECORD_BODY_DEPTH }, "device record", &doc, err);
+    enum err_code code = from_json_parse_without(body, with_facts ? SPAN_NONE : SPAN_LITERAL("facts"), (struct from_json_limits){ DEVICE_BODY_BYTES, RECORD_BODY_DEPTH }, "device record", &doc, err);
     if (code != OK)
         return code;
     d = device_new();

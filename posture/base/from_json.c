@@ -54,6 +54,8 @@ struct reader {
     struct node *next;
     unsigned depth_left;
     bool memory_short;
+    struct span left_out;      /* a member of the outermost object that is passed over; empty: none */
+    unsigned outermost;        /* depth_left within that object */
 };
 
 static int hex_digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
@@ -256,6 +258,39 @@ static inline char *read_key(struct reader *r, char *at)
     return *at == ':' ? at + 1 : NULL;
 }
 
+/* ---- passing over ---- */
+
+/* The closing quote. */
+static char *find_quote(char *at)
+{
+    for (;;) {
+        at = json_skip_plain(at);
+        if (*at == '"' || *at == '\0')
+            return *at == '"' ? at : NULL;
+        at += *at == '\\' && at[1] != '\0' ? 2 : 1;
+    }
+}
+
+/* From an opening bracket to behind the closing one. */
+static char *pass_over(char *at)
+{
+    for (size_t depth = 0;; at++) {
+        if (*at == '"' && (at = find_quote(at + 1)) == NULL)
+            return NULL;
+        if (*at == '\0')
+            return NULL;
+        depth += *at == '[' || *at == '{';
+        if ((*at == ']' || *at == '}') && --depth == 0)
+            return at + 1;
+    }
+}
+
+/* `at` is behind the key. */
+static inline bool is_left_out(const struct reader *r, const struct node *key, char *at)
+{
+    return r->left_out.bytes != 0 && r->depth_left == r->outermost && span_equal(key->text, r->left_out) && *json_skip_space(at) == '[';
+}
+
 /* After the opening bracket: items or members up to the closing one. Most values are texts: those cost no call. */
 static inline __attribute__((always_inline)) char *read_list(struct reader *r, char *at, struct node *n, char close)
 {
@@ -266,13 +301,16 @@ static inline __attribute__((always_inline)) char *read_list(struct reader *r, c
         return at + 1;
     r->depth_left--;
     for (;;) {
+        struct node *key = r->next;
         if (close == '}' && (at = read_key(r, at)) == NULL)
             return NULL;
+        bool passed = close == '}' && is_left_out(r, key, at);
         at = json_skip_space(at);
-        at = *at == '"' ? read_text(at + 1, r->next++) : read_value(r, at);
+        at = passed ? pass_over(at) : *at == '"' ? read_text(at + 1, r->next++) : read_value(r, at);
         if (at == NULL)
             return NULL;
-        n->count++;
+        n->count += !passed;
+        r->next = passed ? key : r->next;
         at = json_skip_space(at);
         char c = *at++;
         if (c == close)
@@ -404,7 +442,7 @@ static void *block(struct arena *arena, size_t bytes)
     return arena != NULL ? arena_alloc_raw(arena, bytes) : malloc(bytes);
 }
 
-static enum err_code parse(struct arena *arena, struct span text, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err)
+static enum err_code parse(struct arena *arena, struct span text, struct span left_out, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err)
 {
     if (text.bytes > limits.max_bytes || text.bytes > UINT32_MAX / 2)
         return err_set(err, ERR_LIMIT, "%s: longer than %zu bytes", what, limits.max_bytes);
@@ -420,7 +458,7 @@ static enum err_code parse(struct arena *arena, struct span text, struct from_js
     memcpy(name, what, what_bytes);
     doc->what = name;
     doc->in_arena = arena != NULL;
-    struct reader r = { .next = doc->nodes, .depth_left = limits.max_depth };
+    struct reader r = { .next = doc->nodes, .depth_left = limits.max_depth, .left_out = left_out, .outermost = limits.max_depth - 1 };
     char *end = read_value(&r, copy);
     if (end != NULL && json_skip_space(end) == copy + text.bytes) {
         *out = doc;
@@ -432,12 +470,17 @@ static enum err_code parse(struct arena *arena, struct span text, struct from_js
 
 enum err_code from_json_parse(struct span text, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err)
 {
-    return parse(NULL, text, limits, what, out, err);
+    return parse(NULL, text, SPAN_NONE, limits, what, out, err);
+}
+
+enum err_code from_json_parse_without(struct span text, struct span left_out, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err)
+{
+    return parse(NULL, text, left_out, limits, what, out, err);
 }
 
 enum err_code from_json_parse_in(struct arena *arena, struct span text, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err)
 {
-    return parse(arena, text, limits, what, out, err);
+    return parse(arena, text, SPAN_NONE, limits, what, out, err);
 }
 
 /* Walking keeps its place in arrays, so nodes are not const here. */

@@ -135,10 +135,14 @@ bool span_to_u64(struct span s, uint64_t *out)
     if (s.bytes == 0)
         return false;
     uint64_t n = 0;
+    bool fits = s.bytes <= 19; /* so many digits always do */
     for (size_t i = 0; i < s.bytes; i++) {
-        if (s.at[i] < '0' || s.at[i] > '9')
+        unsigned digit = (unsigned char)s.at[i] - (unsigned)'0';
+        if (digit > 9)
             return false;
-        if (__builtin_mul_overflow(n, 10u, &n) || __builtin_add_overflow(n, (uint64_t)(s.at[i] - '0'), &n))
+        if (fits)
+            n = n * 10 + digit;
+        else if (__builtin_mul_overflow(n, 10u, &n) || __builtin_add_overflow(n, (uint64_t)digit, &n))
             return false;
     }
     *out = n;

@@ -266,11 +266,39 @@ static void a_value_is_written_compactly_in_order(void **state)
     assert_null(strstr(buf_text(&out), "}[1,2.5,null,true][")); /* nothing of the second */
 }
 
+static void a_list_is_left_out_where_it_is_asked(void **state)
+{
+    (void)state;
+    static const struct { const char *text, *then; /* NULL: refused */ } rows[] = {
+        { "{\"a\":1,\"f\":[[\"x\",2],[\"]\\\"]\"],{\"f\":[3]}],\"b\":2}", "{\"a\":1,\"b\":2}" },
+        { "{\"f\" : [\"\\\\\"] }", "{}" },
+        { "{\"f\":[],\"f\":[\"\xff\"]}", "{}" },
+        { "{\"f\":{\"a\":1},\"b\":{\"f\":[1]}}", "{\"f\":{\"a\":1},\"b\":{\"f\":[1]}}" },
+        { "[{\"f\":[1]}]", "[{\"f\":[1]}]" },
+        { "{\"F\":[1],\"ff\":[2]}", "{\"F\":[1],\"ff\":[2]}" },
+        { "{\"f\":[[[[[[[[[1]]]]]]]]],\"b\":[[1]]}", "{\"b\":[[1]]}" },
+        { "{\"f\":[", NULL }, { "{\"f\":[\"", NULL }, { "{\"f\":[\"\\", NULL }, { "{\"f\":[1]", NULL }, { "{\"f\":[1],}", NULL }, { "{\"f\":[1]]}", NULL }, { "{\"f\":[1]1}", NULL }, { "{\"f\"[1]}", NULL } };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CLEANUP(from_json_freep) struct from_json *doc = NULL;
+        CLEANUP(buf_done) struct buf out;
+        struct err err;
+        enum err_code code = from_json_parse_without(span_of(rows[i].text), SPAN_LITERAL("f"), limits, "body", &doc, &err);
+        assert_int_equal(code == OK, rows[i].then != NULL);
+        if (code != OK)
+            continue;
+        struct from_json_value root = from_json_root(doc);
+        buf_init(&out, 1024);
+        assert_true(from_json_write(&root, &out));
+        assert_string_equal(buf_text(&out), rows[i].then);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_parsed_or_refused),
         cmocka_unit_test(the_longest_text_is_parsed_and_one_over_is_not),
+        cmocka_unit_test(a_list_is_left_out_where_it_is_asked),
         cmocka_unit_test(errors_quote_nothing_of_the_text),
         cmocka_unit_test(errors_name_the_path),
         cmocka_unit_test(a_hostile_path_is_cut),
