@@ -150,9 +150,15 @@ static void get_lists(struct record_unpacker *u, struct device *d, int64_t time_
     d->on_count = record_unpack_rows(u, on_row, COUNT(on_row), sizeof *d->on, time_s, &d->on);
 }
 
+static void get_results_alone(struct record_unpacker *u, struct device *d, int64_t time_s)
+{
+    record_pass_rows(u, identifier_row);
+    get_results(u, d, time_s);
+}
+
 static struct record_unpacker unpacker_of(const struct packed_device *p, const struct text_pool *pool, struct arena *a) { return (struct record_unpacker){ p->data, pool, a, false }; }
 
-const struct device *device_unpack(const struct packed_device *p, const struct text_pool *pool, bool standing, struct arena *a)
+const struct device *device_unpack(const struct packed_device *p, const struct text_pool *pool, enum device_part part, struct arena *a)
 {
     _Static_assert(offsetof(struct stored_result, result) == 0 && offsetof(struct stored_credential, credential) == 0, "rows are read straight into their place");
     struct record_unpacker u = unpacker_of(p, pool, a);
@@ -169,8 +175,10 @@ const struct device *device_unpack(const struct packed_device *p, const struct t
     d->platform = (enum platform)p->platform;
     d->removed = p->removed;
     d->seen_s = atomic_load_explicit(&p->seen_s, memory_order_relaxed);
-    if (!standing || p->visible)
+    if (part == DEVICE_WHOLE || p->visible)
         get_lists(&u, d, time_s);
+    else if (part == DEVICE_RESULTS)
+        get_results_alone(&u, d, time_s);
     return u.memory_short ? NULL : d;
 }
 

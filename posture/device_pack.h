@@ -18,9 +18,10 @@ struct packed_device {
 };
 /* Owned, one block of memory for free(); NULL when memory is short. Facts are packed when they are there. */
 struct packed_device *device_pack(const struct device *d, struct text_pool *pool);
-/* In the arena; texts borrow from the packed form and the pool, and end in NUL. NULL when memory is short. `standing`: without the lists when no result shows, which is
- * all that decision_make() asks of such a device. */
-const struct device *device_unpack(const struct packed_device *p, const struct text_pool *pool, bool standing, struct arena *a);
+/* How much of a device that has no result that shows; of others all. What decision_make() asks: no list. The results besides. All. */
+enum device_part { DEVICE_STANDING, DEVICE_RESULTS, DEVICE_WHOLE };
+/* In the arena; texts borrow from the packed form and the pool, and end in NUL. NULL when memory is short. */
+const struct device *device_unpack(const struct packed_device *p, const struct text_pool *pool, enum device_part part, struct arena *a);
 bool packed_device_is(const struct packed_device *p, const struct text_pool *pool, struct span id);
 bool packed_device_is_owned_by(const struct packed_device *p, const struct text_pool *pool, struct span person);
 bool packed_device_has(const struct packed_device *p, const struct text_pool *pool, struct span kind, struct span value); /* an identifier */

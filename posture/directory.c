@@ -131,10 +131,11 @@ void directory_free(struct directory *d)
 /* What a thread has unpacked since it entered. The same version is unpacked once, so that it has one address as long as it stands among the last few. */
 enum { RECENT = 8, BLOCK_BYTES = 128 * 1024 /* the largest device fits */ };
 #define READING_LIMIT_BYTES ((size_t)2 * 1024 * 1024 * 1024)
-struct recent { const struct packed_device *of; const struct device *device; bool standing; };
+struct recent { const struct packed_device *of; const struct device *device; enum device_part part; };
 struct reading {
     struct arena arena;
-    unsigned depth, whole;       /* sections entered; those of them that want whole devices */
+    unsigned depth;              /* sections entered */
+    unsigned whole, results;     /* those of them that want whole devices, or results */
     struct recent recent[RECENT];
     unsigned next;
 };
@@ -183,6 +184,18 @@ void directory_leave_standing(const struct directory *d)
     urcu_memb_read_unlock();
 }
 
+void directory_enter_results(const struct directory *d)
+{
+    reading.results++;
+    directory_enter_standing(d);
+}
+
+void directory_leave_results(const struct directory *d)
+{
+    reading.results--;
+    directory_leave_standing(d);
+}
+
 void directory_enter(const struct directory *d)
 {
     reading.whole++;
@@ -198,13 +211,13 @@ void directory_leave(const struct directory *d)
 static const struct device *view(const struct directory *d, const struct packed_device *p)
 {
     struct reading *r = &reading;
-    bool standing = r->whole == 0;
+    enum device_part part = r->whole > 0 ? DEVICE_WHOLE : r->results > 0 ? DEVICE_RESULTS : DEVICE_STANDING;
     for (size_t i = 0; i < RECENT; i++)
-        if (r->recent[i].of == p && (standing || !r->recent[i].standing))
+        if (r->recent[i].of == p && r->recent[i].part >= part)
             return r->recent[i].device;
-    const struct device *device = device_unpack(p, d->pool, standing, &r->arena);
+    const struct device *device = device_unpack(p, d->pool, part, &r->arena);
     if (device != NULL)
-        r->recent[r->next++ % RECENT] = (struct recent){ p, device, standing };
+        r->recent[r->next++ % RECENT] = (struct recent){ p, device, part };
     return device;
 }
 
@@ -334,7 +347,7 @@ void directory_each_device(const struct directory *d, bool (*fn)(void *, const s
     bool go_on = true;
     for (uint32_t i = 0; go_on && i < count; i++) {
         struct arena_mark before = arena_mark(&r->arena);
-        const struct device *device = device_unpack(directory_newest_device(directory_entry(&d->device_entries, i)), d->pool, false, &r->arena);
+        const struct device *device = device_unpack(directory_newest_device(directory_entry(&d->device_entries, i)), d->pool, DEVICE_WHOLE, &r->arena);
         go_on = device == NULL || fn(context, device);
         forget_since(r, before);
     }

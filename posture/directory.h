@@ -56,6 +56,9 @@ void directory_leave(const struct directory *d);
 /* The same for those who only decide: devices come without their lists where no result of theirs shows, which is nearly always and saves unpacking them. */
 void directory_enter_standing(const struct directory *d);
 void directory_leave_standing(const struct directory *d);
+/* The same for those who tell results: devices come with these, and with their other lists only where a result shows. */
+void directory_enter_results(const struct directory *d);
+void directory_leave_results(const struct directory *d);
 const struct device *directory_device(const struct directory *d, struct span id);
 const struct device *directory_device_by(const struct directory *d, struct span kind, struct span normalized_value);
 const struct person *directory_person(const struct directory *d, struct span id);

@@ -163,7 +163,7 @@ static enum err_code put_device(struct directory *d, struct device *device, stru
         return add_device(d, device, err);
     if (device->version <= directory_newest_device(e)->version)
         return OK;
-    const struct device *old = device_unpack(directory_newest_device(e), d->pool, false, &d->scratch);
+    const struct device *old = device_unpack(directory_newest_device(e), d->pool, DEVICE_WHOLE, &d->scratch);
     if (old == NULL || !directory_seen_carry(old, device))
         return err_set(err, ERR_MEMORY, "device %.*s: memory is short", SPAN_ARGS(device->id));
     return replace_device(d, e, old, device, err);
@@ -190,7 +190,7 @@ static bool is_plain(const struct packed_device *old, const struct refresh *refr
 static enum err_code put_times(struct directory *d, struct device_entry *e, struct packed_device *old, const struct refresh *refresh, struct err *err)
 {
     CLEANUP(device_freep) struct device *next = NULL;
-    const struct device *before = device_unpack(old, d->pool, false, &d->scratch);
+    const struct device *before = device_unpack(old, d->pool, DEVICE_WHOLE, &d->scratch);
     if (before == NULL)
         return err_set(err, ERR_MEMORY, "refreshing device %.*s: memory is short", SPAN_ARGS(refresh->device));
     enum err_code code = directory_seen_apply(before, refresh, &next, err);

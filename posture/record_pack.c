@@ -283,6 +283,14 @@ size_t record_unpack_texts(struct record_unpacker *u, const struct span **out)
     return all != NULL ? count : 0;
 }
 
+static void pass_text(struct record_unpacker *u)
+{
+    uint64_t head = next_number(u);
+    struct text_head h = head_of(head);
+    if ((head & 1) == 0)
+        u->at += h.kind == TEXT_HERE ? h.length + 1 : packed_bytes(h);
+}
+
 /* ---- fields ---- */
 
 static const void *field_of(const void *from, const struct record_body_field *f) { return (const char *)from + f->offset; }
@@ -393,4 +401,24 @@ size_t record_unpack_rows(struct record_unpacker *u, const struct record_body_fi
     }
     memcpy(out, &all, sizeof all);
     return all != NULL ? count : 0;
+}
+
+static void pass_field(struct record_unpacker *u, enum record_body_kind kind)
+{
+    switch (kind) {
+    case RECORD_TEXT:
+    case RECORD_WORD: pass_text(u); break;
+    case RECORD_TIME:
+    case RECORD_COUNT:
+    case RECORD_DAY: (void)next_number(u); break;
+    case RECORD_FLAG:
+    case RECORD_BORROWED: break;
+    }
+}
+
+void record_pass_rows(struct record_unpacker *u, const struct record_body_field *fields)
+{
+    for (uint64_t rows = next_number(u); rows > 0; rows--)
+        for (uint64_t differing = next_number(u) >> 1; differing != 0; differing &= differing - 1)
+            pass_field(u, fields[__builtin_ctzll(differing)].kind);
 }

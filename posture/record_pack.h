@@ -29,6 +29,8 @@ size_t record_unpack_texts(struct record_unpacker *u, const struct span **out);
 /* `into` holds what stood before. */
 bool record_unpack_fields(struct record_unpacker *u, const struct record_body_field *fields, void *into);
 size_t record_unpack_rows(struct record_unpacker *u, const struct record_body_field *fields, size_t field_count, size_t each_bytes, int64_t time_s, void *out);
+/* Passes over rows. Needs no arena. */
+void record_pass_rows(struct record_unpacker *u, const struct record_body_field *fields);
 /* Zeroed; NULL, and `memory_short`, when there is none. */
 void *record_unpack_room(struct record_unpacker *u, size_t count, size_t each_bytes);
 /* Passes over a text; whether it is that one. Needs no arena. */

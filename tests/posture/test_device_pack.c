@@ -67,7 +67,7 @@ static void what_was_packed_comes_out_again(void **state)
         for (size_t i = 0; i < COUNT(bodies); i++) {
             struct device *d = read_device(bodies[i].body);
             struct packed_device *p = device_pack(d, pool);
-            const struct device *out = device_unpack(p, pool, false, &arena);
+            const struct device *out = device_unpack(p, pool, DEVICE_WHOLE, &arena);
             assert_written(bodies[i].name, d, bodies[i].body);
             assert_written(bodies[i].name, out, bodies[i].body);
             assert_int_equal(out->version, 7);
@@ -86,26 +86,30 @@ static void what_was_packed_comes_out_again(void **state)
     text_pool_free(pool);
 }
 
-/* Decisions ask nothing of a list when nothing shows. */
+/* Decisions ask nothing of a list when nothing shows; who tells results, of the others. */
 static void lists_stay_away_while_no_result_shows(void **state)
 {
-    static const struct { const char *name, *results; size_t count; } rows[] = {
-        { "all pass", "[[\"a\",\"pass\",1,1]]", 0 },
-        { "it fails, and does not show yet", "[[\"a\",\"fail\",1,1,\"\",\"\",0,1]]", 0 },
-        { "it shows", "[[\"a\",\"fail\",1,1,\"\",\"\",0,1,1],[\"b\",\"pass\",1,1]]", 2 },
+    static const struct { const char *name, *results; size_t count, all; } rows[] = {
+        { "all pass", "[[\"a\",\"pass\",1,1]]", 0, 1 },
+        { "it fails, and does not show yet", "[[\"a\",\"fail\",1,1,\"\",\"\",0,1]]", 0, 1 },
+        { "it shows", "[[\"a\",\"fail\",1,1,\"\",\"\",0,1,1],[\"b\",\"pass\",1,1]]", 2, 2 },
     };
     (void)state;
     struct text_pool *pool = text_pool_new(1);
     struct arena arena;
     arena_init(&arena, 4096, 1024 * 1024);
     for (size_t i = 0; i < COUNT(rows); i++) {
-        char body[256];
-        snprintf(body, sizeof body, "{\"id\":\"d_1\",\"owner\":\"p_1\",\"seen_s\":9,\"results\":%s}", rows[i].results);
+        char body[512];
+        snprintf(body, sizeof body,
+                 "{\"id\":\"d_1\",\"owner\":\"p_1\",\"seen_s\":9,\"identifiers\":[[\"serial\",\"C02X\",\"osquery\",1],[\"uuid\",\"2da190e5-78dd-4fcd-a27e-772094a620aa\",\"osquery\",200]],\"results\":%s}",
+                 rows[i].results);
         struct device *d = read_device(body);
         struct packed_device *p = device_pack(d, pool);
-        const struct device *out = device_unpack(p, pool, true, &arena);
+        const struct device *out = device_unpack(p, pool, DEVICE_STANDING, &arena), *told = device_unpack(p, pool, DEVICE_RESULTS, &arena);
         if (out->result_count != rows[i].count || !span_equal_text(out->owner, "p_1") || out->seen_s != 9)
             fail_msg("%s: %zu results", rows[i].name, out->result_count);
+        if (told->result_count != rows[i].all || !span_equal_text(told->results[0].check, "a") || told->results[0].evaluated_s != 1 || told->identifier_count != out->result_count)
+            fail_msg("%s: %zu results told", rows[i].name, told->result_count);
         device_free(d);
         free(p);
     }
@@ -126,7 +130,7 @@ static void a_full_pool_is_no_obstacle(void **state)
         snprintf(body, sizeof body, "{\"platform\":\"macos\",\"id\":\"d_1\",\"os_version\":\"version %d of it\"}", i);
         struct device *d = read_device(body);
         struct packed_device *p = device_pack(d, pool);
-        assert_written("full", device_unpack(p, pool, false, &arena), body);
+        assert_written("full", device_unpack(p, pool, DEVICE_WHOLE, &arena), body);
         full = i == TEXT_POOL_MOST ? text_pool_bytes(pool) : full;
         device_free(d);
         free(p);
