@@ -43,7 +43,7 @@ bool archive_record_wanted(const struct archive_source *s)
 
 /* Members of events' data whose words and numbers tell nothing of who somebody is. Free text (why, text, saw, reason, asked) is never among them. */
 static const char *const clear_keys[] = {
-    "outcome", "rule", "app", "door", "proof", "rung", "failing", "deadline", "stale", "changes", "check", "checks", "from", "to", "visible", "channel", "items", "device",
+    "outcome", "rule", "app", "door", "proof", "rung", "failing", "deadline", "reached", "stale", "changes", "check", "checks", "from", "to", "visible", "channel", "items", "device",
     "notice", "error", "until", "platform", "source", "replacement", "again", "clock_reset", "kind", "count", "state", "stage", "ring", "sensitivity", "sensitivities", "ladder", "severity",
     "times", "left", "ends", "starts", "length", "start", "end", "id", "exemption", "scope", "version", "before", "used", "seconds", "connector", "mode", "percent", "step",
     "dispute", "snooze", "verdict", "vendor", "action", "result", "paused", "closes", "gone", NULL,

@@ -298,8 +298,11 @@ class Checker:
         late = [p for p in self.pauses if p["from"] <= at and at - 3600 <= (p["to"] or 1 << 40)]
         return not late and at - self.policies[-1][0] >= 3600
 
-    def check_hours(self, event, d, check, name, at):
+    def check_hours(self, event, d, check, name, at, written):
+        """By when it says it was reached: it may be written later, when a laptop that was shut speaks again and what it said before is known."""
         person, ladder = self.persons[d.owner], self.policy().ladder(check)
+        if at > written:
+            self.breach("hours", event, "%s rose to %s at %s, which is still to come" % (check, name, clock(at)))
         if ladder["rise"]["working_hours"] and self.could_look(at):
             seen = [t for t in (at, at - STEP_S) if self.is_in_hours(person, t)]
             if not seen:
@@ -343,9 +346,9 @@ class Checker:
         if not data.get("checks") or not event.get("cause"):
             self.breach("explain", event, "rung %s without a check or a cause" % data["to"])
         for check in data.get("checks", []):
-            self.reached(event, d, check, data["from"], data["to"], at)
+            self.reached(event, d, check, data["from"], data["to"], at, data["reached"])
 
-    def reached(self, event, d, check, was, name, at):
+    def reached(self, event, d, check, was, name, at, reached):
         policy, episode = self.policy(), d.episodes.get(check)
         index, rung = policy.rung(check, name)
         before, _ = policy.rung(check, was)
@@ -363,7 +366,7 @@ class Checker:
             self.check_told(event, d, check, name, at)
         if index > 0:
             self.check_time(event, d, check, index, name, at)
-            self.check_hours(event, d, check, name, at)
+            self.check_hours(event, d, check, name, reached, at)
 
     def check_grace(self, event, d, check, name, at):
         policy, person = self.policy(), self.persons[d.owner]
@@ -519,8 +522,9 @@ def break_quiet(lines):
 
 
 def break_hours(lines):
-    i = times(lines, "rung.changed", is_closing)[0]
-    lines[i]["event"]["at_ms"] += 12 * 3600 * 1000
+    event = lines[times(lines, "rung.changed", is_closing)[0]]["event"]
+    event["at_ms"] += 12 * 3600 * 1000
+    event["data"] = dict(event["data"], reached=event["data"]["reached"] + 12 * 3600)
 
 
 def break_per_day(lines):
