@@ -131,6 +131,7 @@ class Person:
         self.region = state.get("region", "")
         self.away, self.messages = [], []
         self.rises = {}     # (device, check) -> (day, how many on it)
+        self.risen = {}     # (device, check, rung) -> when it was reached
 
 
 class Checker:
@@ -303,6 +304,9 @@ class Checker:
         person, ladder = self.persons[d.owner], self.policy().ladder(check)
         if at > written:
             self.breach("hours", event, "%s rose to %s at %s, which is still to come" % (check, name, clock(at)))
+        if person.risen.get((d.id, check, name)) == at:
+            return      # it stands again where it stood, as after a pass that did not hold
+        person.risen[(d.id, check, name)] = at
         if ladder["rise"]["working_hours"] and self.could_look(at):
             seen = [t for t in (at, at - STEP_S) if self.is_in_hours(person, t)]
             if not seen:
@@ -330,7 +334,7 @@ class Checker:
                 self.breach("frozen", event, "a message during an incident")
             if not self.is_in_hours(person, at):
                 self.breach("quiet", event, "a message at %s, where they are" % datetime.datetime.fromtimestamp(at, person.zone))
-            elif any(a <= at < b for a, b in person.away):
+            elif any(a < at < b for a, b in person.away):  # entries of one second have no order
                 self.breach("quiet", event, "a message to somebody who is away")
             person.messages.append((day, at))
         for item in data["items"]:
@@ -531,7 +535,7 @@ def break_per_day(lines):
     """It fell and rose once more within the hour."""
     rise = lines[times(lines, "rung.changed", is_closing)[0]]["event"]
     insert(lines, "rung.changed", rise["at_ms"] + 1800 * 1000, rise, data=dict(rise["data"], to=rise["data"]["from"], **{"from": rise["data"]["to"]}))
-    insert(lines, "rung.changed", rise["at_ms"] + 3600 * 1000, rise)
+    insert(lines, "rung.changed", rise["at_ms"] + 3600 * 1000, rise, data=dict(rise["data"], reached=rise["data"]["reached"] + 1))
 
 
 BREAKS = {"nudge": break_nudge, "told": break_told, "grace": break_grace, "repair": break_repair, "early": break_early, "explain": break_explain, "open": break_open, "frozen": break_frozen,
