@@ -377,7 +377,7 @@ class Checker:
         if at < d.enrolled + policy.new_device:
             self.breach("grace", event, "%s rose to %s on a laptop that is %d h old" % (check, name, (at - d.enrolled) / 3600))
         for a, b in person.away:
-            if a < at < b + policy.after_absence:  # entries of one second have no order
+            if a <= at < b + policy.after_absence:
                 self.breach("grace", event, "%s rose to %s, and its owner was away until %s" % (check, name, clock(b)))
 
     def check_told(self, event, d, check, name, at):
