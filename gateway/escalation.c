@@ -142,7 +142,7 @@ static bool write_rung_event(const struct device_look *l, struct span before, st
     to_json_member_text(&w, "to", l->rung);
     to_json_key(&w, "checks");
     to_json_raw(&w, l->checks);
-    to_json_member_int_if(&w, "reached", span_empty(l->rung) ? 0 : l->rung_s); /* this entry may come later: the words of a device that was on are kept in turns */
+    to_json_member_int_if(&w, "reached", span_empty(l->rung) ? 0 : l->rung_s); /* by the ladder; this entry may come later */
     to_json_member_int_if(&w, "deadline", l->deadline_s);
     to_json_end(&w);
     bool added = !data.failed && change_event(events, l->node, "rung.changed", l->owner, l->device, l->cause, buf_span(&data));

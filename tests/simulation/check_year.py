@@ -300,7 +300,7 @@ class Checker:
         return not late and at - self.policies[-1][0] >= 3600
 
     def check_hours(self, event, d, check, name, at, written):
-        """By when it says it was reached: it may be written later, when a laptop that was shut speaks again and what it said before is known."""
+        """By when it says it was reached, so a rung that is written days late is not seen by this promise."""
         person, ladder = self.persons[d.owner], self.policy().ladder(check)
         if at > written:
             self.breach("hours", event, "%s rose to %s at %s, which is still to come" % (check, name, clock(at)))
