@@ -315,6 +315,8 @@ static void reset_posture(struct enrolling *e, struct device *d)
         d->result_count = 0;
         d->on = NULL;
         d->on_count = 0;
+        d->doubts = NULL;
+        d->doubt_count = 0;
         d->rung = SPAN_NONE;
         d->rung_s = 0;
         d->would = SPAN_NONE;

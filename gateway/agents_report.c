@@ -77,7 +77,7 @@ static bool says_nothing_new(const struct policy *policy, const struct device *d
         if (device_result(device, all[i].check->id) == NULL || all[i].check->on[device->platform].fact_count > 0 || answers_recheck(device, &all[i]))
             return false;
     copy = device_copy(device);
-    if (copy == NULL || evaluate_observations(policy, copy, all, count, now_s, arena, &evaluation, &err) != OK)
+    if (copy == NULL || evaluate_observations(policy, copy, all, count, now_s, arena, &evaluation, &err) != OK || evaluation.doubted)
         return false;
     for (size_t i = 0; i < count; i++) {
         const struct result *before = device_result(device, all[i].check->id), *after = device_result(copy, all[i].check->id);

@@ -107,6 +107,7 @@ struct device *device_copy(const struct device *d)
     copy->links = record_body_own_list(&b, d->links, d->link_count, sizeof *d->links, link_fields, COUNT(link_fields));
     record_body_own(&b, fallback_fields, COUNT(fallback_fields), &copy->fallback);
     copy->on = record_body_own_list(&b, d->on, d->on_count, sizeof *d->on, on_row, COUNT(on_row));
+    copy->doubts = record_body_own_list(&b, d->doubts, d->doubt_count, sizeof *d->doubts, doubt_row, COUNT(doubt_row));
     return b.code == OK ? TAKE(copy) : NULL;
 }
 
@@ -199,6 +200,7 @@ void device_to_json(const struct device *d, struct to_json *w)
     write_rows(w, "facts", d->facts, d->fact_count, sizeof *d->facts, fact_row, COUNT(fact_row));
     write_managed(w, d);
     write_rows(w, "on", d->on, d->on_count, sizeof *d->on, on_row, COUNT(on_row));
+    write_rows(w, "doubts", d->doubts, d->doubt_count, sizeof *d->doubts, doubt_row, COUNT(doubt_row));
     to_json_end(w);
 }
 
@@ -290,6 +292,22 @@ static void read_on(struct record_body *b, const struct from_json_value *root, s
         d->seen_s = all[count - 1].from_s; /* it spoke when the stretch began */
 }
 
+static void read_doubts(struct record_body *b, const struct from_json_value *root, struct device *d)
+{
+    void *room;
+    size_t count = read_rows(b, root, "doubts", DEVICE_MAX_DOUBTS, sizeof *d->doubts, doubt_row, COUNT(doubt_row), &room);
+    struct from_json_value list = from_json_member(root, "doubts");
+    const struct doubt *all = room;
+    for (size_t i = 0; i < count && b->code == OK; i++) {
+        int order = i == 0 ? -1 : span_compare(all[i - 1].check, all[i].check);
+        bool ascends = order < 0 || (order == 0 && all[i - 1].time.to_s < all[i].time.from_s);
+        if (span_empty(all[i].check) || all[i].time.to_s <= all[i].time.from_s || !ascends)
+            b->code = from_json_refuse(&list, b->err, "must be stretches that end, ascending by check and time, apart");
+    }
+    d->doubts = all;
+    d->doubt_count = count;
+}
+
 static void read_managed(struct record_body *b, const struct from_json_value *root, struct device *d)
 {
     struct from_json_value list, fallback = from_json_member(root, "fallback");
@@ -325,6 +343,7 @@ static void read_device(struct record_body *b, const struct from_json_value *roo
     }
     read_managed(b, root, d);
     read_on(b, root, d);
+    read_doubts(b, root, d);
 }
 
 enum err_code device_from_json(struct span body, int64_t version, bool with_facts, struct device **out, struct err *err)
@@ -529,11 +548,23 @@ static bool open_stretch(struct device *d, int64_t failing_since_s, int64_t now_
     return true;
 }
 
+/* What passed a moment ago may fail again and go on: then the stretches of before are asked for. */
+static bool passed_lately(const struct device *d, int64_t now_s)
+{
+    for (size_t i = 0; i < d->result_count; i++) {
+        const struct result *r = &d->results[i];
+        bool passes = r->verdict == VERDICT_PASS || r->verdict == VERDICT_NOT_APPLICABLE;
+        if (passes && r->changed_s != 0 && now_s - r->changed_s < PASS_HELD_S)
+            return true;
+    }
+    return false;
+}
+
 bool device_spoke(struct device *d, int64_t now_s)
 {
     int64_t failing_since_s;
     bool failing = is_failing(d, &failing_since_s);
-    if (!failing) {
+    if (!failing && !passed_lately(d, now_s)) {
         d->on = NULL;
         d->on_count = 0;
     }

@@ -13,7 +13,7 @@ enum verdict { VERDICT_UNKNOWN, VERDICT_PASS, VERDICT_FAIL, VERDICT_NOT_APPLICAB
 const char *verdict_name(enum verdict v);                 /* "unknown", "pass", "fail", "not_applicable", "in_progress" */
 bool verdict_from(struct span name, enum verdict *v);
 
-enum { DEVICE_MAX_IDENTIFIERS = 32, DEVICE_MAX_CREDENTIALS = 16, DEVICE_MAX_RESULTS = 512, DEVICE_MAX_FACTS = 1024, DEVICE_MAX_ON = 256, DEVICE_MAX_LINKS = 4 /* managers that know it */,
+enum { DEVICE_MAX_IDENTIFIERS = 32, DEVICE_MAX_CREDENTIALS = 16, DEVICE_MAX_RESULTS = 512, DEVICE_MAX_FACTS = 1024, DEVICE_MAX_ON = 256, DEVICE_MAX_DOUBTS = 256, DEVICE_MAX_LINKS = 4 /* managers that know it */,
        FACT_VALUE_BYTES = 4096, EVIDENCE_BYTES = 300, ON_SLOT_S = 900, DEVICE_BODY_BYTES = 1024 * 1024 };
 
 /* Kinds: "serial", "uuid" (hardware), "instance" (osquery), "certificate" (SHA-256 hex of DER), "certificate_serial" (number of a client certificate, hex),
@@ -65,6 +65,10 @@ struct fact {
     int64_t observed_s, expires_s; /* 0: does not expire */
 };
 
+/* A stretch in which nothing certain was known of a check that failed visibly before it: it could not be told, or nobody had looked for too long
+ * (evaluate_doubt()). No ladder counts it, also when it is over. */
+struct doubt { struct span check; struct interval time; };
+
 struct device {
     struct arena arena;
     struct span id;           /* d_... */
@@ -87,10 +91,11 @@ struct device {
     const struct span *recheck_checks; size_t recheck_count; /* empty: all */
     const struct result *results; size_t result_count;       /* ascending by check id */
     const struct fact *facts; size_t fact_count;             /* may be left out in the directory's copy */
-    /* Stretches in which the device was on, kept while a check fails visibly or not; ascending. The last may be open:
+    /* Stretches in which the device was on, kept while a check fails visibly or not, and for PASS_HELD_S after; ascending. The last may be open:
      * then the device is on until seen_s + ON_SLOT_S. A device is on for ON_SLOT_S after it spoke. */
     const struct interval *on; size_t on_count;
     int64_t seen_s;           /* it spoke; refreshed between changes */
+    const struct doubt *doubts; size_t doubt_count; /* that are over, of checks that fail or failed last; ascending by check and time, apart */
     struct span rung;         /* the rung last recorded (worst over its checks), empty: none */
     int64_t rung_s;
     struct span would;        /* the rung of ladders in stage nudge or report that it would be on, empty: none */
@@ -124,6 +129,11 @@ bool device_drop_credentials(struct device *d);
 bool identifier_normalize(struct span kind, struct span raw, struct arena *a, struct span *value);
 /* It spoke at now: extends or opens an on stretch. True when the record should be committed (a gap while failing). */
 bool device_spoke(struct device *d, int64_t now_s);
+/* Nothing certain was known of the check in that stretch; those that it touches become one with it. With DEVICE_MAX_DOUBTS the two of a check that are
+ * nearest to each other become one, so that rather too much than too little is not counted. False when memory is short. */
+bool device_put_doubt(struct device *d, struct span check, struct interval time);
+/* None of that check's any more. False when memory is short: they are kept. */
+bool device_drop_doubts(struct device *d, struct span check);
 /* Is it on at t, as far as known at that time? */
 bool device_on_at(const struct device *d, int64_t t_s);
 

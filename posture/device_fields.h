@@ -124,4 +124,9 @@ static const struct record_body_field on_row[] = {
     { "from_s", RECORD_TIME, offsetof(struct interval, from_s), 0 },
     { "to_s", RECORD_TIME, offsetof(struct interval, to_s), 0 },
 };
+static const struct record_body_field doubt_row[] = {
+    { "check", RECORD_WORD, offsetof(struct doubt, check), TEXT_BYTES },
+    { "from_s", RECORD_TIME, offsetof(struct doubt, time.from_s), 0 },
+    { "to_s", RECORD_TIME, offsetof(struct doubt, time.to_s), 0 },
+};
 #endif

@@ -51,6 +51,7 @@ static void put_lists(struct record_packer *p, const struct device *d)
     record_pack_rows(p, link_fields, COUNT(link_fields), d->links, d->link_count, sizeof *d->links, d->seen_s);
     record_pack_fields(p, fallback_fields, COUNT(fallback_fields), &d->fallback, &none, false);
     record_pack_rows(p, on_row, COUNT(on_row), d->on, d->on_count, sizeof *d->on, d->seen_s);
+    record_pack_rows(p, doubt_row, COUNT(doubt_row), d->doubts, d->doubt_count, sizeof *d->doubts, d->seen_s);
 }
 
 /* What no device has that nothing is known of, but for the times of one that was just made. */
@@ -78,7 +79,7 @@ static void note_standing(struct packed_device *packed, const struct device *d)
 struct packed_device *device_pack(const struct device *d, struct text_pool *pool)
 {
 #if UINTPTR_MAX == UINT64_MAX
-    _Static_assert(sizeof(struct device) == 600 && sizeof(struct result) == 160, "a member that no table of device_fields.h names has to be packed and unpacked here");
+    _Static_assert(sizeof(struct device) == 616 && sizeof(struct result) == 160, "a member that no table of device_fields.h names has to be packed and unpacked here");
 #endif
     _Static_assert(sizeof(struct stored_result) <= RECORD_PACK_ROW_BYTES && sizeof(struct managed_link) <= RECORD_PACK_ROW_BYTES, "rows fit");
     struct record_packer p = { .pool = pool };
@@ -148,6 +149,7 @@ static void get_lists(struct record_unpacker *u, struct device *d, int64_t time_
     d->link_count = record_unpack_rows(u, link_fields, COUNT(link_fields), sizeof *d->links, time_s, &d->links);
     (void)record_unpack_fields(u, fallback_fields, &d->fallback);
     d->on_count = record_unpack_rows(u, on_row, COUNT(on_row), sizeof *d->on, time_s, &d->on);
+    d->doubt_count = record_unpack_rows(u, doubt_row, COUNT(doubt_row), sizeof *d->doubts, time_s, &d->doubts);
 }
 
 static void get_results_alone(struct record_unpacker *u, struct device *d, int64_t time_s)

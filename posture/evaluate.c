@@ -16,7 +16,8 @@ struct run {
     struct fact_edit facts;
     struct result *results; size_t result_count;
     struct result_change *changes; size_t change_count;
-    bool changed, full; /* full: no memory left */
+    const struct doubt *doubts; size_t doubt_count; /* before it began */
+    bool changed, doubted, full; /* full: no memory left */
 };
 struct judgement {
     enum verdict verdict;
@@ -71,11 +72,20 @@ static bool was_seen_often_enough(const struct policy *policy, const struct resu
     return result->fail_reads >= policy->visible_after.reads && result->evaluated_s - result->first_failed_s >= policy->visible_after.apart_s;
 }
 
+/* A pass that did not hold was no end: the failure goes on, with what was uncertain of it. */
+static void begin_failure(struct run *run, const struct result *before, const struct judgement *j, struct result *result)
+{
+    bool passed = before->verdict == VERDICT_PASS || before->verdict == VERDICT_NOT_APPLICABLE;
+    if (!passed || j->at_s - before->changed_s >= PASS_HELD_S)
+        run->full = !device_drop_doubts(run->device, result->check) || run->full;
+    result->first_failed_s = j->at_s;
+    result->fail_reads = 1;
+}
+
 static void apply_fail(struct run *run, const struct check *check, const struct result *before, const struct judgement *j, struct result *result)
 {
     if (result->first_failed_s == 0) {
-        result->first_failed_s = j->at_s;
-        result->fail_reads = 1;
+        begin_failure(run, before, j, result);
     } else if (result->visible_s == 0 && j->is_read && j->observed_s > before->evaluated_s && result->fail_reads < MOST_READS) {
         result->fail_reads++; /* counting ends when it is visible: a number nobody reads is not worth a commit */
     }
@@ -143,6 +153,17 @@ static void weigh(const struct run *run, const struct check *check, struct judge
         j->verdict = other;
 }
 
+/* What was uncertain until now is written down, or the ladder would count it as soon as it is over. */
+static void note_doubt(struct run *run, const struct check *check, const struct result *before, const struct result *after)
+{
+    int64_t from_s = before->visible_s == 0 ? 0 : evaluate_doubt(check, before, run->now_s), still_s = evaluate_doubt(check, after, run->now_s);
+    bool goes_on = still_s != 0 && still_s <= from_s;
+    if (from_s == 0 || after->visible_s == 0 || goes_on || from_s >= run->now_s)
+        return;
+    run->full = !device_put_doubt(run->device, check->id, (struct interval){ from_s, run->now_s }) || run->full;
+    run->doubted = true;
+}
+
 /* Unknown and in progress wash no failure away: only a pass, or not applying any more, clears it. */
 static void apply(struct run *run, const struct check *check, struct judgement *j, struct result *result)
 {
@@ -163,7 +184,8 @@ static void apply(struct run *run, const struct check *check, struct judgement *
         clear_failure(result);
     if (j->verdict == VERDICT_FAIL)
         apply_fail(run, check, &before, j, result);
-    run->changed = run->changed || is_new || differs(&before, result);
+    note_doubt(run, check, &before, result);
+    run->changed = run->changed || run->doubted || is_new || differs(&before, result);
     note_change(run, result->check, before.verdict, j->verdict, before.visible_s == 0 && result->visible_s != 0);
 }
 
@@ -379,7 +401,7 @@ static bool open_results(struct run *run, const struct check *const *checks, siz
 
 static bool begin(struct run *run, const struct policy *policy, struct device *device, int64_t now_s, size_t more_facts, size_t more_changes, struct arena *arena)
 {
-    *run = (struct run){ .policy = policy, .device = device, .now_s = now_s };
+    *run = (struct run){ .policy = policy, .device = device, .now_s = now_s, .doubts = device->doubts, .doubt_count = device->doubt_count };
     run->changes = arena_array(arena, device->result_count + more_changes, sizeof *run->changes);
     return run->changes != NULL && fact_edit_begin(&run->facts, device, more_facts);
 }
@@ -389,16 +411,23 @@ static enum err_code no_memory(const struct run *run, struct err *err)
     return err_set(err, ERR_MEMORY, "evaluating device %.*s: no memory left", SPAN_ARGS(run->device->id));
 }
 
+static enum err_code take_back(const struct run *run, enum err_code code)
+{
+    run->device->doubts = run->doubts;
+    run->device->doubt_count = run->doubt_count;
+    return code;
+}
+
 static enum err_code finish(struct run *run, struct evaluation *out, struct err *err)
 {
     if (run->full)
-        return no_memory(run, err);
+        return take_back(run, no_memory(run, err));
     if (run->result_count > DEVICE_MAX_RESULTS)
-        return err_set(err, ERR_LIMIT, "evaluating device %.*s: %zu results, at most %d are kept", SPAN_ARGS(run->device->id), run->result_count, DEVICE_MAX_RESULTS);
+        return take_back(run, err_set(err, ERR_LIMIT, "evaluating device %.*s: %zu results, at most %d are kept", SPAN_ARGS(run->device->id), run->result_count, DEVICE_MAX_RESULTS));
     run->device->results = run->results;
     run->device->result_count = run->result_count;
     fact_edit_end(&run->facts);
-    *out = (struct evaluation){ run->changed || run->facts.changed, run->changes, run->change_count };
+    *out = (struct evaluation){ run->changed || run->facts.changed, run->doubted, run->changes, run->change_count };
     return OK;
 }
 
@@ -587,6 +616,12 @@ static bool is_wanted(void *context, const struct fact *fact)
     return check != NULL && platform_of(check, run->device)->applies && span_equal(fact->version, check->version);
 }
 
+static void drop_result(struct run *run, const struct result *result)
+{
+    note_change(run, result->check, result->verdict, VERDICT_NOT_APPLICABLE, false);
+    run->full = !device_drop_doubts(run->device, result->check) || run->full;
+}
+
 static void drop_results(struct run *run)
 {
     size_t kept = 0;
@@ -594,7 +629,7 @@ static void drop_results(struct run *run)
         if (is_in_force(run, run->results[i].check))
             run->results[kept++] = run->results[i];
         else
-            note_change(run, run->results[i].check, run->results[i].verdict, VERDICT_NOT_APPLICABLE, false);
+            drop_result(run, &run->results[i]);
     }
     run->changed = run->changed || kept < run->result_count;
     run->result_count = kept;
@@ -678,6 +713,14 @@ int64_t evaluate_end(const struct check *check, const struct result *result)
 {
     int64_t stale_s = result->evaluated_s + check->fresh_for_s + 1;
     return result->valid_until_s != 0 && result->valid_until_s < stale_s ? result->valid_until_s : stale_s;
+}
+
+int64_t evaluate_doubt(const struct check *check, const struct result *result, int64_t now_s)
+{
+    int64_t end_s = evaluate_end(check, result);
+    if (result->verdict != VERDICT_FAIL)
+        return result->changed_s;
+    return now_s >= end_s ? end_s : 0;
 }
 
 enum verdict evaluate_now(const struct check *check, const struct device *device, const struct result *result, int64_t now_s)

@@ -15,6 +15,7 @@ struct observation {
 struct result_change { struct span check; enum verdict from, to; bool became_visible; };
 struct evaluation {
     bool changed;                         /* some result or kept fact differs: commit; otherwise a refresh is enough */
+    bool doubted;                         /* a doubt was written down (device->doubts): a failure is certain again */
     const struct result_change *changes; size_t change_count; /* verdict changes and becoming visible, for the events */
 };
 /* Judges the observations and edits `device` (an unpublished copy, with its facts) in place: results, facts, times. Observations older
@@ -39,6 +40,9 @@ bool evaluate_may_differ(const struct policy *policy, const struct device *devic
 enum verdict evaluate_now(const struct check *check, const struct device *device, const struct result *result, int64_t now_s);
 /* The first second in which a result, left alone, counts as unknown: older than fresh_for, or resting on a pushed fact that has ended. */
 int64_t evaluate_end(const struct check *check, const struct result *result);
+/* Of a failing check: since when nothing certain is known of it, because it could not be told, or nobody has looked for longer than fresh_for; 0: it is
+ * certain now. The ladder's clock stands still from then on, and for good in the stretches that are over (device->doubts). */
+int64_t evaluate_doubt(const struct check *check, const struct result *result, int64_t now_s);
 /* Checks that the device should be asked now: due by interval, by recheck, or because the check changed. Writes indexes into policy->checks;
  * returns how many (at most `most`). `asked_s`: when the same were last handed out to it, 0 never; asked again after 2 polls (`again_after_s`). */
 size_t evaluate_due(const struct policy *policy, const struct device *device, int64_t now_s, int64_t asked_s, int64_t again_after_s, unsigned *indexes, size_t most);

@@ -1,5 +1,7 @@
 #include "posture/ladder_clock.h"
 
+#include "posture/evaluate.h"
+
 #include <limits.h>
 #include <stdlib.h>
 
@@ -101,15 +103,16 @@ static void add_pauses(struct stops *s, const struct ladder_input *in, const str
         add(s, in->now_s + 1, 0, PAUSE_INCIDENT);
 }
 
-/* Only a failure that was seen lately moves the clock: not one that is being mended, and not one that nobody can see any more. */
-static void add_doubt(struct stops *s, const struct check *check, const struct result *result, int64_t now_s)
+/* Only a failure that was seen lately moves the clock: not one that is being mended, and not one that nobody can see any more. What could not be seen then is not
+ * counted afterwards either: nobody could have been told of a deadline in it. */
+static void add_doubts(struct stops *s, const struct ladder_input *in, const struct check *check, const struct result *result)
 {
-    if (result->verdict != VERDICT_FAIL)
-        add(s, result->changed_s, 0, 0);
-    else if (check->fresh_for_s > 0 && now_s - result->evaluated_s > check->fresh_for_s)
-        add(s, result->evaluated_s + check->fresh_for_s, 0, 0);
-    if (result->valid_until_s != 0 && now_s >= result->valid_until_s)
-        add(s, result->valid_until_s, 0, 0); /* the pushed facts that it rests on have ended */
+    for (size_t i = 0; i < in->device->doubt_count; i++)
+        if (span_equal(in->device->doubts[i].check, check->id))
+            add(s, in->device->doubts[i].time.from_s, in->device->doubts[i].time.to_s, 0);
+    int64_t since_s = evaluate_doubt(check, result, in->now_s);
+    if (since_s != 0)
+        add(s, since_s, 0, 0);
 }
 
 static int compare_stops(const void *left, const void *right)
@@ -125,7 +128,7 @@ bool ladder_clock_make(const struct ladder_input *in, const struct check *check,
     struct calendar_hours hours = calendar_hours(in->calendar, in->policy, in->person, in->holidays);
     int32_t from_day = (pauses & PAUSE_HOLIDAY) != 0 && in->holidays.count > 0 ? calendar_local(in->calendar, hours.zone, result->visible_s).day : INT32_MAX;
     struct stops s = { .room = in->person->absence_count + in->person->dispute_count + in->person->snooze_count + exemption_count + in->device->on_count +
-                               add_holidays(in, &hours, from_day, NULL) + count_pauses(in, result) + 5 };
+                               add_holidays(in, &hours, from_day, NULL) + count_pauses(in, result) + in->device->doubt_count + 3 };
     s.all = arena_array(arena, s.room, sizeof *s.all);
     if (s.all == NULL)
         return false;
@@ -139,7 +142,7 @@ bool ladder_clock_make(const struct ladder_input *in, const struct check *check,
     add_exemptions(&s, in, exemptions, exemption_count);
     (void)add_holidays(in, &hours, from_day, &s);
     add_pauses(&s, in, result, pauses);
-    add_doubt(&s, check, result, in->now_s);
+    add_doubts(&s, in, check, result);
     qsort(s.all, s.count, sizeof *s.all, compare_stops);
     *out = (struct ladder_clock){ s.all, s.count };
     return true;

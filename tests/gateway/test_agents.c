@@ -719,6 +719,29 @@ static void a_device_that_was_off_while_failing_tells_its_clock(void **state)
     assert_false(w->was_slow);
 }
 
+/* It says what was known, but nobody had known it for a while: the ladder must hear of it, and must not count that while. */
+static void a_failure_seen_again_after_too_long_is_a_commit(void **state)
+{
+    struct world *w = *state;
+    const char *key = enroll(w, &laptop);
+    report(w, key, "firewall", "[{\"state\":\"0\"}]");
+    int64_t end_s = w->now_s + policy_check(w->policy, SPAN_LITERAL("firewall"))->fresh_for_s + 1;
+    for (; w->now_s <= end_s + HOUR; w->now_s += ON_SLOT_S / 2) {
+        post(w, "/osquery/distributed/read", with_key(w, key)); /* it is on, and does not answer */
+        assert_false(w->was_slow);
+    }
+    assert_string_equal(report(w, key, "firewall", "[{\"state\":\"0\"}]"), "{}");
+    assert_true(w->was_slow);
+    assert_int_equal(events(w, "result.updated"), 1);
+    CLEANUP(device_freep) struct device *d = stored(w, id_of(w, key));
+    assert_int_equal(d->doubt_count, 1);
+    assert_int_equal(d->doubts[0].time.from_s, end_s);
+    assert_int_equal(d->doubts[0].time.to_s, w->now_s);
+    w->now_s += 60;
+    report(w, key, "firewall", "[{\"state\":\"0\"}]");
+    assert_false(w->was_slow);
+}
+
 static bool note_refresh(void *context, const struct refresh *refresh)
 {
     struct refresh *out = context;
@@ -882,7 +905,7 @@ int main(void)
         STORY(a_new_check_is_asked_in_a_wave), STORY(agents_come_less_often_while_the_server_is_behind),
         STORY(an_answer_is_a_commit_when_it_says_something_new), STORY(a_failed_query_is_unknown), STORY(answers_to_questions_we_did_not_ask_are_dropped),
         STORY(a_late_answer_does_not_undo_a_newer_one), STORY(poison_is_swallowed_and_counted), STORY(logged_snapshots_count_by_their_own_time_but_never_the_future),
-        STORY(what_is_not_ours_in_a_log_is_counted), STORY(a_device_that_was_off_while_failing_tells_its_clock), STORY(seeing_the_same_again_is_a_refresh),
+        STORY(what_is_not_ours_in_a_log_is_counted), STORY(a_device_that_was_off_while_failing_tells_its_clock), STORY(a_failure_seen_again_after_too_long_is_a_commit), STORY(seeing_the_same_again_is_a_refresh),
         STORY(check_again_asks_once_for_what_was_named), STORY(check_again_has_an_hourly_limit), STORY(facts_are_stored_when_a_check_reads_them),
         STORY(facts_are_read_strictly), STORY(each_of_many_devices_gets_its_own_answer), STORY(files_are_never_taken), STORY(the_flags_have_host_and_port_alone),
     };

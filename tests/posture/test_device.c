@@ -95,6 +95,10 @@ static void bad_bodies_are_refused(void **state)
         { "a stretch that ends before it begins", "{\"id\":\"d\",\"on\":[[10,5]]}", "must ascend" },
         { "two open stretches", "{\"id\":\"d\",\"on\":[[10],[20]]}", "must ascend" },
         { "stretches that overlap", "{\"id\":\"d\",\"on\":[[10,30],[20]]}", "must ascend" },
+        { "a doubt without an end", "{\"id\":\"d\",\"doubts\":[[\"a\",10]]}", "must be stretches that end" },
+        { "a doubt of no check", "{\"id\":\"d\",\"doubts\":[[\"\",10,20]]}", "must be stretches that end" },
+        { "doubts that overlap", "{\"id\":\"d\",\"doubts\":[[\"a\",10,20],[\"a\",15,30]]}", "ascending by check and time" },
+        { "doubts of checks that descend", "{\"id\":\"d\",\"doubts\":[[\"b\",10,20],[\"a\",15,30]]}", "ascending by check and time" },
         { "a negative time", "{\"id\":\"d\",\"seen_s\":-5}", "seen_s: must be between" },
         { "a real number", "{\"id\":\"d\",\"seen_s\":1.5}", "seen_s: must be a whole number" },
         { "deep nesting", "{\"id\":\"d\",\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]}", "nested more than" },
@@ -234,6 +238,67 @@ static void silence_while_failing_is_a_gap(void **state)
     device_free(d);
 }
 
+static void expect_doubts(const char *name, const struct device *d, const char *expected)
+{
+    char found[400] = "";
+    for (size_t i = 0; i < d->doubt_count; i++)
+        snprintf(found + strlen(found), sizeof found - strlen(found), "%s%.*s %lld-%lld", i > 0 ? ", " : "", SPAN_ARGS(d->doubts[i].check), (long long)d->doubts[i].time.from_s, (long long)d->doubts[i].time.to_s);
+    if (strcmp(found, expected) != 0)
+        fail_msg("%s: %s", name, found);
+}
+
+static void doubts_of_a_check_join_and_stay_apart(void **state)
+{
+    static const struct { const char *name, *check; int64_t from_s, to_s; const char *all; } rows[] = {
+        { "the first", "b", 100, 200, "b 100-200" },
+        { "later", "b", 300, 400, "b 100-200, b 300-400" },
+        { "another check's, in the same time", "a", 150, 350, "a 150-350, b 100-200, b 300-400" },
+        { "within one", "b", 120, 180, "a 150-350, b 100-200, b 300-400" },
+        { "it touches one", "b", 200, 250, "a 150-350, b 100-250, b 300-400" },
+        { "earlier", "b", 10, 20, "a 150-350, b 10-20, b 100-250, b 300-400" },
+        { "over two", "b", 90, 300, "a 150-350, b 10-20, b 90-400" },
+        { "the last check", "c", 1, 2, "a 150-350, b 10-20, b 90-400, c 1-2" },
+    };
+    (void)state;
+    struct device *d = speaking(true);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        assert_true(device_put_doubt(d, span_of(rows[i].check), (struct interval){ rows[i].from_s, rows[i].to_s }));
+        expect_doubts(rows[i].name, d, rows[i].all);
+    }
+    CLEANUP(buf_done) struct buf out;
+    struct to_json w;
+    buf_init(&out, 4096);
+    to_json_init(&w, &out);
+    device_to_json(d, &w);
+    CLEANUP(device_freep) struct device *again = read_device(buf_text(&out), true), *copy = device_copy(again);
+    expect_doubts("written and read", copy, "a 150-350, b 10-20, b 90-400, c 1-2");
+    assert_true(device_drop_doubts(copy, SPAN_LITERAL("b")) && device_drop_doubts(copy, SPAN_LITERAL("z")));
+    expect_doubts("one check's gone", copy, "a 150-350, c 1-2");
+    device_free(d);
+}
+
+static void doubts_are_bounded_and_rather_count_too_little(void **state)
+{
+    (void)state;
+    struct device *d = speaking(true);
+    for (int64_t i = 0; i <= DEVICE_MAX_DOUBTS; i++)
+        assert_true(device_put_doubt(d, SPAN_LITERAL("a"), (struct interval){ i * 1000, i * 1000 + (i == 7 ? 900 : 100) }));
+    assert_int_equal(d->doubt_count, DEVICE_MAX_DOUBTS);
+    assert_int_equal(d->doubts[7].time.from_s, 7000); /* with the one after it, which was nearest */
+    assert_int_equal(d->doubts[7].time.to_s, 8100);
+    assert_int_equal(d->doubts[DEVICE_MAX_DOUBTS - 1].time.from_s, DEVICE_MAX_DOUBTS * 1000);
+    device_free(d);
+    d = speaking(true);
+    for (int i = 0; i <= DEVICE_MAX_DOUBTS; i++) {
+        char check[16];
+        snprintf(check, sizeof check, "c%04d", i);
+        assert_true(device_put_doubt(d, span_of(check), (struct interval){ 100, 200 }));
+    }
+    assert_int_equal(d->doubt_count, DEVICE_MAX_DOUBTS);
+    assert_true(span_equal_text(d->doubts[0].check, "c0001"));
+    device_free(d);
+}
+
 static void silence_without_a_failure_is_nothing(void **state)
 {
     (void)state;
@@ -254,6 +319,28 @@ static void stretches_end_with_the_failure(void **state)
     assert_false(device_spoke(d, 90000));
     assert_int_equal(d->on_count, 0);
     device_free(d);
+}
+
+/* A failure that comes back within the hour goes on, with its nights: without them it would have been on all the time. */
+static void stretches_outlive_a_pass_that_may_not_hold(void **state)
+{
+    static const struct { const char *name, *verdict; int64_t passed_s, spoke_s; size_t stretches; } rows[] = {
+        { "just passed", "pass", 60000, 60000, 2 },
+        { "the last second", "pass", 60000, 60000 + PASS_HELD_S - 1, 2 },
+        { "an hour", "pass", 60000, 60000 + PASS_HELD_S, 0 },
+        { "it does not apply any more", "not_applicable", 60000, 60001, 2 },
+        { "it cannot be told, and did not fail", "unknown", 60000, 60001, 0 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char body[200];
+        snprintf(body, sizeof body, "{\"id\":\"d\",\"seen_s\":59000,\"results\":[[\"a\",\"%s\",%lld,%lld]],\"on\":[[9000,12000],[50000]]}", rows[i].verdict, (long long)rows[i].passed_s, (long long)rows[i].passed_s);
+        struct device *d = read_device(body, true);
+        assert_false(device_spoke(d, rows[i].spoke_s));
+        if (d->on_count != rows[i].stretches)
+            fail_msg("%s: %zu stretches", rows[i].name, d->on_count);
+        device_free(d);
+    }
 }
 
 static void old_news_of_speaking_changes_nothing(void **state)
@@ -354,6 +441,9 @@ int main(void)
         cmocka_unit_test(the_directory_leaves_facts_out),
         cmocka_unit_test(things_are_found_by_name),
         cmocka_unit_test(bad_bodies_are_refused),
+        cmocka_unit_test(stretches_outlive_a_pass_that_may_not_hold),
+        cmocka_unit_test(doubts_of_a_check_join_and_stay_apart),
+        cmocka_unit_test(doubts_are_bounded_and_rather_count_too_little),
         cmocka_unit_test(lists_have_a_longest),
         cmocka_unit_test(what_a_newer_version_wrote_is_skipped),
         cmocka_unit_test(names_are_those_of_the_field),

@@ -28,7 +28,7 @@ static const struct { const char *name, *body; } bodies[] = {
       "\"facts\":[[\"check:disk\",\"[{\\\"encrypted\\\":\\\"0\\\"}]\",\"osquery\",\"a1b2c3d4\",100],[\"backup_age\",\"1.50\",\"api:k\",\"\",100,900]],"
       "\"links\":[{\"manager\":\"m\",\"id\":\"77\",\"managed\":2,\"encrypted\":1,\"owner\":\"a@b.example\",\"contact_s\":12,\"facts_s\":13,\"read_s\":14},{\"manager\":\"n\",\"id\":\"78\",\"managed\":1,\"gone_s\":15}],"
       "\"fallback\":{\"state\":2,\"invited\":true,\"manager\":\"m\",\"id\":\"77\",\"key\":\"e_1\",\"announced_s\":20,\"asked_s\":21},"
-      "\"on\":[[90,1000],[4000]]}" },
+      "\"on\":[[90,1000],[4000]],\"doubts\":[[\"disk-encryption\",2000,3000],[\"disk-encryption\",5000,6000],[\"firewall\",90,91]]}" },
     { "nothing", "{\"platform\":\"unknown\",\"id\":\"d_1\"}" },
     { "ids that are no ids of ours",
       "{\"platform\":\"linux\",\"id\":\"d_GNF2boc3qskqjuv7bc5mh5avas\",\"owner\":\"somebody\",\"identifiers\":[[\"uuid\",\"2DA190E5-78dd-4fcd-a27e-772094a620aa\"],[\"instance\",\"2da190e5x78dd-4fcd-a27e-772094a620aa\"],"

@@ -332,6 +332,50 @@ static void a_result_ends_with_the_facts_it_rests_on(void **state)
     }
 }
 
+/* What the ladder must not count: not while it lasts (evaluate_doubt), and not when it is over (device->doubts). */
+static void what_was_uncertain_of_a_failure_is_written_down(void **state)
+{
+    enum { T = 100000, OLD = 2 * 3600, MOST = 6 };
+    struct world *w = *state;
+    static const struct {
+        const char *name;
+        struct { const char *rows; int64_t at_s; } reads[MOST]; /* after a first failure at T, told at T + 600 */
+        int64_t doubt_s;       /* at the last read */
+        const char *doubts;
+    } rows[] = {
+        { "seen again in time", { { BAD, T + 3600 }, { BAD, T + OLD } }, 0, "" },
+        { "the last second", { { BAD, T + 600 + OLD } }, 0, "" },
+        { "nobody looked for too long", { { BAD, T + 600 + OLD + 5000 } }, 0, "107801-112800" },
+        { "twice", { { BAD, T + 600 + OLD + 5000 }, { BAD, T + 600 + OLD + 5000 + OLD + 2 } }, 0, "107801-112800, 120001-120002" },
+        { "it cannot be told", { { NULL, T + 4000 } }, T + 4000, "" },
+        { "it could not be told for a while", { { NULL, T + 4000 }, { HALF, T + 5000 }, { BAD, T + 6000 } }, 0, "104000-106000" },
+        { "too old, then it cannot be told, then it fails", { { NULL, T + 600 + OLD + 5000 }, { BAD, T + 600 + OLD + 6000 } }, 0, "107801-113800" },
+        { "mended for a moment: the same failure goes on", { { NULL, T + 4000 }, { BAD, T + 6000 }, { GOOD, T + 7000 }, { BAD, T + 8000 } }, 0, "104000-106000" },
+        { "mended for an hour: a new one", { { NULL, T + 4000 }, { BAD, T + 6000 }, { GOOD, T + 7000 }, { BAD, T + 10600 } }, 0, "" },
+        { "an answer from before, and another", { { BAD, T + 3600 }, { NULL, T + 3000 }, { BAD, T + 4000 } }, 0, "" },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char found[200] = "";
+        int64_t at_s = T + 600;
+        device_free(w->device);
+        w->device = device_new();
+        w->device->platform = PLATFORM_LINUX;
+        read_rows(w, "disk", BAD, T);
+        read_rows(w, "disk", BAD, at_s);
+        assert_int_not_equal(result_of(w, "disk")->visible_s, 0);
+        for (size_t k = 0; k < MOST && rows[i].reads[k].at_s != 0; k++) {
+            size_t before = w->device->doubt_count;
+            read_rows(w, "disk", rows[i].reads[k].rows, at_s = rows[i].reads[k].at_s);
+            assert_true(w->last.doubted ? w->last.changed : w->device->doubt_count <= before);
+        }
+        for (size_t k = 0; k < w->device->doubt_count; k++)
+            snprintf(found + strlen(found), sizeof found - strlen(found), "%s%lld-%lld", k > 0 ? ", " : "", (long long)w->device->doubts[k].time.from_s, (long long)w->device->doubts[k].time.to_s);
+        int64_t doubt_s = evaluate_doubt(policy_check(w->policy, SPAN_LITERAL("disk")), result_of(w, "disk"), at_s);
+        if (strcmp(found, rows[i].doubts) != 0 || doubt_s != rows[i].doubt_s)
+            fail_msg("%s: %s, now %lld", rows[i].name, found, (long long)doubt_s);
+    }
+}
+
 static void rows_outlive_a_fact_that_they_do_not_need(void **state)
 {
     struct world *w = *state;
@@ -542,6 +586,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(results_stay_sorted_and_the_newest_of_two_answers_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pushed_facts_are_judged_kept_and_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(facts_expire, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_uncertain_of_a_failure_is_written_down, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_result_ends_with_the_facts_it_rests_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_outlive_a_fact_that_they_do_not_need, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_fact_changes_the_verdict_of_kept_rows, set_up, tear_down),

@@ -49,7 +49,7 @@ struct story {
     double visible;
     double notices[4];                 /* NONE ends */
     struct span_of_hours absences[2], disputes[2], on[3];
-    struct span_of_hours incidents[2];
+    struct span_of_hours incidents[2], doubts[2];
     double seen;                       /* hours; 0: now */
     double enrolled;                   /* hours; 0: long ago */
     enum verdict verdict;              /* VERDICT_UNKNOWN with changed: see `changed` */
@@ -120,6 +120,7 @@ struct stage {
     struct dispute disputes[2];
     struct interval on[3];
     struct pause pauses[2];
+    struct doubt doubts[3];
     struct ladder_input in;
 };
 
@@ -147,6 +148,10 @@ static void fill_device(const struct story *s, struct stage *t)
     for (size_t i = 0; i < COUNT(s->on) && is_set(s->on[i]); i++)
         t->on[t->device.on_count++] = interval_of(s->on[i]);
     t->device.on = t->on;
+    t->doubts[t->device.doubt_count++] = (struct doubt){ SPAN_LITERAL("another"), { hours(-1000), hours(1000) } };
+    for (size_t i = 0; i < COUNT(s->doubts) && is_set(s->doubts[i]); i++)
+        t->doubts[t->device.doubt_count++] = (struct doubt){ t->result.check, interval_of(s->doubts[i]) };
+    t->device.doubts = t->doubts;
 }
 
 static void fill_stage(const struct world *w, const struct story *s, struct stage *t)
@@ -250,6 +255,11 @@ static void clocks_that_stop(void **state)
         { "a ladder without pauses counts every hour but grants grace", .policy = NO_PAUSES, .now = 5 * DAY, .notices = { 1 }, .absences = { { DAY, 2 * DAY } }, .rung = 1, .rung_at = 1 + 3 * DAY,
           .next = 1 + 7 * DAY, .close = 1 + 7 * DAY },
         { "unknown since before the warning", .now = 20 * DAY, .notices = { 1 }, .verdict = VERDICT_UNKNOWN, .changed = 2 * DAY, .rung = 0, .rung_at = 0, .next = NONE, .close = NONE },
+        { "unknown for a while is not counted when it fails again", .now = 10 * DAY, .notices = { 1 }, .doubts = { { 2 * DAY, 9 * DAY } }, .rung = 0, .rung_at = 0, .next = 1 + 10 * DAY, .close = 1 + 14 * DAY },
+        { "the second in which it fails again makes nothing rise", .now = 9 * DAY, .notices = { 1 }, .doubts = { { 2 * DAY, 9 * DAY } }, .rung = 0, .rung_at = 0, .next = 1 + 10 * DAY, .close = 1 + 14 * DAY },
+        { "a rung from before the doubt stays", .now = 10 * DAY, .notices = { 1 }, .doubts = { { 4 * DAY, 9 * DAY } }, .rung = 1, .rung_at = 1 + 3 * DAY, .next = 1 + 12 * DAY, .close = 1 + 12 * DAY },
+        { "two doubts", .now = 10 * DAY, .notices = { 1 }, .doubts = { { 2 * DAY, 3 * DAY }, { 4 * DAY, 6 * DAY } }, .rung = 1, .rung_at = 1 + 6 * DAY, .next = 1 + 10 * DAY, .close = 1 + 10 * DAY },
+        { "a doubt at night, the rung waits for the working hours", .policy = RISE, .now = 3 * DAY + 12, .notices = { 1 }, .doubts = { { 3 * DAY, 3 * DAY + 12 } }, .rung = 0, .rung_at = 0, .next = 4 * DAY, .close = 8 * DAY },
         { "the fix is under way, the rung stays", .now = 20 * DAY, .notices = { 1 }, .verdict = VERDICT_IN_PROGRESS, .changed = 8 * DAY, .rung = 2, .rung_at = 1 + 7 * DAY, .next = NONE,
           .close = NONE },
         { "a new device has grace", .now = DAY + 1, .visible = 0, .notices = { -1, 1 }, .enrolled = 1 + 2 * DAY, .rung = 0, .rung_at = 0, .next = 1 + 4 * DAY, .close = 1 + 7 * DAY },

@@ -95,6 +95,7 @@ class Episode:
 
     def __init__(self, since, carried=0.0):
         self.since, self.notices, self.snoozes, self.disputes, self.passed = since, [], [], [], None
+        self.stood, self.resumed = set(), set()     # rungs it rose to; those that it may stand on again after a pass that did not hold
         self.carried = carried      # of the running time that an earlier failure, mended for less than 7 days, had used up
 
 
@@ -131,7 +132,6 @@ class Person:
         self.region = state.get("region", "")
         self.away, self.messages = [], []
         self.rises = {}     # (device, check) -> (day, how many on it)
-        self.risen = {}     # (device, check, rung) -> when it was reached
 
 
 class Checker:
@@ -193,7 +193,7 @@ class Checker:
         self.persons[event["person"]] = Person(state)
 
     def on_person_absence(self, event, data, state, at):
-        self.persons[event["person"]].away.append((data["from"], data["to"]))
+        self.persons[event["person"]].away.append((data["from"], data["to"], at))
 
     def on_person_snoozed(self, event, data, state, at):
         episode = self.device(event).episodes.get(data["check"])
@@ -245,6 +245,7 @@ class Checker:
         if at - old.passed < 3600:
             fresh.notices, fresh.since = old.notices, old.since
             fresh.disputes = old.disputes + [[old.passed, at]]
+            fresh.stood, fresh.resumed = old.stood, set(old.stood)
             fresh.carried = old.carried
         return fresh
 
@@ -266,7 +267,7 @@ class Checker:
     def stops(self, d, check, episode, start, end):
         person, pauses = self.persons[d.owner], self.policy().ladder(check)["clock"]["pauses"]
         out = [(p["from"], p["to"] or 1 << 40) for p in self.pauses if p["kind"] in pauses] + episode.snoozes
-        out += person.away if "absence" in pauses else []
+        out += [(a, b) for a, b, _ in person.away] if "absence" in pauses else []
         out += [tuple(x) for x in episode.disputes] if "dispute" in pauses else []
         out += d.off(start, end) if "device_off" in pauses else []
         out += self.holiday_stops(person, start, end) if "holiday" in pauses else []
@@ -299,14 +300,12 @@ class Checker:
         late = [p for p in self.pauses if p["from"] <= at and at - 3600 <= (p["to"] or 1 << 40)]
         return not late and at - self.policies[-1][0] >= 3600
 
-    def check_hours(self, event, d, check, name, at, written):
-        """By when it says it was reached, so a rung that is written days late is not seen by this promise."""
-        person, ladder = self.persons[d.owner], self.policy().ladder(check)
-        if at > written:
-            self.breach("hours", event, "%s rose to %s at %s, which is still to come" % (check, name, clock(at)))
-        if person.risen.get((d.id, check, name)) == at:
-            return      # it stands again where it stood, as after a pass that did not hold
-        person.risen[(d.id, check, name)] = at
+    def check_hours(self, event, d, check, name, at):
+        person, ladder, episode = self.persons[d.owner], self.policy().ladder(check), d.episodes[check]
+        if name in episode.resumed:
+            episode.resumed.discard(name)
+            return      # it stands again where it stood before a pass that did not hold
+        episode.stood.add(name)
         if ladder["rise"]["working_hours"] and self.could_look(at):
             seen = [t for t in (at, at - STEP_S) if self.is_in_hours(person, t)]
             if not seen:
@@ -334,7 +333,7 @@ class Checker:
                 self.breach("frozen", event, "a message during an incident")
             if not self.is_in_hours(person, at):
                 self.breach("quiet", event, "a message at %s, where they are" % datetime.datetime.fromtimestamp(at, person.zone))
-            elif any(a < at < b for a, b in person.away):  # entries of one second have no order
+            elif any(a <= at < b and said < at for a, b, said in person.away):  # an absence that is said in the very second is not known to the message
                 self.breach("quiet", event, "a message to somebody who is away")
             person.messages.append((day, at))
         for item in data["items"]:
@@ -350,9 +349,11 @@ class Checker:
         if not data.get("checks") or not event.get("cause"):
             self.breach("explain", event, "rung %s without a check or a cause" % data["to"])
         for check in data.get("checks", []):
-            self.reached(event, d, check, data["from"], data["to"], at, data["reached"])
+            self.reached(event, d, check, data["from"], data["to"], at)
+        if data["reached"] > at:
+            self.breach("early", event, "rung %s was reached at %s, which is still to come" % (data["to"], clock(data["reached"])))
 
-    def reached(self, event, d, check, was, name, at, reached):
+    def reached(self, event, d, check, was, name, at):
         policy, episode = self.policy(), d.episodes.get(check)
         index, rung = policy.rung(check, name)
         before, _ = policy.rung(check, was)
@@ -370,13 +371,13 @@ class Checker:
             self.check_told(event, d, check, name, at)
         if index > 0:
             self.check_time(event, d, check, index, name, at)
-            self.check_hours(event, d, check, name, reached, at)
+            self.check_hours(event, d, check, name, at)
 
     def check_grace(self, event, d, check, name, at):
         policy, person = self.policy(), self.persons[d.owner]
         if at < d.enrolled + policy.new_device:
             self.breach("grace", event, "%s rose to %s on a laptop that is %d h old" % (check, name, (at - d.enrolled) / 3600))
-        for a, b in person.away:
+        for a, b, _ in person.away:
             if a <= at < b + policy.after_absence:
                 self.breach("grace", event, "%s rose to %s, and its owner was away until %s" % (check, name, clock(b)))
 
@@ -526,16 +527,14 @@ def break_quiet(lines):
 
 
 def break_hours(lines):
-    event = lines[times(lines, "rung.changed", is_closing)[0]]["event"]
-    event["at_ms"] += 12 * 3600 * 1000
-    event["data"] = dict(event["data"], reached=event["data"]["reached"] + 12 * 3600)
+    lines[times(lines, "rung.changed", is_closing)[0]]["event"]["at_ms"] += 12 * 3600 * 1000
 
 
 def break_per_day(lines):
     """It fell and rose once more within the hour."""
     rise = lines[times(lines, "rung.changed", is_closing)[0]]["event"]
     insert(lines, "rung.changed", rise["at_ms"] + 1800 * 1000, rise, data=dict(rise["data"], to=rise["data"]["from"], **{"from": rise["data"]["to"]}))
-    insert(lines, "rung.changed", rise["at_ms"] + 3600 * 1000, rise, data=dict(rise["data"], reached=rise["data"]["reached"] + 1))
+    insert(lines, "rung.changed", rise["at_ms"] + 3600 * 1000, rise)
 
 
 BREAKS = {"nudge": break_nudge, "told": break_told, "grace": break_grace, "repair": break_repair, "early": break_early, "explain": break_explain, "open": break_open, "frozen": break_frozen,

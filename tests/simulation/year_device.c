@@ -85,14 +85,30 @@ void year_report(struct year *y, unsigned device)
 
 struct batch { struct refresh all[REFRESHES]; size_t count; };
 
-static bool was_off(struct year *y, const struct year_device *d)
+/* A failure of which nothing certain was known until now. */
+static bool is_in_doubt(const struct year *y, const struct device *device)
+{
+    const struct policy *policy = directory_control(y->story.node.directory)->policy;
+    for (size_t i = 0; i < device->result_count; i++)
+        if (device->results[i].visible_s != 0 && evaluate_doubt(policy_check(policy, device->results[i].check), &device->results[i], y->now_s) != 0)
+            return true;
+    return false;
+}
+
+/* What an agent says is worth a commit when its device was off, and when it says of a failure that it is still there after nobody had seen it for too long. */
+enum news { NEWS_NONE, NEWS_ON, NEWS_CERTAIN };
+static enum news news_of(struct year *y, const struct year_device *d, bool reports)
 {
     const struct directory *directory = y->story.node.directory;
+    enum news news = NEWS_NONE;
     directory_enter(directory);
     const struct device *known = directory_device(directory, span_of(d->id));
-    bool off = known != NULL && agents_was_off(known, directory_live(directory, span_of(d->id)), y->now_s);
+    if (known != NULL && agents_was_off(known, directory_live(directory, span_of(d->id)), y->now_s))
+        news = NEWS_ON;
+    if (known != NULL && reports && is_in_doubt(y, known))
+        news = NEWS_CERTAIN;
     directory_leave(directory);
-    return off;
+    return news;
 }
 
 static void spoke_again(struct year *y, const struct year_device *d)
@@ -122,10 +138,13 @@ void year_refresh(struct year *y, bool everybody)
         struct year_device *d = &y->devices[i];
         if (!d->enrolled || !year_is_on(y, d) || (!everybody && !d->busy))
             continue;
-        if (was_off(y, d)) {
+        enum news news = news_of(y, d, everybody);
+        if (news == NEWS_CERTAIN)
+            year_report(y, i);
+        else if (news == NEWS_ON)
             spoke_again(y, d);
+        if (news != NEWS_NONE)
             continue;
-        }
         unsigned partition = y->story.store->ops->partition_of(y->story.store, RECORD_DEVICE, span_of(d->id));
         struct batch *b = &batches[partition];
         b->all[b->count++] = (struct refresh){ span_of(d->id), y->now_s, span_of(everybody ? times : "{}") };

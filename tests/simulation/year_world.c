@@ -58,7 +58,7 @@ static void write_policy(unsigned number, char text[POLICY_BYTES])
         "  - { id: firewall, severity: normal, osquery: { macos: 'SELECT ok FROM b', windows: 'SELECT ok FROM b', linux: 'SELECT ok FROM b' }, pass: 'rows > 0', interval: 1h, fresh_for: 30d }\n"
         "  - { id: os-update, severity: %s, osquery: { macos: 'SELECT ok FROM c', windows: 'SELECT ok FROM c', linux: 'SELECT ok FROM c' }, pass: 'rows > 0', interval: 1h, fresh_for: 30d }\n"
         "  - { id: password-set, severity: urgent, osquery: { macos: 'SELECT ok FROM d', windows: 'SELECT ok FROM d', linux: 'SELECT ok FROM d' }, pass: 'rows > 0', interval: 1h, fresh_for: 30d }\n"
-        "  - { id: screen-lock, severity: normal, osquery: { macos: 'SELECT ok FROM e', windows: 'SELECT ok FROM e', linux: 'SELECT ok FROM e' }, pass: 'rows > 0', interval: 1h, fresh_for: 30d }\n"
+        "  - { id: screen-lock, severity: normal, osquery: { macos: 'SELECT ok FROM e', windows: 'SELECT ok FROM e', linux: 'SELECT ok FROM e' }, pass: 'rows > 0', interval: 1h, fresh_for: 6d }\n"
         "ladders:\n"
         "  - id: urgent\n"
         "    applies_to: { severity: [urgent], groups: [everyone] }\n"
