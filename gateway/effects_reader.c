@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum { RENEW_MS = 1500, RETRY_LEASE_MS = 1000, POLL_ALONE_MS = 500, POLL_FED_MS = 5000, SEND_BATCH = 16, ARENA_BYTES = 16 * 1024 * 1024,
-       BACKOFF_BASE_MS = 1000, BACKOFF_MOST_MS = 300000, BACKOFF_LEAST_MS = 100, FAILURES_BEFORE_PAUSE = 3, STORE_PAUSE_MS = 500 };
+       BACKOFF_BASE_MS = 1000, BACKOFF_MOST_MS = 300000, BACKOFF_LEAST_MS = 100, FAILURES_BEFORE_PAUSE = 3, STORE_PAUSE_MS = 500, COUNT_APART_MS = 10000 };
 
 static int64_t mono_ms(const struct reader *r) { return clock_mono_ms(r->node->clock); }
 static int64_t wall_ms(const struct reader *r) { return clock_wall_ms(r->node->clock); }
@@ -59,6 +59,9 @@ static enum err_code look_into_outbox(struct reader *r, unsigned partition, stru
     if (p->count_again) {
         p->waiting = counted.waiting;
         p->set_aside = counted.set_aside;
+        p->counted_ms = mono_ms(r);
+    } else if (counted.waiting == 0) {
+        p->waiting = 0; /* what is due first is not waiting: nothing is. An item that took another's place had been counted beside it */
     }
     p->next_item_ms = counted.next_item_ms;
     p->dirty_outbox = p->count_again = false;
@@ -284,12 +287,27 @@ static void end_fresh_walk(struct reader *r, unsigned partition)
         p->fresh = false;
 }
 
+/* Before the log is left waiting the items are counted: the count kept up as they change takes one that replaces another for two. */
+static bool is_full(struct reader *r, unsigned partition)
+{
+    struct reader_partition *p = &r->partitions[partition];
+    struct err err;
+    if (p->waiting < EFFECTS_WAITING_MOST)
+        return false;
+    if (mono_ms(r) - p->counted_ms < COUNT_APART_MS)
+        return true;
+    p->count_again = true;
+    if (look_into_outbox(r, partition, &err) != OK)
+        lose(r, partition);
+    return p->waiting >= EFFECTS_WAITING_MOST;
+}
+
 /* True when there may be more. */
 static bool intake(struct reader *r, unsigned partition)
 {
     struct reader_partition *p = &r->partitions[partition];
     struct err err = { 0 };
-    if (p->waiting >= EFFECTS_WAITING_MOST)
+    if (is_full(r, partition) || !p->held)
         return false; /* the log keeps what the outbox has no room for */
     struct batch *b = calloc(1, sizeof *b);
     if (b == NULL)

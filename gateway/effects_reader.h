@@ -56,7 +56,8 @@ struct reader_partition {
     bool fresh;                           /* never read before by anybody, and its end was not reached yet */
     int64_t fence, renew_ms, poll_ms;     /* monotonic */
     int64_t next_item_ms;                 /* wall; INT64_MAX: none */
-    unsigned waiting, set_aside;
+    unsigned waiting, set_aside;          /* waiting: at least so many as there are, exact after a count and whenever none is left */
+    int64_t counted_ms;                   /* monotonic */
     struct log_position cursor;
     _Atomic bool grown;                   /* the feed saw an entry */
 };

@@ -517,6 +517,67 @@ static void two_nodes_share_the_log_and_send_each_event_once(void **state)
     end(&w);
 }
 
+/* ---- the count of what waits ---- */
+
+/* A reader whose every entry writes the same item anew, as a message that changes does. */
+struct rewriting { unsigned entries; bool sends; };
+
+static enum err_code rewrite(void *self, struct reader *r, const struct reader_entry *e, struct err *err)
+{
+    struct rewriting *w = self;
+    const struct effects_item item = { .id = SPAN_LITERAL("one"), .type = SPAN_LITERAL("message"), .first_ms = clock_wall_ms(r->node->clock), .due_ms = clock_wall_ms(r->node->clock) };
+    w->entries++;
+    return e->has_record ? reader_queue(r, &item, err) : OK;
+}
+
+static struct item_result send_or_keep(void *self, struct reader *r, unsigned partition, struct effects_item *item)
+{
+    (void)r;
+    (void)partition;
+    (void)item;
+    return ((struct rewriting *)self)->sends ? (struct item_result){ ITEM_DONE, -1, true } : (struct item_result){ ITEM_LATER, 3600 * 1000, false };
+}
+
+static void keep_self(void *self) { (void)self; }
+
+static void change_and_round(struct world *w, struct reader *r, int changes)
+{
+    for (int i = 0; i < changes; i++)
+        story_result(&w->story, DOVER, "firewall", i % 2 == 0 ? VERDICT_FAIL : VERDICT_PASS);
+    w->story.now_ms += 11000;
+    for (int i = 0; i < 3; i++)
+        reader_round(r);
+}
+
+static void an_item_that_replaces_another_does_not_fill_the_outbox(void **state)
+{
+    static const struct reader_ops ops = { .entry = rewrite, .send = send_or_keep, .free = keep_self };
+    struct rewriting self = { .sends = false };
+    struct reader *r = NULL;
+    struct effects_destination d;
+    struct world w;
+    struct err err;
+    (void)state;
+    start_hook(&w, NULL, 0);
+    assert_int_equal(reader_new(&w.story.node, "rewriting", "node", &ops, &self, 500, &r, &err), OK);
+    change_and_round(&w, r, 6);
+    unsigned before = self.entries;
+    assert_true(before > 0);
+    for (unsigned i = 0; i < r->partition_count; i++)
+        r->partitions[i].waiting = EFFECTS_WAITING_MOST; /* as after so many replacements */
+    change_and_round(&w, r, 2);
+    assert_true(self.entries >= before + 2); /* it counted what is there, and went on */
+    reader_describe(r, &d);
+    assert_true(d.waiting >= 1);
+    self.sends = true;
+    w.story.now_ms += 3600 * 1000;
+    change_and_round(&w, r, 4);
+    reader_describe(r, &d);
+    assert_int_equal(d.waiting, 0); /* and none is left */
+    reader_free(r);
+    end(&w);
+}
+
 /* ---- threads, start and stop ---- */
 
 static void threads_start_work_and_stop(void **state)
@@ -583,6 +644,7 @@ int main(void)
         cmocka_unit_test(what_fails_for_a_day_is_set_aside_and_sent_on_request),
         cmocka_unit_test(a_receiver_that_is_gone_is_left_alone),
         cmocka_unit_test(two_nodes_share_the_log_and_send_each_event_once),
+        cmocka_unit_test(an_item_that_replaces_another_does_not_fill_the_outbox),
         cmocka_unit_test(threads_start_work_and_stop),
         cmocka_unit_test(mistakes_in_options_are_told_at_the_start),
     };
