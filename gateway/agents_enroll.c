@@ -474,9 +474,9 @@ static enum err_code claim_instance(struct enrolling *e, struct err *err)
 static enum change_say forget_told(void *context, struct person *p, struct change_events *events, struct err *err)
 {
     const struct enrolling *e = context;
-    size_t before = p->told_count;
+    size_t before = p->told_count + p->mended_count;
     person_forget_told(p, e->id, SPAN_NONE);
-    if (p->told_count == before)
+    if (p->told_count + p->mended_count == before)
         return CHANGE_NOTHING;
     if (change_event(events, e->node, "person.told_forgotten", p->id, e->id, e->id, SPAN_LITERAL("{\"why\":\"the device was set up anew\"}")))
         return CHANGE_COMMIT;

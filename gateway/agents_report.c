@@ -174,6 +174,14 @@ static enum change_say check_key(const struct reporting *r, const struct device 
     return CHANGE_REFUSE;
 }
 
+static bool is_failing(const struct device *d)
+{
+    for (size_t i = 0; i < d->result_count; i++)
+        if (d->results[i].first_failed_s != 0)
+            return true;
+    return false;
+}
+
 static enum change_say judge(struct reporting *r, struct device *d, struct change_events *events, struct arena *arena, struct err *err)
 {
     struct evaluation evaluation = { 0 };
@@ -185,9 +193,11 @@ static enum change_say judge(struct reporting *r, struct device *d, struct chang
     bool awaited = false;
     for (size_t i = 0; i < count; i++)
         awaited = awaited || answers_recheck(d, &all[i]); /* who pressed the button reads the time from the record */
+    bool failed = is_failing(d), was_off = failed && device_spoke(d, r->now_s); /* before a pass: how much of the clock ran until it is asked of this record (ladder_used) */
     if (count > 0 && evaluate_observations(policy, d, all, count, r->now_s, arena, &evaluation, err) != OK)
         return CHANGE_REFUSE;
-    bool was_off = device_spoke(d, r->now_s);
+    if (!failed)
+        was_off = device_spoke(d, r->now_s);
     if (!evaluation.changed && !was_off && !awaited)
         return CHANGE_NOTHING;
     if (!tell(r->node, policy, d, &evaluation, count > 0 ? "result.updated" : "device.on", SPAN_LITERAL("agent:osquery"), events))

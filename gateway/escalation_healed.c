@@ -8,119 +8,101 @@ enum { HEALED_A_COMMIT = 32 /* the rest at the next look, which this commit caus
 
 /* ---- what is so now ---- */
 
-static bool passes(const struct result *r) { return r->verdict == VERDICT_PASS || r->verdict == VERDICT_NOT_APPLICABLE; }
+struct looking { const struct node *node; const struct person *person; int64_t now_s; struct arena *arena; };
 
-static bool heal_passing(const struct told *t, const struct result *r, int64_t now_s, struct healing *h, int64_t *due_s)
+/* Asked at the first look, while the device's record still says when it was on. */
+static int64_t used_by(const struct looking *l, const struct device *device, const struct told *t, int64_t passed_s)
 {
-    int64_t since_s = t->passed_s != 0 ? t->passed_s : r->changed_s;
-    if (now_s - since_s >= PASS_HELD_S) {
-        h->what = HEAL_FORGOTTEN;
-        return true;
-    }
-    if (*due_s == 0 || since_s + PASS_HELD_S < *due_s)
-        *due_s = since_s + PASS_HELD_S;
-    h->what = HEAL_PASSES;
-    h->at_s = since_s;
-    return t->passed_s == 0;
+    struct decision_input known = { 0 };
+    directory_decision_input(l->node->directory, NULL, l->now_s, NULL, 0, &known);
+    struct ladder_input in = decision_ladder_input(&known, device, l->person);
+    return ladder_used(&in, t, passed_s, l->arena);
 }
 
-static bool heal_failing(const struct told *t, const struct result *r, struct healing *h)
+/* NULL: not known here (yet). *over: the device is gone or somebody else's, or nobody asks any more. */
+static const struct result *result_of(const struct looking *l, struct span device_id, struct span check, const struct device **device, bool *over)
 {
-    if (t->passed_s == 0 || r->first_failed_s <= t->passed_s)
-        return false;
-    h->what = r->first_failed_s - t->passed_s < PASS_HELD_S ? HEAL_RESUMED : HEAL_RENEWED;
-    h->at_s = r->first_failed_s;
-    return true;
+    const struct policy *policy = directory_control(l->node->directory)->policy;
+    *device = directory_device(l->node->directory, device_id);
+    *over = *device != NULL && policy != NULL && ((*device)->removed || !span_equal((*device)->owner, l->person->id) || policy_check(policy, check) == NULL);
+    return *over || *device == NULL || policy == NULL ? NULL : device_result(*device, check);
 }
 
-/* Told about something that is no longer so: it passes, the device is gone or somebody else's, or nobody asks any more. Unknown is not healed. */
-static bool heal(const struct node *node, const struct person *person, const struct told *t, int64_t now_s, struct healing *h, int64_t *due_s)
+/* Told about something that is no longer so: it passes, or nobody asks any more. Unknown is not healed. */
+static bool look_at_told(const struct looking *l, const struct told *t, struct mending *m, int64_t *due_s)
 {
-    const struct policy *policy = directory_control(node->directory)->policy;
-    const struct device *device = directory_device(node->directory, t->device);
-    h->what = HEAL_FORGOTTEN;
-    if (device == NULL || policy == NULL)
-        return false; /* not known here (yet) */
-    if (device->removed || !span_equal(device->owner, person->id) || policy_check(policy, t->check) == NULL)
-        return true;
-    const struct result *r = device_result(device, t->check);
+    const struct device *device;
+    bool over;
+    const struct result *r = result_of(l, t->device, t->check, &device, &over);
+    *m = (struct mending){ t->device, t->check, MENDING_FORGOTTEN, 0, 0 };
     if (r == NULL)
-        return false;
-    return passes(r) ? heal_passing(t, r, now_s, h, due_s) : heal_failing(t, r, h);
+        return over;
+    bool found = mending_of_told(t, r, l->now_s, m, due_s);
+    if (found && mending_passes(r) && t->passed_s == 0)
+        m->used_s = used_by(l, device, t, m->at_s);
+    return found;
+}
+
+static bool look_at_mended(const struct looking *l, const struct mended *kept, struct mending *m)
+{
+    const struct device *device;
+    bool over;
+    const struct result *r = result_of(l, kept->device, kept->check, &device, &over);
+    *m = (struct mending){ kept->device, kept->check, MENDING_UNTOLD, 0, 0 };
+    return r == NULL ? over : mending_of_mended(kept, person_told(l->person, kept->device, kept->check), r, m);
+}
+
+static void keep(struct healings *out, const struct mending *m, struct arena *arena)
+{
+    struct mending own = *m;
+    own.device = arena_copy(arena, m->device);
+    own.check = arena_copy(arena, m->check);
+    out->all[out->count++] = own;
 }
 
 void healed_look(const struct node *node, const struct person *person, int64_t now_s, struct arena *arena, struct healings *out)
 {
-    *out = (struct healings){ .all = arena_array(arena, person->told_count + 1, sizeof *out->all) };
-    for (size_t i = 0; out->all != NULL && i < person->told_count; i++) {
-        const struct told *t = &person->told[i];
-        struct healing h = { .at_s = 0 };
-        if (!heal(node, person, t, now_s, &h, &out->due_s))
-            continue;
-        h.device = arena_copy(arena, t->device);
-        h.check = arena_copy(arena, t->check);
-        out->all[out->count++] = h;
-    }
+    const struct looking l = { node, person, now_s, arena };
+    struct mending m;
+    *out = (struct healings){ .all = arena_array(arena, person->told_count + person->mended_count + 1, sizeof *out->all) };
+    for (size_t i = 0; out->all != NULL && i < person->told_count; i++)
+        if (look_at_told(&l, &person->told[i], &m, &out->due_s))
+            keep(out, &m, arena);
+    for (size_t i = 0; out->all != NULL && i < person->mended_count; i++)
+        if (look_at_mended(&l, &person->mended[i], &m))
+            keep(out, &m, arena);
 }
 
 /* ---- the record ---- */
 
 struct committing { const struct node *node; struct span person, cause; const struct healings *healings; };
 
-static const char *event_of(const struct told *t, enum heal what)
+static const char *event_of(const struct mending *m, bool seen)
 {
-    if (what == HEAL_RESUMED)
+    if (m->kind == MENDING_RESUMED)
         return "person.relapsed";
-    return t->passed_s == 0 ? "person.healed" : "person.cleared";
+    if (m->kind == MENDING_RECURRED)
+        return "person.recurred";
+    return seen || m->kind == MENDING_UNTOLD ? "person.cleared" : "person.healed";
 }
 
-static bool add_event(const struct committing *c, const struct healing *h, const char *type, struct change_events *events)
+static bool add_event(const struct committing *c, const struct mending *m, const char *type, struct change_events *events)
 {
     CLEANUP(buf_done) struct buf data;
     struct to_json w;
     buf_init(&data, EVENT_DATA_BYTES);
     to_json_init(&w, &data);
     to_json_object(&w);
-    to_json_member_text(&w, "check", h->check);
+    to_json_member_text(&w, "check", m->check);
+    to_json_member_int_if(&w, "used", m->kind == MENDING_RECURRED ? m->used_s : 0);
     to_json_end(&w);
-    return !data.failed && change_event(events, c->node, type, c->person, h->device, c->cause, buf_span(&data));
+    return !data.failed && change_event(events, c->node, type, c->person, m->device, c->cause, buf_span(&data));
 }
 
-/* Only what was told since the new failure began stays. False: nothing of it. */
-static bool renew(struct told *t, int64_t failed_s)
+static bool apply(const struct committing *c, struct person *copy, const struct mending *m, struct change_events *events)
 {
-    unsigned kept = t->count < TOLD_TIMES ? t->count : TOLD_TIMES, more = t->count - kept, count = 0;
-    for (unsigned i = 0; i < kept; i++)
-        if (t->at_s[i] >= failed_s)
-            t->at_s[count++] = t->at_s[i];
-    t->count = count + (t->last_s >= failed_s && count == kept ? more : 0);
-    t->passed_s = t->resumed_s = t->flapped_s = 0;
-    return t->count > 0;
-}
-
-/* The stored record may have moved on: what it says of passing is what counts. */
-static bool apply(const struct committing *c, struct person *copy, const struct healing *h, struct change_events *events)
-{
-    const struct told *known = person_told(copy, h->device, h->check);
-    struct told *t = (struct told *)(uintptr_t)known; /* of a copy: its lists are its own */
-    if (t == NULL || (h->what == HEAL_PASSES && t->passed_s != 0) || ((h->what == HEAL_RESUMED || h->what == HEAL_RENEWED) && t->passed_s == 0))
-        return true;
-    if (!add_event(c, h, event_of(t, h->what), events))
-        return false;
-    switch (h->what) {
-    case HEAL_PASSES: t->passed_s = h->at_s; break;
-    case HEAL_RESUMED:
-        t->flapped_s += h->at_s - t->passed_s;
-        t->resumed_s = h->at_s;
-        t->passed_s = 0;
-        break;
-    case HEAL_RENEWED:
-        if (!renew(t, h->at_s))
-            person_forget_told(copy, h->device, h->check);
-        break;
-    case HEAL_FORGOTTEN: person_forget_told(copy, h->device, h->check); break;
-    }
-    return true;
+    bool done, seen;
+    return mending_apply(copy, m, &copy->arena, &done, &seen) && (!done || add_event(c, m, event_of(m, seen), events));
 }
 
 static enum change_say edit(void *context, struct person *copy, struct change_events *events, struct err *err)
@@ -129,6 +111,7 @@ static enum change_say edit(void *context, struct person *copy, struct change_ev
     for (size_t i = 0; i < c->healings->count && events->count < HEALED_A_COMMIT; i++)
         if (!apply(c, copy, &c->healings->all[i], events))
             return (void)err_set(err, ERR_MEMORY, "what %.*s was told", SPAN_ARGS(c->person)), CHANGE_REFUSE;
+    person_prune_mended(copy, clock_wall_s(c->node->clock));
     return events->count > 0 ? CHANGE_COMMIT : CHANGE_NOTHING;
 }
 

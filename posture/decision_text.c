@@ -109,6 +109,11 @@ static void add_standing(struct buf *out, const struct policy *policy, const str
     add_would(out, policy, s);
     buf_format(out, "; %u notices, clock at ", s->notices);
     add_duration(out, s->running_s);
+    if (s->carried_s > 0) {
+        buf_append_text(out, ", came back within 7 days: ");
+        add_duration(out, s->carried_s);
+        buf_append_text(out, " was used before, half of the rest is left to each rung");
+    }
 }
 
 static void add_future(struct buf *out, const struct standing *s)

@@ -1,6 +1,7 @@
 #include "posture/ladder.h"
 
 #include "posture/ladder_clock.h"
+#include "posture/ladder_relapse.h"
 #include "posture/ring.h"
 #include "posture/strictness.h"
 
@@ -18,7 +19,7 @@ struct climb {
     struct calendar_hours hours;
     unsigned notices;
     int64_t first_notice_s, closing_notice_s; /* LADDER_NEVER: not delivered yet */
-    int64_t flapped_s;                        /* it passed for so long between, never for an hour */
+    struct relapse relapse;
     int64_t notice_before_s;
     unsigned per_day;                         /* 0: no limit */
     int64_t reached_s[POLICY_MAX_RUNGS];
@@ -28,26 +29,16 @@ static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* ---- notices ---- */
 
-/* From when on notices count for this failure. A pass that did not hold for an hour was no end of the one before: its notices count, and its clock goes on. */
-static int64_t notices_from(struct climb *c, const struct told *told)
-{
-    int64_t failed_s = c->result->first_failed_s, passed_s = told->passed_s;
-    bool resumed = told->resumed_s != 0 && told->resumed_s == failed_s, flaps = passed_s != 0 && failed_s > passed_s && failed_s - passed_s < PASS_HELD_S;
-    if (!resumed && !flaps)
-        return failed_s;
-    c->flapped_s = told->flapped_s + (resumed ? 0 : failed_s - passed_s);
-    return 0;
-}
-
 /* A notice of an earlier failure, not yet forgotten, says nothing about this one. */
 static void count_notices(struct climb *c)
 {
     const struct told *told = person_told(c->in->person, c->in->device->id, c->result->check);
     c->first_notice_s = c->closing_notice_s = LADDER_NEVER;
+    c->relapse = ladder_relapse(c->in, c->result, told);
     if (told == NULL)
         return;
     unsigned kept = told->count < TOLD_TIMES ? told->count : TOLD_TIMES;
-    int64_t from_s = notices_from(c, told);
+    int64_t from_s = c->relapse.goes_on ? 0 : c->result->first_failed_s;
     for (unsigned i = 0; i < kept; i++) {
         if (told->at_s[i] < from_s)
             continue;
@@ -149,7 +140,7 @@ static int64_t after_changes(const struct climb *c, size_t rung, int64_t first_s
         at_s = later(at_s, check_s + c->notice_before_s);
     for (size_t i = 0; r != NULL && i < r->count; i++) {
         int64_t since_s = strict_since(c, rung, r->steps[i].since_s);
-        int64_t step_s = rung == 0 ? c->result->visible_s + r->steps[i].after_s : ladder_clock_reach(&c->clock, first_s, r->steps[i].after_s + c->flapped_s);
+        int64_t step_s = rung == 0 ? c->result->visible_s + r->steps[i].after_s : ladder_clock_reach(&c->clock, first_s, ladder_relapse_after(&c->relapse, r->steps[i].after_s));
         if (since_s != 0)
             step_s = later(step_s, since_s + c->notice_before_s);
         best_s = step_s < best_s ? step_s : best_s;
@@ -217,7 +208,7 @@ static int64_t time_of(const struct climb *c, size_t rung, int64_t expected_s)
     if (rung > 0) {
         if (first_s == LADDER_NEVER)
             return LADDER_NEVER;
-        at_s = ladder_clock_reach(&c->clock, first_s, r->after_s + c->flapped_s);
+        at_s = ladder_clock_reach(&c->clock, first_s, ladder_relapse_after(&c->relapse, r->after_s));
         at_s = at_s == LADDER_NEVER ? at_s : later(at_s, first_s + c->notice_before_s);
         at_s = later(at_s, c->reached_s[rung - 1]);
     }
@@ -339,8 +330,9 @@ static bool stand(const struct ladder_input *in, struct arena *arena, struct sta
     if (!fill_climb(&c, s, arena))
         return false;
     s->notices = c.notices;
+    s->carried_s = c.relapse.carried_s;
     if (c.first_notice_s != LADDER_NEVER)
-        s->running_s = later(0, ladder_clock_running(&c.clock, c.first_notice_s, in->now_s) - c.flapped_s);
+        s->running_s = later(0, ladder_clock_running(&c.clock, c.first_notice_s, in->now_s) - c.relapse.flapped_s);
     s->paused = ladder_clock_paused(&c.clock, in->now_s) | (in->frozen ? PAUSE_INCIDENT : 0u);
     int64_t grace_s = after_grace(in, in->now_s);
     s->grace_until_s = grace_s > in->now_s && grace_s != LADDER_NEVER ? grace_s : 0;

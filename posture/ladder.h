@@ -3,6 +3,7 @@
  * The first rung counts from detection (the failure became visible). Every later rung counts running-clock time since the first DELIVERED
  * notice for (device, check). The running clock leaves out the ladder's pauses. A rung that closes or warns also waits for grace; one that
  * closes waits for notices_before_close delivered notices; every rise after the first obeys `rise`. Rungs are climbed in order.
+ * What comes back within RELAPSE_S of a pass has, from its own first notice on, half of the running time that was left to each later rung; all else is as for any failure.
  * An exempted check stands nowhere. A rung that a change of the policy made stricter closes nothing within rise.notice_before of the change. */
 #ifndef POSTURE_LADDER_H
 #define POSTURE_LADDER_H
@@ -41,6 +42,7 @@ struct standing {                     /* of one failing, visible check */
     int64_t grace_until_s;            /* 0: no grace now */
     unsigned paused;                  /* enum pause_kind bits that stop the clock now */
     int64_t running_s;                /* running-clock time so far */
+    int64_t carried_s;                /* running time that failures before this one, mended for less than RELAPSE_S, had used up: less is left to later rungs; 0: it is no relapse */
     unsigned notices;                 /* delivered */
     bool waiting_for_notice;          /* the next rung waits for a notice to be delivered */
     /* What is above is what holds: in stage nudge it ends before the first rung that warns or closes, in stage report it has no rung at all. */
@@ -52,6 +54,11 @@ struct standing {                     /* of one failing, visible check */
 /* Standings of all failing visible checks of the device, worst first (by rung, then severity, then shortest fix). Lives in `arena`.
  * Returns how many; *standings is NULL when none. */
 size_t ladder_standings(const struct ladder_input *in, struct arena *arena, struct standing **standings);
+/* At a pass: how much of the running clock the failure that was told of had used up by then, with what it had taken over itself. What stands here of the device is what
+ * is known right after the pass: once it spoke again with nothing failing, it is not known any more when it was on, and only what was taken over counts. */
+int64_t ladder_used(const struct ladder_input *in, const struct told *told, int64_t passed_s, struct arena *arena);
+/* Running time from the first notice until that rung of its ladder may be reached; of the first rung, from detection. */
+int64_t ladder_after(const struct standing *s, size_t rung);
 /* How many rungs of its ladder are in force in its stage; the others are only worked out. */
 size_t ladder_rungs_in_force(const struct standing *s);
 /* Moves those in stage report to the end, where nobody but an admin looks, and returns how many are left in front. */

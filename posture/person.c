@@ -37,8 +37,16 @@ static const struct record_body_field told_fields[] = {
     { "count", RECORD_COUNT, offsetof(struct told, count), 1000 * 1000 },
     { "last_s", RECORD_TIME, offsetof(struct told, last_s), 0 },
     { "passed_s", RECORD_TIME, offsetof(struct told, passed_s), 0 },
+    { "used_s", RECORD_TIME, offsetof(struct told, used_s), 0 },
     { "resumed_s", RECORD_TIME, offsetof(struct told, resumed_s), 0 },
     { "flapped_s", RECORD_TIME, offsetof(struct told, flapped_s), 0 },
+};
+static const struct record_body_field mended_fields[] = {
+    { "device", RECORD_TEXT, offsetof(struct mended, device), ID_BYTES },
+    { "check", RECORD_TEXT, offsetof(struct mended, check), CHECK_BYTES },
+    { "passed_s", RECORD_TIME, offsetof(struct mended, passed_s), 0 },
+    { "used_s", RECORD_TIME, offsetof(struct mended, used_s), 0 },
+    { "failed_s", RECORD_TIME, offsetof(struct mended, failed_s), 0 },
 };
 static const struct record_body_field dispute_fields[] = {
     { "id", RECORD_TEXT, offsetof(struct dispute, id), ID_BYTES },
@@ -158,6 +166,7 @@ static void own_lists(struct record_body *b, const struct person *p, struct pers
     copy->absences = record_body_own_list(b, p->absences, p->absence_count, sizeof *p->absences, absence_fields, COUNT(absence_fields));
     copy->told = record_body_own_list(b, p->told, p->told_count, sizeof *p->told, told_fields, COUNT(told_fields));
     copy->told_room = p->told_count;
+    copy->mended = record_body_own_list(b, p->mended, p->mended_count, sizeof *p->mended, mended_fields, COUNT(mended_fields));
     copy->disputes = record_body_own_list(b, p->disputes, p->dispute_count, sizeof *p->disputes, dispute_fields, COUNT(dispute_fields));
     copy->warned = record_body_own_list(b, p->warned, p->warned_count, sizeof *p->warned, warned_fields, COUNT(warned_fields));
     copy->levers = record_body_own_list(b, p->levers, p->lever_count, sizeof *p->levers, lever_fields, COUNT(lever_fields));
@@ -259,6 +268,7 @@ void person_to_json(const struct person *p, struct to_json *w)
     record_body_write_texts(w, "groups", p->groups, p->group_count);
     write_list(w, "absences", p->absences, p->absence_count, sizeof *p->absences, absence_fields, COUNT(absence_fields));
     write_told(w, p);
+    write_list(w, "mended", p->mended, p->mended_count, sizeof *p->mended, mended_fields, COUNT(mended_fields));
     write_disputes(w, p);
     write_list(w, "warned", p->warned, p->warned_count, sizeof *p->warned, warned_fields, COUNT(warned_fields));
     write_list(w, "levers", p->levers, p->lever_count, sizeof *p->levers, lever_fields, COUNT(lever_fields));
@@ -378,6 +388,8 @@ static void read_person(struct record_body *b, const struct from_json_value *roo
     p->absence_count = read_list(b, root, "absences", PERSON_MAX_ABSENCES, sizeof *p->absences, absence_fields, COUNT(absence_fields), &list);
     p->absences = list;
     read_told(b, root, p);
+    p->mended_count = read_list(b, root, "mended", PERSON_MAX_MENDED, sizeof *p->mended, mended_fields, COUNT(mended_fields), &list);
+    p->mended = list;
     read_disputes(b, root, p);
     p->warned_count = read_list(b, root, "warned", PERSON_MAX_WARNED, sizeof *p->warned, warned_fields, COUNT(warned_fields), &list);
     p->warned = list;
@@ -597,17 +609,24 @@ static struct told *add_new(struct person *p, struct span device, struct span ch
     return &all[p->told_count++];
 }
 
-bool person_add_told(struct person *p, struct span device, struct span check, int64_t at_s)
+struct told *person_edit_told(struct person *p, struct span device, struct span check)
 {
     const struct told *known = person_told(p, device, check);
-    struct told *told = known != NULL ? editable_told(p) + (known - p->told) : add_new(p, device, check);
+    return known != NULL ? editable_told(p) + (known - p->told) : NULL;
+}
+
+bool person_add_told(struct person *p, struct span device, struct span check, int64_t at_s)
+{
+    struct told *told = person_edit_told(p, device, check);
+    if (told == NULL)
+        told = add_new(p, device, check);
     if (told == NULL)
         return false;
     add_time(told, at_s);
     return true;
 }
 
-void person_forget_told(struct person *p, struct span device, struct span check)
+void person_drop_told(struct person *p, struct span device, struct span check)
 {
     struct told *all = editable_told(p);
     size_t kept = 0;
@@ -615,4 +634,10 @@ void person_forget_told(struct person *p, struct span device, struct span check)
         if (!span_equal(all[i].device, device) || !(span_empty(check) || span_equal(all[i].check, check)))
             all[kept++] = all[i];
     p->told_count = kept;
+}
+
+void person_forget_told(struct person *p, struct span device, struct span check)
+{
+    person_drop_told(p, device, check);
+    person_drop_mended(p, device, check);
 }

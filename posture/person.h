@@ -10,7 +10,7 @@
 struct interval { int64_t from_s, to_s; };
 
 enum { PERSON_MAX_EMAILS = 16, PERSON_MAX_ALIASES = 16, PERSON_MAX_GROUPS = 128, PERSON_MAX_ABSENCES = 64,
-       PERSON_MAX_TOLD = 512, PERSON_MAX_DISPUTES = 64, PERSON_MAX_WARNED = 32, PERSON_MAX_SNOOZES = 64, PERSON_MAX_PASSES = 32, PERSON_MAX_ASKS = 32, PERSON_MAX_LEVERS = 64, PERSON_MAX_REMINDED = 32,
+       PERSON_MAX_TOLD = 512, PERSON_MAX_DISPUTES = 64, PERSON_MAX_WARNED = 32, PERSON_MAX_SNOOZES = 64, PERSON_MAX_PASSES = 32, PERSON_MAX_ASKS = 32, PERSON_MAX_LEVERS = 64, PERSON_MAX_REMINDED = 32, PERSON_MAX_MENDED = 512,
        PERSON_EVIDENCE_BYTES = 8 * 1024, TOLD_TIMES = 8, PERSON_BODY_BYTES = 256 * 1024 };
 
 /* What a person has been told about one failing check of one device: the delivered notices.
@@ -21,10 +21,18 @@ struct told {
     int64_t at_s[TOLD_TIMES];      /* the first TOLD_TIMES deliveries, ascending */
     int64_t last_s;
     int64_t passed_s;              /* since when it passed, as last seen; 0: not since it was told */
+    int64_t used_s;                /* of the running clock by then, with what it took over (struct mended); 0: nothing, or it could not be told */
     int64_t resumed_s;             /* first_failed_s of the failure that went on with this; 0: it never passed */
     int64_t flapped_s;             /* seconds that it passed between: no clock counts them */
 };
-enum { PASS_HELD_S = 3600 };
+enum { PASS_HELD_S = 3600, RELAPSE_S = 7 * 86400 };
+/* A failure that was told of and is over. One that comes back within RELAPSE_S of the pass goes on with the clock of this one, at half of the time that was left
+ * (posture/ladder_relapse.h), and has notices of its own. A failure of which nobody was told hands nothing on. */
+struct mended {
+    struct span device, check;
+    int64_t passed_s, used_s;      /* as in struct told */
+    int64_t failed_s;              /* first_failed_s of the failure that goes on with it; 0: none yet */
+};
 
 enum notice_state { NOTICE_RESERVED, NOTICE_SENDING, NOTICE_DELIVERED, NOTICE_FAILED };
 struct notice_item { struct span device, check; int64_t deadline_s; /* next closing, 0: none */ };
@@ -100,6 +108,7 @@ struct person {
     bool removed;
     bool zone_from_slack;           /* nobody gave it here, so Slack may change it */
     const struct absence *absences; size_t absence_count; /* ascending */
+    const struct mended *mended;    size_t mended_count;
     const struct told *told;        size_t told_count, told_room /* of edits: 0 when the list is not theirs to grow */;
     const struct dispute *disputes; size_t dispute_count;
     const struct warned *warned;    size_t warned_count;
@@ -135,7 +144,17 @@ bool person_in_group(const struct person *p, struct span group); /* "everyone" i
 const struct told *person_told(const struct person *p, struct span device, struct span check);
 /* Edits on an unpublished person. False when a bound is passed or memory is short. */
 bool person_add_told(struct person *p, struct span device, struct span check, int64_t at_s);
-void person_forget_told(struct person *p, struct span device, struct span check); /* empty check: all of the device */
+void person_forget_told(struct person *p, struct span device, struct span check); /* empty check: all of the device; what was mended goes too */
+/* What is said about a told, or about something mended, of a person that nobody else has seen yet; NULL: there is none. */
+struct told *person_edit_told(struct person *p, struct span device, struct span check);
+struct mended *person_edit_mended(struct person *p, struct span device, struct span check);
+const struct mended *person_mended(const struct person *p, struct span device, struct span check);
+void person_drop_told(struct person *p, struct span device, struct span check); /* that alone */
+/* In the place of what was mended of them before; with nothing used, none is left. The oldest makes room. Kept in `arena`; false when memory is short. */
+bool person_set_mended(struct person *p, struct span device, struct span check, int64_t passed_s, int64_t used_s, struct arena *arena);
+void person_drop_mended(struct person *p, struct span device, struct span check); /* empty check: all of the device */
+/* Drops those that nothing can go on with any more. */
+void person_prune_mended(struct person *p, int64_t now_s);
 const struct warned *person_warned(const struct person *p, struct span device);
 bool person_set_warned(struct person *p, struct span device, int64_t at_s); /* the oldest makes room */
 const struct lever *person_lever(const struct person *p, struct span kind, struct span target);

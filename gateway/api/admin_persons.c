@@ -127,6 +127,23 @@ static void write_closings(const struct person *p, struct to_json *w)
     to_json_end(w);
 }
 
+/* What a failure that comes back takes the clock over from. */
+static void write_mended(const struct person *p, struct to_json *w)
+{
+    to_json_key(w, "mended");
+    to_json_array(w);
+    for (size_t i = 0; i < p->mended_count; i++) {
+        to_json_object(w);
+        to_json_member_text(w, "device", p->mended[i].device);
+        to_json_member_text(w, "check", p->mended[i].check);
+        to_json_member_time_if(w, "at", p->mended[i].passed_s);
+        to_json_member_int(w, "used_s", p->mended[i].used_s);
+        to_json_member_time_if(w, "came_back_at", p->mended[i].failed_s);
+        to_json_end(w);
+    }
+    to_json_end(w);
+}
+
 /* Absences, what was put off, and where they continued once; what is over too. */
 static void write_valves(const struct http_request *r, const struct person *p, struct to_json *w)
 {
@@ -188,6 +205,7 @@ void admin_show_person(struct http_request *r, struct http_response *res)
             to_json_end(&w);
         }
         to_json_end(&w);
+        write_mended(p, &w);
         to_json_member_time_if(&w, "last_nudge_at", p->nudge_s);
         write_valves(r, p, &w);
         write_closings(p, &w);

@@ -81,6 +81,9 @@ static void try_person(struct span body)
     (void)person_add_told(p, SPAN_LITERAL("d"), SPAN_LITERAL("c"), 5);
     person_forget_told(p, SPAN_LITERAL("d"), SPAN_NONE);
     require(person_told(p, SPAN_LITERAL("d"), SPAN_LITERAL("c")) == NULL);
+    (void)person_set_mended(p, SPAN_LITERAL("d"), SPAN_LITERAL("c"), 5, 6, &p->arena);
+    person_prune_mended(p, RELAPSE_S + 5);
+    require(person_mended(p, SPAN_LITERAL("d"), SPAN_LITERAL("c")) == NULL);
     buf_done(&first);
     person_free(p);
 }

@@ -204,6 +204,132 @@ static void a_failure_after_a_pass_that_held_begins_anew(void **state)
     story_end(&s);
 }
 
+static void jump(struct story *s, int64_t seconds)
+{
+    s->now_ms += seconds * 1000;
+    story_settle(s);
+}
+
+/* Told, closed or not, mended after so many seconds, and held for an hour. */
+static void fail_and_mend(struct story *s, int64_t seconds)
+{
+    story_result(s, DOVER, "firewall", VERDICT_FAIL);
+    story_settle(s);
+    deliver(s);
+    story_pass(s, seconds);
+    story_result(s, DOVER, "firewall", VERDICT_PASS);
+    story_settle(s);
+    jump(s, 3700);
+    assert_int_equal(story_events(s, "person.cleared"), 1);
+}
+
+/* 40 of 60 seconds were used. It comes back after six days: told anew, and closed after half of the 20 that were left. */
+static void what_comes_back_within_a_week_takes_the_clock_over(void **state)
+{
+    struct story s;
+    struct event event;
+    (void)state;
+    start(&s);
+    fail_and_mend(&s, 40);
+    struct person *ana = story_stored_person(&s, ANA);
+    assert_int_equal(ana->told_count, 0);
+    assert_int_equal(ana->mended_count, 1);
+    assert_int_equal(ana->mended[0].used_s, 40);
+    person_free(ana);
+    jump(&s, 6 * 86400);
+    story_result(&s, DOVER, "firewall", VERDICT_FAIL);
+    story_settle(&s);
+    assert_int_equal(story_events(&s, "person.recurred"), 1);
+    assert_true(fake_store_last_event(s.server, "person.recurred", &event));
+    assert_true(span_search(event.data, SPAN_LITERAL("\"check\":\"firewall\",\"used\":40")) < event.data.bytes);
+    story_pass(&s, 90);
+    assert_rung(&s, DOVER, "notice"); /* nothing closes before somebody was told */
+    deliver(&s);
+    story_pass(&s, 8);
+    assert_rung(&s, DOVER, "notice");
+    story_pass(&s, 4);
+    assert_rung(&s, DOVER, "closed");
+    story_result(&s, DOVER, "firewall", VERDICT_PASS);
+    story_settle(&s);
+    ana = story_stored_person(&s, ANA);
+    assert_in_range(ana->told[0].used_s, 52, 53); /* of both */
+    person_free(ana);
+    story_end(&s);
+}
+
+/* Passing for ten minutes in the middle of it changes nothing of what it took over. */
+static void what_came_back_may_flap(void **state)
+{
+    struct story s;
+    (void)state;
+    start(&s);
+    fail_and_mend(&s, 40);
+    jump(&s, 86400);
+    story_result(&s, DOVER, "firewall", VERDICT_FAIL);
+    story_settle(&s);
+    deliver(&s);
+    story_pass(&s, 4);
+    story_result(&s, DOVER, "firewall", VERDICT_PASS);
+    story_settle(&s);
+    jump(&s, 600);
+    story_result(&s, DOVER, "firewall", VERDICT_FAIL);
+    story_pass(&s, 3);
+    assert_int_equal(story_events(&s, "person.relapsed"), 1);
+    assert_rung(&s, DOVER, "notice");
+    story_pass(&s, 5);
+    assert_rung(&s, DOVER, "closed");
+    story_end(&s);
+}
+
+static void what_comes_back_later_begins_anew(void **state)
+{
+    struct story s;
+    (void)state;
+    start(&s);
+    fail_and_mend(&s, 40);
+    jump(&s, 7 * 86400);
+    story_result(&s, DOVER, "firewall", VERDICT_FAIL);
+    story_settle(&s);
+    assert_int_equal(story_events(&s, "person.recurred"), 0);
+    deliver(&s);
+    story_pass(&s, 55);
+    assert_rung(&s, DOVER, "notice");
+    story_pass(&s, 10);
+    assert_rung(&s, DOVER, "closed");
+    story_result(&s, DOVER, "firewall", VERDICT_PASS);
+    story_settle(&s);
+    struct person *ana = story_stored_person(&s, ANA);
+    assert_in_range(ana->told[0].used_s, 65, 66); /* its own */
+    assert_int_equal(ana->mended_count, 0);
+    person_free(ana);
+    story_end(&s);
+}
+
+/* It came back and was mended before anybody was told: that is no clock to take over, and the one before it is too long ago to be one. */
+static void a_failure_that_nobody_was_told_of_hands_nothing_on(void **state)
+{
+    struct story s;
+    (void)state;
+    start(&s);
+    fail_and_mend(&s, 40);
+    story_result(&s, DOVER, "firewall", VERDICT_FAIL); /* the day's message was sent */
+    story_settle(&s);
+    assert_int_equal(story_events(&s, "person.recurred"), 1);
+    story_result(&s, DOVER, "firewall", VERDICT_PASS);
+    story_settle(&s);
+    assert_int_equal(story_events(&s, "person.cleared"), 2);
+    struct person *ana = story_stored_person(&s, ANA);
+    assert_int_equal(ana->mended_count, 0);
+    person_free(ana);
+    jump(&s, 86400);
+    story_result(&s, DOVER, "firewall", VERDICT_FAIL);
+    story_settle(&s);
+    deliver(&s);
+    story_pass(&s, 55);
+    assert_rung(&s, DOVER, "notice");
+    story_end(&s);
+}
+
 static void unknown_is_not_healed(void **state)
 {
     struct story s;
@@ -372,6 +498,10 @@ int main(void)
         cmocka_unit_test(a_fix_goes_down_at_once_and_is_forgotten_when_it_holds),
         cmocka_unit_test(a_pass_that_does_not_hold_is_no_new_beginning),
         cmocka_unit_test(a_failure_after_a_pass_that_held_begins_anew),
+        cmocka_unit_test(what_comes_back_within_a_week_takes_the_clock_over),
+        cmocka_unit_test(what_came_back_may_flap),
+        cmocka_unit_test(what_comes_back_later_begins_anew),
+        cmocka_unit_test(a_failure_that_nobody_was_told_of_hands_nothing_on),
         cmocka_unit_test(unknown_is_not_healed),
         cmocka_unit_test(looking_again_changes_nothing),
         cmocka_unit_test(a_second_look_at_an_old_state_finds_the_day_taken),

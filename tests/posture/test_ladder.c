@@ -55,6 +55,7 @@ struct story {
     enum verdict verdict;              /* VERDICT_UNKNOWN with changed: see `changed` */
     double changed;
     bool frozen;
+    struct { double passed, used, failed; } told, mended; /* hours that were used; 0: none */
     /* expected */
     int rung;
     double rung_at, next, close;       /* NONE: 0 */
@@ -116,6 +117,7 @@ struct stage {
     struct person *person;
     struct device device;
     struct result result;
+    struct mended mended;
     struct absence absences[2];
     struct dispute disputes[2];
     struct interval on[3];
@@ -130,6 +132,16 @@ static void fill_person(const struct story *s, struct stage *t)
     p->id = SPAN_LITERAL("p_1");
     for (size_t i = 0; i < COUNT(s->notices) && s->notices[i] != 0; i++)
         assert_true(person_add_told(p, SPAN_LITERAL("d_1"), t->result.check, hours(s->notices[i])));
+    struct told *told = person_edit_told(p, SPAN_LITERAL("d_1"), t->result.check);
+    if (told != NULL && s->told.passed != 0) {
+        told->passed_s = hours(s->told.passed);
+        told->used_s = (int64_t)(s->told.used * 3600);
+    }
+    if (s->mended.used != 0) {
+        t->mended = (struct mended){ t->device.id, t->result.check, hours(s->mended.passed), (int64_t)(s->mended.used * 3600), s->mended.failed != 0 ? hours(s->mended.failed) : 0 };
+        p->mended = &t->mended;
+        p->mended_count = 1;
+    }
     for (size_t i = 0; i < COUNT(s->absences) && is_set(s->absences[i]); i++)
         t->absences[p->absence_count++].time = interval_of(s->absences[i]);
     p->absences = t->absences;
@@ -266,6 +278,93 @@ static void clocks_that_stop(void **state)
     };
     for (size_t i = 0; i < COUNT(rows); i++)
         tell(*state, &rows[i]);
+}
+
+/* Four days of the clock were used before the pass at hour 1: three of the seven until something closes are left, so it is half of them. */
+static void what_comes_back_has_half_of_the_time_that_was_left(void **state)
+{
+    static const struct story rows[] = {
+        { "after 6 days and 23 hours", .mended = { 1, 96, 0 }, .visible = 7 * DAY, .notices = { 7 * DAY + 1 }, .now = 7 * DAY + 1, .rung = 1, .rung_at = 7 * DAY + 1, .next = 8 * DAY + 13,
+          .close = 8 * DAY + 13 },
+        { "after 7 days", .mended = { 1, 96, 0 }, .visible = 7 * DAY + 1, .notices = { 7 * DAY + 2 }, .now = 7 * DAY + 2, .rung = 0, .rung_at = 7 * DAY + 1, .next = 10 * DAY + 2, .close = 14 * DAY + 2 },
+        { "it was seen to fail before, and was no blip after 7 days", .mended = { 1, 96, 7 * DAY }, .visible = 7 * DAY + 1, .notices = { 7 * DAY + 2 }, .now = 7 * DAY + 2, .rung = 0,
+          .rung_at = 7 * DAY + 1, .next = 10 * DAY + 2, .close = 14 * DAY + 2 },
+        { "after 61 minutes, and nobody wrote down that the pass held", .told = { 1, 96, 0 }, .visible = 1 + 61.0 / 60, .notices = { -96 }, .now = 3, .rung = 0, .rung_at = 1 + 61.0 / 60, .next = NONE,
+          .close = 3 + 36, .waiting = true },
+        { "after 59 minutes it goes on, as a failure that never took anything over", .told = { 1, 96, 0 }, .visible = 1 + 59.0 / 60, .notices = { -96 }, .now = 3, .rung = 1, .rung_at = 1 + 59.0 / 60,
+          .next = 72 + 59.0 / 60, .close = 72 + 59.0 / 60 },
+        { "nothing was used", .told = { 1, 0, 0 }, .visible = 3, .notices = { -1 }, .now = 4, .rung = 0, .rung_at = 3, .next = 4 + 3 * DAY, .close = 4 + 7 * DAY, .waiting = true },
+        { "a record that does not know what was used", .visible = 3, .notices = { -1, 4 }, .now = 4, .rung = 0, .rung_at = 3, .next = 4 + 3 * DAY, .close = 4 + 7 * DAY },
+        { "not told anew, for a year", .mended = { 1, 96, 0 }, .visible = 2 * DAY, .now = 365 * DAY, .rung = 0, .rung_at = 2 * DAY, .next = NONE, .close = 365 * DAY + 36, .waiting = true },
+        { "all of it was used: what closes waits for a second notice all the same", .policy = TWO_NOTICES, .mended = { 1, 30 * DAY, 0 }, .visible = DAY, .notices = { DAY + 1 }, .now = 3 * DAY, .rung = 1,
+          .rung_at = DAY + 1, .next = NONE, .close = NONE, .waiting = true },
+        { "all of it was used, and two notices came", .policy = TWO_NOTICES, .mended = { 1, 30 * DAY, 0 }, .visible = DAY, .notices = { DAY + 1, 3 * DAY }, .now = 3 * DAY, .rung = 4, .rung_at = 3 * DAY,
+          .next = NONE, .close = NONE },
+        { "all of it was used: a day after the notice, one rung a day, in working hours", .policy = RISE, .mended = { 1, 30 * DAY, 0 }, .visible = DAY, .notices = { DAY + 1 }, .now = DAY + 1, .rung = 0,
+          .rung_at = DAY, .next = 2 * DAY + 1, .close = 3 * DAY },
+        { "the second that it closes", .mended = { 1, 96, 0 }, .visible = 2 * DAY, .notices = { 2 * DAY + 1 }, .now = 3 * DAY + 13, .rung = 2, .rung_at = 3 * DAY + 13, .next = 2 * DAY + 1 + 5 * DAY,
+          .close = 2 * DAY + 1 + 5 * DAY },
+        { "an odd second is left to the person", .mended = { 1, 96 + 1.0 / 3600, 0 }, .visible = 2 * DAY, .notices = { 2 * DAY + 1 }, .now = 2 * DAY + 1, .rung = 1, .rung_at = 2 * DAY + 1,
+          .next = 3 * DAY + 13, .close = 3 * DAY + 13 },
+        { "long after the pass it still goes on with it", .mended = { 1, 96, 6 * DAY }, .visible = 6 * DAY, .notices = { 9 * DAY }, .now = 9 * DAY, .rung = 1, .rung_at = 9 * DAY, .next = 10 * DAY + 12,
+          .close = 10 * DAY + 12 },
+        { "another failure had taken it over", .mended = { 1, 96, DAY }, .visible = 2 * DAY, .notices = { 2 * DAY }, .now = 2 * DAY, .rung = 0, .rung_at = 2 * DAY, .next = 5 * DAY, .close = 9 * DAY },
+        { "it passed for half an hour since it came back", .mended = { 1, 96, DAY }, .told = { 2 * DAY, 50, 0 }, .visible = 2 * DAY + 0.5, .notices = { DAY + 1 }, .now = 2 * DAY + 1, .rung = 1,
+          .rung_at = 2 * DAY + 0.5, .next = 2 * DAY + 13.5, .close = 2 * DAY + 13.5 },
+        { "and came back again: all of it counts as used", .mended = { 1, 96, DAY }, .told = { 2 * DAY, 120, 0 }, .visible = 3 * DAY, .notices = { DAY + 1, 3 * DAY + 1 }, .now = 3 * DAY + 1, .rung = 1,
+          .rung_at = 3 * DAY + 1, .next = 4 * DAY + 1, .close = 4 * DAY + 1 },
+        { "away between the pass and the failure", .mended = { 1, 96, 0 }, .visible = 3 * DAY, .absences = { { 2, 20 } }, .notices = { 3 * DAY }, .now = 3 * DAY, .rung = 1, .rung_at = 3 * DAY,
+          .next = 4 * DAY + 12, .close = 4 * DAY + 12 },
+        { "away since the notice", .mended = { 1, 96, 0 }, .visible = DAY, .absences = { { DAY + 2, 2 * DAY + 2 } }, .notices = { DAY + 1 }, .now = 2 * DAY + 3, .rung = 1, .rung_at = DAY + 1,
+          .next = 3 * DAY + 13, .close = 3 * DAY + 13 },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        tell(*state, &rows[i]);
+}
+
+static void what_was_used_by_a_pass(void **state)
+{
+    static const struct { struct story story; double used; } rows[] = {
+        { { "told, and passed two days later", .notices = { 1 }, .now = 49 }, 48 },
+        { { "what stands still is not used", .notices = { 1 }, .absences = { { 10, 20 } }, .disputes = { { 15, 25 } }, .now = 49 }, 33 },
+        { { "nor the time in which it was off", .notices = { 1 }, .on = { { 0, 11 }, { 21, END } }, .now = 49 }, 38 },
+        { { "off at the pass, by what somebody else said", .notices = { 1 }, .seen = 10.75, .now = 49 }, 10 },
+        { { "nobody was told", .now = 49 }, 0 },
+        { { "with what it had taken over", .notices = { 1 }, .mended = { -20, 7, -1 }, .now = 49 }, 55 },
+        { { "what stood there was not taken over", .notices = { 1 }, .mended = { -20, 7, 0 }, .now = 49 }, 48 },
+    };
+    struct world *w = *state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct stage t;
+        fill_stage(w, &rows[i].story, &t);
+        struct told none = { .device = t.device.id, .check = t.result.check };
+        const struct told *told = person_told(t.person, t.device.id, t.result.check);
+        t.result.verdict = VERDICT_PASS;
+        t.result.changed_s = t.in.now_s;
+        t.result.first_failed_s = t.result.visible_s = 0;
+        int64_t used_s = ladder_used(&t.in, told != NULL ? told : &none, t.in.now_s, &w->arena);
+        if (used_s != (int64_t)(rows[i].used * 3600))
+            fail_msg("%s: %.3f hours", rows[i].story.name, (double)used_s / 3600);
+        person_free(t.person);
+        arena_reset(&w->arena);
+    }
+}
+
+/* It spoke again while nothing failed: when it was on is forgotten, and what nobody knows is not held against anybody. */
+static void what_is_not_known_of_a_pass_is_not_used(void **state)
+{
+    static const struct story story = { "late", .notices = { 1 }, .now = 49 }, before = { "late", .notices = { 1 }, .mended = { -20, 7, -1 }, .now = 49 };
+    struct world *w = *state;
+    struct stage t;
+    for (int i = 0; i < 2; i++) {
+        fill_stage(w, i == 0 ? &story : &before, &t);
+        t.result.verdict = VERDICT_PASS;
+        t.result.first_failed_s = t.result.visible_s = 0;
+        assert_int_equal(ladder_used(&t.in, &t.person->told[0], hours(40), &w->arena), i == 0 ? 0 : 7 * 3600);
+        t.in.policy = w->policies[NO_PAUSES];
+        assert_int_equal(ladder_used(&t.in, &t.person->told[0], hours(40), &w->arena), (i == 0 ? 39 : 46) * 3600);
+        person_free(t.person);
+    }
 }
 
 static void rises_obey_their_rules(void **state)
@@ -514,6 +613,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(plain_clocks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(clocks_that_stop, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_comes_back_has_half_of_the_time_that_was_left, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_used_by_a_pass, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_not_known_of_a_pass_is_not_used, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rises_obey_their_rules, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rises_follow_the_clocks_of_the_person, set_up, tear_down),
         cmocka_unit_test_setup_teardown(predictions_come_true_second_by_second, set_up, tear_down),

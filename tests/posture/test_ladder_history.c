@@ -31,6 +31,7 @@ struct history {
     struct stretch away[MOST], disputes[MOST], incidents[MOST], off[MOST], snoozes[MOST];
     int away_count, dispute_count, incident_count, off_count, snooze_count;
     struct stretch exempt;
+    int used;                            /* of the clock, by a failure that was mended less than seven days before; 0: none was */
     int holidays[MOST], holiday_count;   /* days */
 };
 
@@ -68,6 +69,7 @@ static struct history roll_history(void)
         h.holidays[h.holiday_count] = h.holiday_count * 9 + roll(0, 8);
     if (roll(0, 3) == 0)
         h.exempt = (struct stretch){ roll(0, 20 * DAY), 0 }, h.exempt.to = h.exempt.from + roll(DAY, 12 * DAY);
+    h.used = roll(0, 1) == 0 ? 0 : roll(1, 10 * DAY);
     return h;
 }
 
@@ -77,6 +79,7 @@ struct asked {
     struct person *person;
     struct device device;
     struct result result;
+    struct mended mended;
     struct absence absences[MOST];
     struct dispute disputes[MOST];
     struct snooze snoozes[MOST];
@@ -96,6 +99,9 @@ static void fill_person(const struct history *h, struct asked *a)
     p->id = SPAN_LITERAL("p");
     for (int i = 0; i < h->notice_count; i++)
         assert_true(person_add_told(p, SPAN_LITERAL("d"), SPAN_LITERAL("disk"), at(h->notices[i])));
+    a->mended = (struct mended){ SPAN_LITERAL("d"), SPAN_LITERAL("disk"), at(h->failed - roll(HOUR, 7 * DAY - 1)), h->used * (int64_t)QUARTER_S, 0 };
+    p->mended = &a->mended;
+    p->mended_count = h->used > 0;
     for (int i = 0; i < h->away_count; i++)
         a->absences[i].time = interval_of(h->away[i]);
     for (int i = 0; i < h->dispute_count; i++)
@@ -191,7 +197,10 @@ static const char *wrong(const struct history *h, const struct standing *s, int6
         return "the first notice was less than a day before";
     for (int q = h->notices[0]; at(q) < at_s; q++)
         quarters += counts(h, q);
-    if (quarters < after_days[s->rung] * DAY - 1)
+    int wanted = after_days[s->rung] * DAY;
+    if (h->used > 0)
+        wanted = wanted > h->used ? (wanted - h->used) / 2 : 0;
+    if (quarters < wanted - 1)
         return "too little time counted";
     if (is_in_grace(h, at_s))
         return "the person was away or just back";
