@@ -151,7 +151,7 @@ static struct nudge_text_item *collect_left(struct message_try *t)
         const struct escalation_item *f = &found[i];
         if (!is_in_notice(&t->person->notice, f))
             continue;
-        items[used] = (struct nudge_text_item){ f->device, f->check, f->result, f->deadline_s, f->closes, f->closed };
+        items[used] = (struct nudge_text_item){ f->device, f->check, f->result, f->deadline_s, f->closes, f->closed, f->came_back };
         t->left[used++] = (struct notice_item){ arena_copy(&t->arena, f->device->id), arena_copy(&t->arena, f->check->id), f->deadline_s };
     }
     t->left_count = used;

@@ -249,7 +249,7 @@ static size_t add_items(const struct standing *standings, size_t count, const st
         if (!s->told)
             continue;
         unsigned then = s->next_close >= 0 ? s->ladder->rungs[s->next_close].close : 0;
-        items[used++] = (struct escalation_item){ device, s->check, s->result, s->close_s, then & ~s->closed, s->closed, s->rung };
+        items[used++] = (struct escalation_item){ device, s->check, s->result, s->close_s, then & ~s->closed, s->closed, s->rung, s->carried_s > 0 };
     }
     return used;
 }

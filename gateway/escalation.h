@@ -35,7 +35,7 @@ void escalation_count_ring(const struct node *node, int64_t from_s, struct ring_
 MUST_CHECK enum err_code escalation_check_ring(const struct node *node, struct store *store, struct err *err);
 
 /* What is to be told to a person, worst first, from the directory. Between directory_enter() and directory_leave(); lives in `arena`. */
-struct escalation_item { const struct device *device; const struct check *check; const struct result *result; int64_t deadline_s; unsigned closes /* then */, closed /* now */; int rung; };
+struct escalation_item { const struct device *device; const struct check *check; const struct result *result; int64_t deadline_s; unsigned closes /* then */, closed /* now */; int rung; bool came_back; };
 size_t escalation_items(const struct node *node, const struct person *person, struct arena *arena, struct escalation_item **items);
 
 /* As a reader of effects. */

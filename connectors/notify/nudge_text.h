@@ -28,6 +28,7 @@ struct nudge_text_item {
     int64_t deadline_s;            /* next closing; 0: nothing closes */
     unsigned closes;               /* sensitivities that are closed from then on, one bit each */
     unsigned closed;               /* that are closed now because of it */
+    bool came_back;                /* it was mended for less than seven days, so less time is left than for something new */
 };
 struct nudge_text_news { enum nudge_phase phase; int64_t since_s; enum nudge_hold hold; int64_t hold_s; };
 /* An exemption that ends soon: `theirs` the person asked for, the others they approved. */

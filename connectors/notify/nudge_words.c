@@ -290,7 +290,9 @@ static void say_deadline(const struct nudge_words *w)
         say(w, closed ? " Everything else keeps working." : "Please do this soon. Nothing closes because of it now.");
         return;
     }
-    say(w, closed ? "\nPlease do this by " : "Please do this by ");
+    say(w, closed ? "\n" : "");
+    say(w, item->came_back ? "This came back within 7 days, so there is less time to fix it. " : "");
+    say(w, "Please do this by ");
     nudge_words_time(w, item->deadline_s);
     say(w, ". After that ");
     if (count_apps(w->in->policy, item->closes) > 0)

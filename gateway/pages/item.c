@@ -131,7 +131,7 @@ void item_write_deadline(const struct page *p, const struct standing *s)
         return;
     }
     struct span apps = page_app_words(p, closes_next(s));
-    html_raw(p->out, "<p class=\"deadline\">Please do this by <strong>");
+    HTML(p->out, "<p class=\"deadline\">{}Please do this by <strong>", s->carried_s > 0 ? SPAN_LITERAL("This came back within 7 days, so there is less time to fix it. ") : SPAN_NONE);
     page_time(p, s->close_s);
     HTML(p->out, "</strong>. After that {} will not open on this device. Everything else keeps working.</p>\n", span_empty(apps) ? SPAN_LITERAL("some apps") : apps);
 }
@@ -167,7 +167,7 @@ static void write_rung_words(const struct page *p, const struct ladder *l, size_
 
 static void write_rung_when(const struct page *p, const struct standing *s, int i)
 {
-    const struct rung *rungs = s->ladder->rungs;
+    int64_t then_s = i > 0 ? ladder_after(s, (size_t)i) - ladder_after(s, (size_t)i - 1) : 0;
     html_raw(p->out, "<span class=\"when\">");
     if (i < s->rung)
         html_raw(p->out, "Done");
@@ -177,8 +177,10 @@ static void write_rung_when(const struct page *p, const struct standing *s, int 
         page_time(p, s->next_s);
     else if (i == s->rung + 1)
         html_raw(p->out, s->waiting_for_notice ? "After our next message" : "Later");
+    else if (then_s > 0)
+        HTML(p->out, "{} after that", words_span(p->arena, then_s));
     else
-        HTML(p->out, "{} after that", words_span(p->arena, rungs[i].after_s - rungs[i - 1].after_s));
+        html_raw(p->out, "Soon after that");
     html_raw(p->out, "</span> ");
 }
 

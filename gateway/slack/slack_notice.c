@@ -89,7 +89,7 @@ static struct nudge_text_item item_of(const struct telling *t, const struct devi
 {
     const struct slack_card *card = slack_scene_card(t->scene, device->id);
     const struct standing *standing = card != NULL ? slack_card_standing(card, check->id) : NULL;
-    struct nudge_text_item item = { device, check, device_result(device, check->id), 0, 0, standing != NULL ? standing->closed : 0 };
+    struct nudge_text_item item = { device, check, device_result(device, check->id), 0, 0, standing != NULL ? standing->closed : 0, standing != NULL && standing->carried_s > 0 };
     if (standing != NULL && standing->next_close >= 0) {
         item.deadline_s = standing->close_s;
         item.closes = standing->ladder->rungs[standing->next_close].close & ~standing->closed;

@@ -50,7 +50,7 @@ static enum err_code make_digest(const struct slack_scene *scene, struct slack_p
         return err_set(err, ERR_MEMORY, "a preview");
     for (size_t i = 0; i < count; i++) {
         const struct escalation_item *f = &found[i];
-        items[i] = (struct nudge_text_item){ f->device, f->check, f->result, f->deadline_s, f->closes, f->closed };
+        items[i] = (struct nudge_text_item){ f->device, f->check, f->result, f->deadline_s, f->closes, f->closed, f->came_back };
         named[i] = (struct notice_item){ f->device->id, f->check->id, f->deadline_s };
     }
     const struct nudge_input in = { .policy = scene->policy, .calendar = scene->node->calendar, .person = scene->person, .holidays = control->holidays, .now_s = scene->now_s, .frozen = control->frozen,

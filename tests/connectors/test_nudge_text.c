@@ -65,7 +65,7 @@ static enum err_code write_it(struct fixture *f, struct nudge_text_item *items, 
 
 static struct nudge_text_item item_of(struct fixture *f, const char *check)
 {
-    return (struct nudge_text_item){ f->device, policy_check(f->policy, span_of(check)), &f->result, NOW_S + 3 * 86400 + 4 * 3600, 2, 0 };
+    return (struct nudge_text_item){ f->device, policy_check(f->policy, span_of(check)), &f->result, NOW_S + 3 * 86400 + 4 * 3600, 2, 0, false };
 }
 
 static void assert_order(const char *text, const char *const *parts)
@@ -117,6 +117,19 @@ static void a_digest_names_each_other_check_in_one_line(void **state)
     items[2].deadline_s = 0;
     assert_int_equal(write_it(&f, items, 3, SPAN_LITERAL("https://p.example/me/x"), false), OK);
     assert_order(buf_text(&f.text), parts);
+    drop(&f);
+}
+
+static void what_came_back_says_why_there_is_less_time(void **state)
+{
+    static const char *const parts[] = { "This came back within 7 days, so there is less time to fix it. Please do this by ", "After that Source Code", NULL };
+    struct fixture f = make();
+    struct nudge_text_item item = item_of(&f, "firewall");
+    (void)state;
+    item.came_back = true;
+    assert_int_equal(write_it(&f, &item, 1, SPAN_LITERAL("https://p.example/me/x"), false), OK);
+    assert_order(buf_text(&f.text), parts);
+    assert_order(buf_text(&f.blocks), parts);
     drop(&f);
 }
 
@@ -201,6 +214,7 @@ int main(void)
         cmocka_unit_test(the_parts_come_in_their_order),
         cmocka_unit_test(the_first_message_introduces_itself),
         cmocka_unit_test(a_digest_names_each_other_check_in_one_line),
+        cmocka_unit_test(what_came_back_says_why_there_is_less_time),
         cmocka_unit_test(no_deadline_makes_no_threat),
         cmocka_unit_test(hostile_names_make_no_links_mentions_or_lines),
         cmocka_unit_test(the_most_that_can_be_told_keeps_all_limits),

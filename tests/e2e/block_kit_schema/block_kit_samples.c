@@ -35,7 +35,7 @@ static void print_sample(const struct sample *s, const struct policy *policy, co
     buf_init(&blocks, MOST);
     for (size_t i = 0; i < s->items; i++) {
         news[i] = (struct nudge_text_news){ s->phase, NOW_S, s->hold, NOW_S + 86400 };
-        items[i] = (struct nudge_text_item){ device, policy_check(policy, i % 2 == 0 ? SPAN_LITERAL("firewall") : SPAN_LITERAL("screen-lock")), &result, s->deadline_s, 3, s->deadline_s == 0 ? 0 : 1 };
+        items[i] = (struct nudge_text_item){ device, policy_check(policy, i % 2 == 0 ? SPAN_LITERAL("firewall") : SPAN_LITERAL("screen-lock")), &result, s->deadline_s, 3, s->deadline_s == 0 ? 0 : 1, false };
     }
     const struct nudge_text_input in = { .policy = policy, .calendar = calendar, .person = person, .items = items, .item_count = s->items,
                                          .link = SPAN_LITERAL("https://posture.acme.example/me/sample"), .now_s = NOW_S, .first = s->first, .news = news, .notice = SPAN_LITERAL("e_1"),
