@@ -238,6 +238,21 @@ static enum err_code take_first(struct replay *r, const struct queued *item, str
 
 /* ---- second pass: people ---- */
 
+static void forget_later_mended(struct person *p, int64_t from_s)
+{
+    struct mended *all = (struct mended *)(uintptr_t)p->mended; /* of our own copy */
+    size_t kept = 0;
+    for (size_t i = 0; i < p->mended_count; i++) {
+        if (all[i].passed_s >= from_s)
+            continue;
+        all[kept] = all[i];
+        if (all[kept].failed_s >= from_s)
+            all[kept].failed_s = 0;
+        kept++;
+    }
+    p->mended_count = kept;
+}
+
 /* What is in the record about the time before the beginning. */
 static void forget_later(struct person *p, int64_t from_s)
 {
@@ -252,9 +267,12 @@ static void forget_later(struct person *p, int64_t from_s)
         told[kept] = told[i];
         told[kept].count = earlier;
         told[kept].last_s = told[i].at_s[earlier - 1];
+        if (told[kept].passed_s >= from_s)
+            told[kept].passed_s = told[kept].used_s = 0;
         kept++;
     }
     p->told_count = kept;
+    forget_later_mended(p, from_s);
     p->notice = (struct notice){ 0 };
     if (p->nudge_s >= from_s)
         p->nudge_s = 0, p->nudge_day = 0;

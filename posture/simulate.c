@@ -1,5 +1,7 @@
 #include "posture/simulate.h"
 
+#include "posture/mending.h"
+
 #include <string.h>
 
 enum { HOUR_S = 3600, DAY_S = 86400, SILENT_S = 7 * DAY_S, PATTERN_S = 7 * DAY_S, ON_MOST = 4096, STEPS_MOST = 20000, ITEMS_MOST = 128, SCRATCH_BYTES = 4 * 1024 * 1024, SCRATCH_BLOCK = 64 * 1024 };
@@ -122,11 +124,11 @@ static bool adopt(struct simulation *s, struct simulated_device *to, const struc
     return copy_results(s, &to->device, true) && foresee_on(s, &to->device);
 }
 
-static struct ladder_input input_of(const struct simulation *s, const struct decision_input *world, const struct simulated_device *d)
+static struct ladder_input input_of(const struct simulation *s, const struct decision_input *world, const struct device *d)
 {
     struct decision_input known = *world;
     known.now_s = known.ladder_now_s = s->now_s;
-    return decision_ladder_input(&known, &d->device, &s->person);
+    return decision_ladder_input(&known, d, &s->person);
 }
 
 static bool is_live(const struct device *d) { return !d->removed && span_empty(d->duplicate_of); }
@@ -168,6 +170,11 @@ static bool deliver(struct simulation *s, struct span device, struct span check,
 
 static bool copy_told(struct simulation *s)
 {
+    struct mended *mended = arena_array(s->arena, s->person.mended_count + 1, sizeof *mended);
+    if (mended == NULL)
+        return false;
+    copy_array(mended, s->person.mended, s->person.mended_count, sizeof *mended);
+    s->person.mended = mended;
     s->told = arena_array(s->arena, s->person.told_count + 1, sizeof *s->told);
     if (s->told == NULL)
         return false;
@@ -194,7 +201,7 @@ static bool stand_before(struct simulation *s, const struct decision_input *befo
     for (size_t i = 0; before != NULL && before->policy != NULL && i < s->device_count; i++) {
         struct simulated_device *d = &s->devices[i];
         struct standing *standings;
-        struct ladder_input in = input_of(s, before, d);
+        struct ladder_input in = input_of(s, before, &d->device);
         size_t count = is_live(&d->device) ? ladder_standings(&in, s->arena, &standings) : 0;
         if (count == 0)
             continue;
@@ -305,7 +312,7 @@ static void look_at_device(struct moment *m, struct simulated_device *d)
     struct ladder_summary sum = { 0 };
     size_t count = 0;
     if (is_live(&d->device) && stands_somewhere(&d->device)) {
-        struct ladder_input in = input_of(s, &s->world, d);
+        struct ladder_input in = input_of(s, &s->world, &d->device);
         count = ladder_standings(&in, &m->scratch, &standings);
         sum = ladder_summary(&in, standings, count);
     }
@@ -373,16 +380,39 @@ bool simulate_person(const struct simulate_options *options, const struct decisi
 
 /* ---- what changes from outside, and what is asked ---- */
 
-/* What was told about a failure that is over is forgotten, as in production: another one starts from the beginning. */
-static void forget_healed(struct simulation *s, const struct device *device)
+static bool mend(struct simulation *s, const struct device *d, struct mending *m, const struct told *t)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < s->person.told_count; i++) {
-        const struct result *r = span_equal(s->told[i].device, device->id) ? device_result(device, s->told[i].check) : NULL;
-        if (r == NULL || (r->verdict != VERDICT_PASS && r->verdict != VERDICT_NOT_APPLICABLE))
-            s->told[kept++] = s->told[i];
+    struct ladder_input in = input_of(s, &s->world, d);
+    struct arena scratch;
+    bool done, seen;
+    if (m->kind == MENDING_PASSES || m->kind == MENDING_FORGOTTEN) {
+        arena_init(&scratch, SCRATCH_BLOCK, SCRATCH_BYTES);
+        m->used_s = t->passed_s == 0 ? ladder_used(&in, t, m->at_s, &scratch) : 0;
+        arena_done(&scratch);
     }
-    s->person.told_count = kept;
+    return mending_apply(&s->person, m, s->arena, &done, &seen);
+}
+
+/* What was told about a failure that is over, as in production: one that comes back goes on where it was, or takes the clock over, or begins anew. */
+static bool heal(struct simulation *s, const struct device *d)
+{
+    bool well = true;
+    int64_t look_s = 0;
+    for (size_t i = s->person.told_count; well && i-- > 0;) { /* from the end: one may go */
+        const struct told t = s->told[i];
+        struct mending m = { .device = t.device, .check = t.check };
+        const struct result *r = span_equal(t.device, d->id) ? device_result(d, t.check) : NULL;
+        if (r != NULL && mending_of_told(&t, r, s->now_s, &m, &look_s))
+            well = mend(s, d, &m, &t);
+    }
+    for (size_t i = s->person.mended_count; well && i-- > 0;) {
+        const struct mended kept = s->person.mended[i];
+        struct mending m = { .device = kept.device, .check = kept.check };
+        const struct result *r = span_equal(kept.device, d->id) ? device_result(d, kept.check) : NULL;
+        if (r != NULL && mending_of_mended(&kept, person_told(&s->person, kept.device, kept.check), r, &m))
+            well = mend(s, d, &m, NULL);
+    }
+    return well;
 }
 
 static struct simulated_device *add_device(struct simulation *s)
@@ -412,9 +442,8 @@ bool simulation_put_device(struct simulation *s, const struct device *device)
     to->device = *device;
     if (device->on_count == 0 || device->on[device->on_count - 1].to_s == 0)
         to->device.seen_s = s->options.to_s; /* on, until its record says that it was off */
-    forget_healed(s, device);
     s->next_s = s->now_s;
-    return copy_results(s, &to->device, false);
+    return heal(s, device) && copy_results(s, &to->device, false);
 }
 
 void simulation_drop_device(struct simulation *s, struct span id)

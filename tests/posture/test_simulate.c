@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COUNT(rows) (sizeof(rows) / sizeof(rows)[0])
 #define TEXT(stage) \
     "policy: p\nsensitivities: [everyday, critical]\napps: [{ id: chat, sensitivity: everyday, repair: true }, { id: notes, sensitivity: everyday }, { id: pay, sensitivity: critical }]\n" \
     "checks:\n- { id: disk, severity: high, osquery: { linux: 'SELECT a FROM t' }, pass: 'rows > 0', fresh_for: 3d }\n" \
@@ -130,10 +131,11 @@ static void walk(struct scene *s, int64_t first_close_s[2], size_t *nudges)
 static void it_jumps_to_where_a_walk_arrives(void **state)
 {
     (void)state;
-    static const struct { const char *name; struct interval away, on[3]; } rows[] = {
-        { "always there", { 0, 0 }, { { 0, 0 } } },
-        { "away for a week", { T0 + 3 * DAY_S, T0 + 10 * DAY_S }, { { 0, 0 } } },
-        { "away from now on", { T0 + 3 * DAY_S, 0 }, { { 0, 0 } } },
+    static const struct { const char *name; struct interval away, on[3]; int64_t used_s; } rows[] = {
+        { "always there", { 0, 0 }, { { 0, 0 } }, 0 },
+        { "it came back, with four days used", { 0, 0 }, { { 0, 0 } }, 4 * DAY_S },
+        { "away for a week", { T0 + 3 * DAY_S, T0 + 10 * DAY_S }, { { 0, 0 } }, 0 },
+        { "away from now on", { T0 + 3 * DAY_S, 0 }, { { 0, 0 } }, 0 },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct scene s;
@@ -145,6 +147,7 @@ static void it_jumps_to_where_a_walk_arrives(void **state)
             s.person->absences = s.absences;
             s.person->absence_count = 1;
         }
+        assert_true(person_set_mended(s.person, s.device.id, s.result.check, T0 - DAY_S, rows[i].used_s, &s.person->arena));
         run(&s);
         walk(&s, close_s, &nudges);
         const struct simulated_event *first = find(&s, SIMULATED_CLOSED, 0), *second = find(&s, SIMULATED_CLOSED, 1);
@@ -226,6 +229,43 @@ static void a_fix_opens_and_a_decision_is_asked_on_the_way(void **state)
     scene_close(&s);
 }
 
+static void put(struct simulation *sim, const struct scene *s, enum verdict verdict, int64_t at_s)
+{
+    struct result result = s->result;
+    struct device device = s->device;
+    bool fails = verdict == VERDICT_FAIL;
+    result.verdict = verdict;
+    result.changed_s = at_s;
+    result.visible_s = result.first_failed_s = fails ? at_s : 0;
+    device.results = &result;
+    device.seen_s = at_s;
+    assert_true(simulation_advance(sim, at_s));
+    assert_true(simulation_put_device(sim, &device));
+}
+
+/* Five of the seven days were used. It comes back on Sunday; with the second message of its own, on Tuesday, half of the two that were left has run. */
+static void what_comes_back_takes_the_clock_over(void **state)
+{
+    static const struct { const char *name; int64_t back_s, close_s; } rows[] = {
+        { "after a day", 6 * DAY_S, 8 * DAY_S },
+        { "after nine days", 14 * DAY_S, 21 * DAY_S },
+        { "within the hour: the clock goes on, without it, until the hours of the next day", 5 * DAY_S + HOUR_S - 60, 7 * DAY_S + HOUR_S - 60 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct scene s;
+        const struct device *devices[] = { &s.device };
+        scene_open(&s, TEXT(""), 60);
+        struct simulation *sim = simulation_open(&s.options, NULL, s.person, devices, 1, &s.arena);
+        put(sim, &s, VERDICT_PASS, T0 + 5 * DAY_S);
+        put(sim, &s, VERDICT_FAIL, T0 + rows[i].back_s);
+        assert_true(simulation_advance(sim, T0 + 40 * DAY_S));
+        if (find(&s, SIMULATED_CLOSED, 0)->at_s != T0 + rows[i].close_s)
+            fail_msg("%s: %.3f days", rows[i].name, (double)(find(&s, SIMULATED_CLOSED, 0)->at_s - T0) / DAY_S);
+        scene_close(&s);
+    }
+}
+
 static void what_is_closed_already_is_no_event(void **state)
 {
     (void)state;
@@ -286,6 +326,7 @@ int main(void)
         cmocka_unit_test(a_device_is_on_as_it_was),
         cmocka_unit_test(what_is_not_in_force_is_told_apart),
         cmocka_unit_test(a_fix_opens_and_a_decision_is_asked_on_the_way),
+        cmocka_unit_test(what_comes_back_takes_the_clock_over),
         cmocka_unit_test(what_is_closed_already_is_no_event),
         cmocka_unit_test(totals_count_days_apps_and_names),
     };
