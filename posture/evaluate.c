@@ -153,12 +153,12 @@ static void weigh(const struct run *run, const struct check *check, struct judge
         j->verdict = other;
 }
 
-/* What was uncertain until now is written down, or the ladder would count it as soon as it is over. */
+/* What was uncertain until now is written down, or the ladder would count it as soon as it is over: also at a pass, which may not hold, and asks how much of the clock ran. */
 static void note_doubt(struct run *run, const struct check *check, const struct result *before, const struct result *after)
 {
     int64_t from_s = before->visible_s == 0 ? 0 : evaluate_doubt(check, before, run->now_s), still_s = evaluate_doubt(check, after, run->now_s);
     bool goes_on = still_s != 0 && still_s <= from_s;
-    if (from_s == 0 || after->visible_s == 0 || goes_on || from_s >= run->now_s)
+    if (from_s == 0 || goes_on || from_s >= run->now_s)
         return;
     run->full = !device_put_doubt(run->device, check->id, (struct interval){ from_s, run->now_s }) || run->full;
     run->doubted = true;

@@ -54,8 +54,8 @@ struct standing {                     /* of one failing, visible check */
 /* Standings of all failing visible checks of the device, worst first (by rung, then severity, then shortest fix). Lives in `arena`.
  * Returns how many; *standings is NULL when none. */
 size_t ladder_standings(const struct ladder_input *in, struct arena *arena, struct standing **standings);
-/* At a pass: how much of the running clock the failure that was told of had used up by then, with what it had taken over itself. What stands here of the device is what
- * is known right after the pass: once it spoke again with nothing failing, it is not known any more when it was on, and only what was taken over counts. */
+/* At a pass: how much of the running clock the failure that was told of had used up by then, with what it had taken over itself. When the device was on is known for an
+ * hour after it: asked later, only what was taken over counts. */
 int64_t ladder_used(const struct ladder_input *in, const struct told *told, int64_t passed_s, struct arena *arena);
 /* Running time from the first notice until that rung of its ladder may be reached; of the first rung, from detection. */
 int64_t ladder_after(const struct standing *s, size_t rung);

@@ -48,13 +48,13 @@ int64_t ladder_after(const struct standing *s, size_t rung)
 
 /* ---- at the pass ---- */
 
-/* Stretches in which a device was on are forgotten when nothing fails and it speaks again. */
+/* Stretches in which a device was on are forgotten when it speaks while nothing fails, and nothing passed lately (device_spoke()). */
 static bool knows_when_on(const struct device *device, int64_t passed_s)
 {
     bool fails = device->on_count > 0;
     for (size_t i = 0; !fails && i < device->result_count; i++)
         fails = device->results[i].first_failed_s != 0;
-    return fails || device->seen_s <= passed_s;
+    return fails || device->seen_s - passed_s < PASS_HELD_S;
 }
 
 static const struct ladder *ladder_of(const struct ladder_input *in, const struct check *check)

@@ -351,6 +351,8 @@ static void what_was_uncertain_of_a_failure_is_written_down(void **state)
         { "it could not be told for a while", { { NULL, T + 4000 }, { HALF, T + 5000 }, { BAD, T + 6000 } }, 0, "104000-106000" },
         { "too old, then it cannot be told, then it fails", { { NULL, T + 600 + OLD + 5000 }, { BAD, T + 600 + OLD + 6000 } }, 0, "107801-113800" },
         { "mended for a moment: the same failure goes on", { { NULL, T + 4000 }, { BAD, T + 6000 }, { GOOD, T + 7000 }, { BAD, T + 8000 } }, 0, "104000-106000" },
+        { "it could not be told, and then it passed", { { NULL, T + 4000 }, { GOOD, T + 6000 } }, T + 6000, "104000-106000" },
+        { "nobody looked for too long, then it passed for a moment", { { GOOD, T + 600 + OLD + 5000 }, { BAD, T + 600 + OLD + 6000 } }, 0, "107801-112800" },
         { "mended for an hour: a new one", { { NULL, T + 4000 }, { BAD, T + 6000 }, { GOOD, T + 7000 }, { BAD, T + 10600 } }, 0, "" },
         { "an answer from before, and another", { { BAD, T + 3600 }, { NULL, T + 3000 }, { BAD, T + 4000 } }, 0, "" },
     };
