@@ -22,6 +22,8 @@ static enum err_code take(struct report *r, struct archive_stream *stream, const
     return report_take(r, &root, err);
 }
 
+int64_t report_source_end(int64_t at_s, int64_t now_s) { return at_s < now_s ? at_s : now_s; }
+
 enum err_code report_source_read(const struct report_source *source, struct report **out, struct err *err)
 {
     CLEANUP(archive_stream_closep) struct archive_stream *stream = NULL;

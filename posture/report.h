@@ -15,7 +15,7 @@ const char *report_by_name(enum report_by by);
 
 enum { REPORT_LEAST = 10, REPORT_ROWS_MOST = 4096, REPORT_DEVICES_MOST = 4 * 1024 * 1024, REPORT_NAME_BYTES = 64, REPORT_STEPS = 4 };
 struct report_options {
-    int64_t since_s, until_s;         /* the stretch that is told about; what was before is read for the state it left */
+    int64_t since_s, until_s;         /* the stretch that is told about; what was before is read for the state it left. A state is that of the second before until_s */
     enum report_by by;
     unsigned least;                   /* rows about fewer people are put together; REPORT_LEAST unless told otherwise */
 };

@@ -355,7 +355,7 @@ void report_state_to_json(const struct report *r, struct to_json *w)
     size_t count = 0, failing = 0, unknown = 0;
     const struct report_device **all = sorted(r, &count);
     to_json_object(w);
-    to_json_member_time_if(w, "as_of", r->options.until_s);
+    to_json_member_time_if(w, "as_of", r->options.until_s - 1);
     to_json_key(w, "devices");
     to_json_array(w);
     for (size_t i = 0; i < count; i++) {

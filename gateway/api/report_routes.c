@@ -9,6 +9,7 @@
 enum { DEFAULT_DAYS = 30, DAY_S = 86400, TIME_BYTES = 64, STATE_BYTES = 256 * 1024 * 1024, JWS_BYTES = 8 * 1024, CLAIMS_BYTES = 1024 };
 #define STATE_TYPE "postern-as-of+jwt"
 
+/* A day is its beginning, or the moment after its end. */
 static enum err_code query_time(struct http_request *r, const char *key, bool end_of_day, int64_t *at_s, struct err *err)
 {
     struct span text = SPAN_NONE;
@@ -25,6 +26,17 @@ static enum err_code query_time(struct http_request *r, const char *key, bool en
     return OK;
 }
 
+/* The second whose state is meant: the last of a day. */
+static enum err_code query_moment(struct http_request *r, int64_t *at_s, struct err *err)
+{
+    struct span text = SPAN_NONE;
+    enum err_code code = query_time(r, "at", true, at_s, err);
+    if (code == OK && request_query(r, "at", &text, err) == OK && text.bytes == ARCHIVE_DAY_BYTES)
+        --*at_s;
+    *at_s = report_source_end(*at_s, r->now_s);
+    return code;
+}
+
 static enum err_code folder_of(const struct http_request *r, const char **folder, struct err *err)
 {
     *folder = effects_archive_folder(r->node->effects);
@@ -36,6 +48,7 @@ static enum err_code read_options(struct http_request *r, struct report_options 
     struct span by = SPAN_NONE;
     *o = (struct report_options){ .until_s = r->now_s, .by = REPORT_CHECK, .least = REPORT_LEAST };
     enum err_code code = query_time(r, "until", true, &o->until_s, err);
+    o->until_s = report_source_end(o->until_s, r->now_s);
     o->since_s = o->until_s - (int64_t)DEFAULT_DAYS * DAY_S;
     if (code == OK)
         code = query_time(r, "since", false, &o->since_s, err);
@@ -88,7 +101,8 @@ static void show_state(struct http_request *r, struct http_response *res)
 {
     CLEANUP(report_freep) struct report *report = NULL;
     CLEANUP(buf_done) struct buf state, jws;
-    struct report_source source = { .folder_count = 1, .options = { .until_s = r->now_s, .least = 1 }, .state_only = true };
+    struct report_source source = { .folder_count = 1, .options = { .least = 1 }, .state_only = true };
+    int64_t at_s = r->now_s;
     struct to_json w;
     const char *folder = NULL;
     struct err err;
@@ -97,7 +111,8 @@ static void show_state(struct http_request *r, struct http_response *res)
     source.folders = &folder;
     enum err_code code = folder_of(r, &folder, &err);
     if (code == OK)
-        code = query_time(r, "at", true, &source.options.until_s, &err);
+        code = query_moment(r, &at_s, &err);
+    source.options.until_s = at_s + 1;
     if (code == OK)
         code = report_source_read(&source, &report, &err);
     if (code == OK) {
@@ -106,7 +121,7 @@ static void show_state(struct http_request *r, struct http_response *res)
         code = buf_check(&state, "the state", &err);
     }
     if (code == OK)
-        code = sign_state(r, buf_span(&state), source.options.until_s, &jws, &err);
+        code = sign_state(r, buf_span(&state), at_s, &jws, &err);
     if (code != OK) {
         admin_problem(r, res, &err);
         return;

@@ -74,6 +74,8 @@ static int read_options(const struct args *args, struct report_options *o)
 {
     int64_t now_s = (int64_t)time(NULL);
     const char *least = args_text(args, "--least");
+    if (args->json && args_has(args, "--csv"))
+        return cli_usage(args->command, "give --csv or --json, not both");
     uint64_t number = REPORT_LEAST;
     *o = (struct report_options){ .until_s = now_s, .by = REPORT_CHECK };
     if (args_text(args, "--by") != NULL && !report_by_from(span_of(args_text(args, "--by")), &o->by))
@@ -82,10 +84,11 @@ static int read_options(const struct args *args, struct report_options *o)
         return cli_usage(args->command, "--least must be a number from 1");
     o->least = (unsigned)number;
     int code = audit_place_time(args, "--until", true, &o->until_s);
+    o->until_s = report_source_end(o->until_s, now_s);
     o->since_s = o->until_s - (int64_t)DEFAULT_DAYS * DAY_S;
     if (code == CLI_DONE)
         code = audit_place_time(args, "--since", false, &o->since_s);
-    return code == CLI_DONE && o->since_s >= o->until_s ? cli_usage(args->command, "--until must lie after --since") : code;
+    return code == CLI_DONE && o->since_s >= o->until_s ? cli_usage(args->command, "--since must lie before --until, and before now") : code;
 }
 
 static int read_report(const struct audit_place *place, const struct report_options *options, bool state_only, bool quiet, struct report **out)
@@ -101,6 +104,16 @@ static int read_report(const struct audit_place *place, const struct report_opti
     return CLI_NO;
 }
 
+static int print_whole(const struct buf *text, const char *end)
+{
+    struct err err;
+    if (buf_check(text, "the report", &err) != OK)
+        return print_line(stderr, "postern: %s", err.text), CLI_NO;
+    fwrite(buf_span(text).at, 1, text->bytes, stdout);
+    fputs(end, stdout);
+    return CLI_DONE;
+}
+
 static int print_report(const struct args *args, const struct report *r, const struct report_options *o)
 {
     CLEANUP(buf_done) struct buf text;
@@ -110,17 +123,17 @@ static int print_report(const struct args *args, const struct report *r, const s
     buf_init(&text, OUT_BYTES);
     if (args_has(args, "--csv")) {
         report_to_csv(r, &text);
-        printf("%s", buf_text(&text));
-    } else if (args->json) {
+        return print_whole(&text, "");
+    }
+    if (args->json) {
         to_json_init(&w, &text);
         report_to_json(r, &w);
-        printf("%s\n", buf_text(&text));
-    } else {
-        print_line(stdout, "from %s to %s", clock_rfc3339(o->since_s, since), clock_rfc3339(o->until_s, until));
-        print_rows(r, o->by);
-        if (report_rows(r, &rows) > 0)
-            print_all(&rows[0], (o->until_s - o->since_s) / DAY_S);
+        return print_whole(&text, "\n");
     }
+    print_line(stdout, "from %s to %s", clock_rfc3339(o->since_s, since), clock_rfc3339(o->until_s, until));
+    print_rows(r, o->by);
+    if (report_rows(r, &rows) > 0)
+        print_all(&rows[0], (o->until_s - o->since_s) / DAY_S);
     return CLI_DONE;
 }
 
@@ -149,7 +162,7 @@ static int signed_state(const struct args *args, int64_t at_s)
     if (code == CLI_DONE && !client_path(path, "/admin/v1/report/as-of?at=%s", clock_rfc3339(at_s, time)))
         code = CLI_NO;
     if (code == CLI_DONE)
-        code = client_call(c, "GET", path, SPAN_NONE, &a);
+        code = client_call(c, "GET", path, NULL, &a);
     return code == CLI_DONE ? client_print_json(&a) : code;
 }
 
@@ -166,6 +179,7 @@ static int as_of(const struct args *args)
     snprintf(full, sizeof full, "%.40s%s", word, strlen(word) == ARCHIVE_DAY_BYTES ? "T23:59:59Z" : "");
     if (!clock_from_rfc3339(span_of(full), &at_s))
         return cli_usage(args->command, "as-of needs a day (2026-11-30: its end, in UTC) or a time (2026-11-30T12:00:00Z)");
+    at_s = report_source_end(at_s, (int64_t)time(NULL));
     if (args_has(args, "--sign"))
         return signed_state(args, at_s);
     const struct report_options o = { .since_s = 0, .until_s = at_s + 1, .least = 1 };
@@ -179,8 +193,7 @@ static int as_of(const struct args *args)
         report_state_to_json(r, &w);
     else
         report_state_to_csv(r, &text);
-    printf("%s%s", buf_text(&text), args->json ? "\n" : "");
-    return CLI_DONE;
+    return print_whole(&text, args->json ? "\n" : "");
 }
 
 static int run(int argc, char **argv)

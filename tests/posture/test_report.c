@@ -139,6 +139,7 @@ static void the_state_at_a_date_is_what_was_then(void **state)
         "{\"at\":\"2026-11-07T08:00:01Z\",\"type\":\"person.erased\",\"data\":{\"gone\":[\"D-1\",7,\"D-unheard\"]}}" };
     static const struct { const char *at, *want; } rows[] = {
         { "2026-11-02T00:00:00Z", "\"count\":0," },
+        { "2026-11-02T00:00:00Z", "{\"as_of\":\"2026-11-01T23:59:59Z\"," }, /* the last second that is in it */
         { "2026-11-03T00:00:00Z", "{\"device\":\"D-1\",\"person\":\"P-a\",\"platform\":\"macos\",\"owned\":true,\"compliant\":false,\"failing\":[\"firewall\"],\"unknown\":[]},{\"device\":\"D-2\"" },
         { "2026-11-06T00:00:00Z", "\"count\":2,\"failing\":0," },
         { "2026-11-08T00:00:00Z", "\"devices\":[{\"device\":\"D-2\",\"person\":\"P-a\"" }, /* of an erased person's device no more than nobody's is left */
