@@ -7,18 +7,17 @@ enum { INVITED_A_CALL = 100 /* each is a commit: the caller goes on with `after`
 
 /* ---- inviting ---- */
 
-struct chosen { struct http_request *r; struct admin_page page; struct span group; };
-
-static bool is_chosen(const struct chosen *c, const struct person *p)
-{
-    return !p->removed && p->onboarding.invited_s == 0 && (span_empty(c->group) || person_in_group(p, c->group));
-}
+struct chosen { struct http_request *r; struct admin_page page; struct span group; int64_t before; /* of the same, invited already */ };
 
 static bool note(void *context, const struct person *p)
 {
     struct chosen *c = context;
-    if (is_chosen(c, p))
+    if (p->removed || (!span_empty(c->group) && !person_in_group(p, c->group)))
+        return true;
+    if (p->onboarding.invited_s == 0)
         admin_page_offer(&c->page, NULL, p->id);
+    else
+        c->before++;
     return true;
 }
 
@@ -33,6 +32,8 @@ static enum err_code choose(struct chosen *c, struct err *err)
     directory_enter(c->r->node->directory);
     directory_each_person(c->r->node->directory, note, c);
     directory_leave(c->r->node->directory);
+    if (!span_empty(c->group) && c->page.total == 0 && c->before == 0)
+        return err_set(err, ERR_NOT_FOUND, "nobody is in the group %.*s", SPAN_ARGS(c->group));
     return OK;
 }
 
@@ -48,6 +49,7 @@ static enum err_code invite_chosen(struct chosen *c, struct counts *counts, stru
         counts->invited += invited;
         counts->already += !invited;
     }
+    counts->already += c->before;
     counts->left = (int64_t)(c->page.total - c->page.count);
     return code;
 }

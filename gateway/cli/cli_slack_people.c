@@ -29,17 +29,17 @@ static int invite(const struct args *args, const char *key, const char *value, b
 {
     CLEANUP(client_closep) struct client *c = NULL;
     CLEANUP(buf_done) struct buf body;
-    int64_t invited = 0, already = 0, left = 1;
+    int64_t invited = 0, already = -1, left = 1;
     buf_init(&body, BODY_BYTES);
     write_request(&body, key, value, test);
     int code = client_open(args, &c);
     while (code == CLI_DONE && left > 0) {
         CLEANUP(client_answer_done) struct client_answer a = { 0 };
-        code = client_call(c, "POST", "/admin/v1/onboarding", buf_span(&body), &a);
+        code = client_call(c, "POST", "/admin/v1/onboarding", &body, &a);
         if (code != CLI_DONE)
             return code;
         invited += json_int(&a.root, "invited", 0);
-        already += json_int(&a.root, "already", 0);
+        already = already < 0 ? json_int(&a.root, "already", 0) : already; /* later answers count those of this command, too */
         left = json_int(&a.root, "left", 0);
         if (args->json && left == 0)
             print_line(stdout, "{\"invited\":%lld,\"already\":%lld}", (long long)invited, (long long)already);

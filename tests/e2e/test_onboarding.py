@@ -60,7 +60,8 @@ def story_an_invitation_ends_in_a_device_that_reports(world):
     expect("not_invited" in gateway.cli("slack", "onboarding"), "nobody is invited at first")
     said = json.loads(gateway.cli("slack", "onboard", "everyone", "--json"))
     expect(said == {"invited": 2, "already": 0}, "everyone: %s" % said)
-    expect(json.loads(gateway.cli("slack", "onboard", "everyone", "--json")) == {"invited": 0, "already": 0}, "nobody twice")
+    expect(json.loads(gateway.cli("slack", "onboard", "everyone", "--json")) == {"invited": 0, "already": 2}, "nobody twice")
+    expect("nobody is in the group nowhere" in gateway.cli("slack", "onboard", "--group", "nowhere", code=1), "a group that was mistyped")
     messages = wait_for("two greetings", lambda: (lambda m: m if len(m["U0ANA"]) == 1 and len(m["U0BEN"]) == 1 else None)(slack_messages(port)))
     wait_for("both are contacted", lambda: gateway.cli("slack", "onboarding").count("contacted") >= 2)
 
