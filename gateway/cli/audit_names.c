@@ -44,7 +44,7 @@ int audit_names_fetch(const struct args *args, struct audit_names **out)
         return CLI_DONE;
     int code = n != NULL ? client_open(args, &c) : CLI_NO;
     if (code == CLI_DONE)
-        code = client_call(c, "GET", "/admin/v1/archive/names", SPAN_NONE, &n->answer);
+        code = client_call(c, "GET", "/admin/v1/archive/names", NULL, &n->answer);
     if (code != CLI_DONE)
         return code;
     struct from_json_value persons = from_json_member(&n->answer.root, "persons"), devices = from_json_member(&n->answer.root, "devices");

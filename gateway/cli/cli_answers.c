@@ -78,7 +78,7 @@ static int answer(const struct args *args, const struct kind *kind, const char *
     to_json_end(&w);
     int code = client_open(args, &c);
     if (code == CLI_DONE)
-        code = client_call(c, "POST", path, buf_span(&body), &a);
+        code = client_call(c, "POST", path, &body, &a);
     if (code != CLI_DONE || args->json)
         return code == CLI_DONE ? client_print_json(&a) : code;
     print_line(stdout, "answered; %.*s reads it on their page", SPAN_ARGS(json_text(&a.root, "email")));

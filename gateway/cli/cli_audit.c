@@ -376,7 +376,7 @@ static int open_sealed(const struct args *args, const struct showing *s, const c
     to_json_member_text(&w, "sealed", buf_span(&s->sealed));
     to_json_member_text_if(&w, "person", person);
     to_json_end(&w);
-    return client_call(c, "POST", "/admin/v1/archive/open", buf_span(&body), a);
+    return client_call(c, "POST", "/admin/v1/archive/open", &body, a);
 }
 
 static int print_record(const struct args *args, const struct showing *s)
@@ -430,7 +430,7 @@ static int keys(const struct args *args)
     CLEANUP(client_answer_done) struct client_answer a = { 0 };
     int code = client_open(args, &c);
     if (code == CLI_DONE)
-        code = client_call(c, "GET", "/admin/v1/archive/keys", SPAN_NONE, &a);
+        code = client_call(c, "GET", "/admin/v1/archive/keys", NULL, &a);
     return code == CLI_DONE ? client_print_json(&a) : code;
 }
 
@@ -447,7 +447,7 @@ static void print_heads(const struct args *args, const struct from_json_value *a
     }
 }
 
-static int head(const struct args *args) { return client_do(args, &(struct client_do){ "GET", "/admin/v1/archive/head", SPAN_NONE, print_heads }); }
+static int head(const struct args *args) { return client_do(args, &(struct client_do){ "GET", "/admin/v1/archive/head", NULL, print_heads }); }
 
 static int run(int argc, char **argv)
 {

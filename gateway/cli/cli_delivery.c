@@ -34,7 +34,7 @@ static void say_resent(const struct args *args, const struct from_json_value *an
     print_line(stdout, "%s is sent again", args->words[0]);
 }
 
-static int resend(const struct args *args) { return client_do(args, &(struct client_do){ "POST", "/admin/v1/deliveries/%s/resend", SPAN_NONE, say_resent }); }
+static int resend(const struct args *args) { return client_do(args, &(struct client_do){ "POST", "/admin/v1/deliveries/%s/resend", NULL, say_resent }); }
 
 static int run(int argc, char **argv)
 {

@@ -119,7 +119,7 @@ static int print_device(const struct args *args, const struct client_answer *a)
 }
 
 /* `suffix` follows the device in the path. */
-static int call_device(struct client *c, const char *method, const char *device, const char *format, struct span body, struct client_answer *a)
+static int call_device(struct client *c, const char *method, const char *device, const char *format, const struct buf *body, struct client_answer *a)
 {
     char path[CLIENT_PATH_BYTES];
     return client_path(path, format, device) ? client_call(c, method, path, body, a) : CLI_USAGE;
@@ -131,7 +131,7 @@ static int show(const struct args *args)
     CLEANUP(client_answer_done) struct client_answer a = { 0 };
     int code = client_open(args, &c);
     if (code == CLI_DONE)
-        code = call_device(c, "GET", args->words[0], "/admin/v1/devices/%s", SPAN_NONE, &a);
+        code = call_device(c, "GET", args->words[0], "/admin/v1/devices/%s", NULL, &a);
     return code == CLI_DONE ? print_device(args, &a) : code;
 }
 
@@ -149,7 +149,7 @@ static int set_owner(const struct args *args, const char *person, bool force)
     to_json_end(&w);
     int code = client_open(args, &c);
     if (code == CLI_DONE)
-        code = call_device(c, "PUT", args->words[0], "/admin/v1/devices/%s/owner", buf_span(&body), &a);
+        code = call_device(c, "PUT", args->words[0], "/admin/v1/devices/%s/owner", &body, &a);
     if (code != CLI_DONE || args->json)
         return code == CLI_DONE ? client_print_json(&a) : code;
     print_line(stdout, "%.*s belongs to %s", SPAN_ARGS(json_text(&a.root, "device")), person != NULL ? person : "nobody; it is evaluated and listed, never escalated");
@@ -182,7 +182,7 @@ static int wait_for_results(struct client *c, const struct args *args, const cha
     for (int i = 0; i < WAIT_TRIES; i++) {
         CLEANUP(client_answer_done) struct client_answer a = { 0 };
         usleep(WAIT_MS * 1000);
-        int code = call_device(c, "GET", args->words[0], "/admin/v1/devices/%s", SPAN_NONE, &a);
+        int code = call_device(c, "GET", args->words[0], "/admin/v1/devices/%s", NULL, &a);
         if (code != CLI_DONE)
             return code;
         if (newer)
@@ -201,7 +201,7 @@ static int recheck(const struct args *args)
     char before[NAME_BYTES];
     int code = client_open(args, &c);
     if (code == CLI_DONE)
-        code = call_device(c, "POST", args->words[0], "/admin/v1/devices/%s/recheck", SPAN_NONE, &a);
+        code = call_device(c, "POST", args->words[0], "/admin/v1/devices/%s/recheck", NULL, &a);
     if (code != CLI_DONE)
         return code;
     newest_result(&a.root, before);
@@ -260,7 +260,7 @@ static int identify(const struct args *args)
     if (code == CLI_DONE)
         code = client_open(args, &c);
     if (code == CLI_DONE)
-        code = call_device(c, "POST", args->words[0], "/admin/v1/devices/%s/identifiers", buf_span(&body), &a);
+        code = call_device(c, "POST", args->words[0], "/admin/v1/devices/%s/identifiers", &body, &a);
     return code == CLI_DONE ? print_device(args, &a) : code;
 }
 
@@ -270,7 +270,7 @@ static void say_removed(const struct args *args, const struct from_json_value *a
     print_line(stdout, "%.*s is removed; should its agent speak again, it enrols as new", SPAN_ARGS(json_text(answer, "device")));
 }
 
-static int remove_device(const struct args *args) { return client_do(args, &(struct client_do){ "DELETE", "/admin/v1/devices/%s", SPAN_NONE, say_removed }); }
+static int remove_device(const struct args *args) { return client_do(args, &(struct client_do){ "DELETE", "/admin/v1/devices/%s", NULL, say_removed }); }
 
 /* ---- browsers ---- */
 
@@ -281,7 +281,7 @@ static void say_link(const struct args *args, const struct from_json_value *answ
     print_line(stderr, "open it on %.*s itself: it works once, in one browser, until %.*s, and is not shown again", SPAN_ARGS(json_text(answer, "name")), SPAN_ARGS(json_text(answer, "expires_at")));
 }
 
-static int link_for(const struct args *args) { return client_do(args, &(struct client_do){ "POST", "/admin/v1/devices/%s/link", SPAN_NONE, say_link }); }
+static int link_for(const struct args *args) { return client_do(args, &(struct client_do){ "POST", "/admin/v1/devices/%s/link", NULL, say_link }); }
 
 static int forget(const struct args *args)
 {
@@ -295,7 +295,7 @@ static int forget(const struct args *args)
         return CLI_USAGE;
     int code = client_open(args, &c);
     if (code == CLI_DONE)
-        code = client_call(c, "DELETE", path, SPAN_NONE, &a);
+        code = client_call(c, "DELETE", path, NULL, &a);
     return code == CLI_DONE ? print_device(args, &a) : code;
 }
 

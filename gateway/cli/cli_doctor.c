@@ -283,7 +283,7 @@ static int doctor(const struct args *args)
     struct examination e = { .args = args };
     int code = client_open(args, &c);
     if (code == CLI_DONE)
-        code = client_call(c, "GET", "/admin/v1/status", SPAN_NONE, &a);
+        code = client_call(c, "GET", "/admin/v1/status", NULL, &a);
     if (code != CLI_DONE)
         return code;
     buf_init(&e.json, FINDINGS_BYTES);

@@ -20,13 +20,13 @@ static void examine_manager(struct examination *e, const struct from_json_value 
 static long long total_of(struct client *c, const char *path)
 {
     CLEANUP(client_answer_done) struct client_answer a = { 0 };
-    return client_call(c, "GET", path, SPAN_NONE, &a) == CLI_DONE ? (long long)json_int(&a.root, "total", -1) : -1;
+    return client_call(c, "GET", path, NULL, &a) == CLI_DONE ? (long long)json_int(&a.root, "total", -1) : -1;
 }
 
 void doctor_managers(struct examination *e, struct client *c)
 {
     CLEANUP(client_answer_done) struct client_answer a = { 0 };
-    if (client_call(c, "GET", "/admin/v1/mdm", SPAN_NONE, &a) != CLI_DONE)
+    if (client_call(c, "GET", "/admin/v1/mdm", NULL, &a) != CLI_DONE)
         return;
     struct from_json_value all = from_json_member(&a.root, "managers");
     for (size_t i = 0; i < from_json_count(&all); i++) {

@@ -285,7 +285,7 @@ static int add(const struct args *args)
     if (code == CLI_DONE)
         code = client_open(args, &c);
     if (code == CLI_DONE)
-        code = client_call(c, "POST", "/admin/v1/doors", buf_span(&body), &a);
+        code = client_call(c, "POST", "/admin/v1/doors", &body, &a);
     if (args->json && a.doc != NULL)
         (void)client_print_json(&a);
     else if (code == CLI_DONE)
@@ -330,7 +330,7 @@ static void print_door(const struct args *args, const struct from_json_value *do
     print_undo(door);
 }
 
-static int show(const struct args *args) { return client_do(args, &(struct client_do){ "GET", "/admin/v1/doors/%s", SPAN_NONE, print_door }); }
+static int show(const struct args *args) { return client_do(args, &(struct client_do){ "GET", "/admin/v1/doors/%s", NULL, print_door }); }
 
 /* What must go at the IdP is said first: a door that is gone while the IdP still asks lets nobody in. */
 static int remove_door(const struct args *args)
@@ -343,7 +343,7 @@ static int remove_door(const struct args *args)
         return CLI_USAGE;
     int code = client_open(args, &c);
     if (code == CLI_DONE)
-        code = client_call(c, "GET", path, SPAN_NONE, &shown);
+        code = client_call(c, "GET", path, NULL, &shown);
     if (code != CLI_DONE)
         return code;
     if (!args_has(args, "--yes")) {
@@ -351,7 +351,7 @@ static int remove_door(const struct args *args)
         print_line(stderr, "postern: when all but the last is done, say --yes; nothing was changed");
         return CLI_NO;
     }
-    code = client_call(c, "DELETE", path, SPAN_NONE, &a);
+    code = client_call(c, "DELETE", path, NULL, &a);
     if (code != CLI_DONE || args->json)
         return code == CLI_DONE ? client_print_json(&a) : code;
     print_line(stdout, "door %s is gone, and its secrets are revoked (policy %.*s)", args->words[0], SPAN_ARGS(span_slice(json_text(&a.root, "version"), 0, VERSION_SHOWN)));

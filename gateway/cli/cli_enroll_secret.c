@@ -125,7 +125,7 @@ static int create(const struct args *args)
     write_request(args, &body);
     int code = client_open(args, &c);
     if (code == CLI_DONE)
-        code = client_call(c, "POST", "/admin/v1/enroll-secrets", buf_span(&body), &a);
+        code = client_call(c, "POST", "/admin/v1/enroll-secrets", &body, &a);
     if (code == CLI_DONE && folder != NULL)
         code = write_folder(folder, &a.root);
     if (code != CLI_DONE || args->json)
@@ -169,7 +169,7 @@ static void say_revoked(const struct args *args, const struct from_json_value *a
     print_line(stdout, "enrol secret %s is revoked; devices that enrolled with it stay", args->words[0]);
 }
 
-static int revoke(const struct args *args) { return client_do(args, &(struct client_do){ "DELETE", "/admin/v1/enroll-secrets/%s", SPAN_NONE, say_revoked }); }
+static int revoke(const struct args *args) { return client_do(args, &(struct client_do){ "DELETE", "/admin/v1/enroll-secrets/%s", NULL, say_revoked }); }
 
 static int run(int argc, char **argv)
 {

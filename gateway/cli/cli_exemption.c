@@ -52,7 +52,7 @@ static void print_exemption(const struct from_json_value *e)
                SPAN_ARGS(json_text(e, "scope")), SPAN_ARGS(json_text(e, "subject")), SPAN_ARGS(date_of(json_text(e, "start"))), SPAN_ARGS(date_of(json_text(e, "end"))));
 }
 
-static int call(const struct args *args, const char *path, struct span body)
+static int call(const struct args *args, const char *path, const struct buf *body)
 {
     CLEANUP(client_closep) struct client *c = NULL;
     CLEANUP(client_answer_done) struct client_answer a = { 0 };
@@ -62,6 +62,8 @@ static int call(const struct args *args, const char *path, struct span body)
     if (code != CLI_DONE || args->json)
         return code == CLI_DONE ? client_print_json(&a) : code;
     print_exemption(&a.root);
+    if (a.status == 200 && span_equal_text(json_text(&a.root, "state"), "asked"))
+        print_line(stderr, "it was asked for before; what was said then stays");
     return CLI_DONE;
 }
 
@@ -102,7 +104,7 @@ static int ask(const struct args *args)
     to_json_member_text_if(&w, "start", span_of(args_text(args, "--from")));
     to_json_member_text_if(&w, "end", span_of(args_text(args, "--until")));
     to_json_end(&w);
-    return call(args, "/admin/v1/exemptions", buf_span(&body));
+    return call(args, "/admin/v1/exemptions", &body);
 }
 
 static int decide(const struct args *args, const char *format, bool with_end)
@@ -119,7 +121,7 @@ static int decide(const struct args *args, const char *format, bool with_end)
     if (with_end)
         to_json_member_text_if(&w, "end", span_of(args_text(args, "--until")));
     to_json_end(&w);
-    return call(args, path, buf_span(&body));
+    return call(args, path, &body);
 }
 
 static int approve(const struct args *args) { return decide(args, "/admin/v1/exemptions/%s/approve", true); }

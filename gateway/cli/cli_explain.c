@@ -107,7 +107,7 @@ static int explain(const struct args *args)
         return CLI_USAGE;
     int code = client_open(args, &c);
     if (code == CLI_DONE)
-        code = client_call(c, "GET", path, SPAN_NONE, &a);
+        code = client_call(c, "GET", path, NULL, &a);
     if (code != CLI_DONE)
         return code;
     if (args->json)

@@ -7,7 +7,7 @@
 
 enum { BODY_BYTES = 2 * 1024 * 1024, ARENA_BYTES = 8 * 1024 * 1024 };
 
-static int call(const struct args *args, const char *method, struct span body, struct client_answer *a)
+static int call(const struct args *args, const char *method, const struct buf *body, struct client_answer *a)
 {
     CLEANUP(client_closep) struct client *c = NULL;
     int code = client_open(args, &c);
@@ -20,7 +20,7 @@ static int list(const struct args *args)
     CLEANUP(client_answer_done) struct client_answer a = { 0 };
     CLEANUP(table_done) struct table table;
     table_init(&table, headings, 3);
-    int code = call(args, "GET", SPAN_NONE, &a);
+    int code = call(args, "GET", NULL, &a);
     if (code != CLI_DONE || args->json)
         return code == CLI_DONE ? client_print_json(&a) : code;
     struct from_json_value all = from_json_member(&a.root, "holidays");
@@ -60,7 +60,7 @@ static int send(const struct args *args, struct holidays all)
     CLEANUP(buf_done) struct buf body;
     buf_init(&body, BODY_BYTES);
     write_body(all, &body);
-    int code = call(args, "PUT", buf_span(&body), &a);
+    int code = call(args, "PUT", &body, &a);
     if (code != CLI_DONE || args->json)
         return code == CLI_DONE ? client_print_json(&a) : code;
     print_line(stdout, "%zu holidays are in force", all.count);

@@ -25,9 +25,9 @@ static void print_incident(const struct args *args, const struct from_json_value
     print_line(stdout, "  open to whoever is known: %.*s; as they were: %.*s", SPAN_ARGS(span_empty(open) ? SPAN_LITERAL("nothing") : open), SPAN_ARGS(span_empty(keep) ? SPAN_LITERAL("nothing") : keep));
 }
 
-static int call(const struct args *args, const char *method, struct span body) { return client_do(args, &(struct client_do){ method, "/admin/v1/incident", body, print_incident }); }
-static int show(const struct args *args) { return call(args, "GET", SPAN_NONE); }
-static int stop(const struct args *args) { return call(args, "DELETE", SPAN_NONE); }
+static int call(const struct args *args, const char *method, const struct buf *body) { return client_do(args, &(struct client_do){ method, "/admin/v1/incident", body, print_incident }); }
+static int show(const struct args *args) { return call(args, "GET", NULL); }
+static int stop(const struct args *args) { return call(args, "DELETE", NULL); }
 
 static int start(const struct args *args)
 {
@@ -39,7 +39,7 @@ static int start(const struct args *args)
     to_json_object(&w);
     to_json_member_text_if(&w, "why", span_of(why));
     to_json_end(&w);
-    return call(args, "POST", buf_span(&body));
+    return call(args, "POST", &body);
 }
 
 static int run(int argc, char **argv)

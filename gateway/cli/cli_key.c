@@ -33,7 +33,7 @@ static int create(const struct args *args)
     write_request(args, &body);
     int code = client_open(args, &c);
     if (code == CLI_DONE)
-        code = client_call(c, "POST", "/admin/v1/keys", buf_span(&body), &a);
+        code = client_call(c, "POST", "/admin/v1/keys", &body, &a);
     if (code != CLI_DONE || args->json)
         return code == CLI_DONE ? client_print_json(&a) : code;
     print_line(stdout, "%.*s", SPAN_ARGS(json_text(&a.root, "key")));
@@ -74,7 +74,7 @@ static void say_revoked(const struct args *args, const struct from_json_value *a
     print_line(stdout, "key %s is revoked", args->words[0]);
 }
 
-static int revoke(const struct args *args) { return client_do(args, &(struct client_do){ "DELETE", "/admin/v1/keys/%s", SPAN_NONE, say_revoked }); }
+static int revoke(const struct args *args) { return client_do(args, &(struct client_do){ "DELETE", "/admin/v1/keys/%s", NULL, say_revoked }); }
 
 static int run(int argc, char **argv)
 {

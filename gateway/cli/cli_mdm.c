@@ -15,7 +15,7 @@ static int status(const struct args *args)
     table_init(&table, headings, 7);
     int code = client_open(args, &c);
     if (code == CLI_DONE)
-        code = client_call(c, "GET", "/admin/v1/mdm", SPAN_NONE, &a);
+        code = client_call(c, "GET", "/admin/v1/mdm", NULL, &a);
     if (code != CLI_DONE || args->json)
         return print_or(args, code, &a);
     struct from_json_value all = from_json_member(&a.root, "managers");
@@ -79,7 +79,7 @@ static int list_unmatched(const struct args *args, struct client *c, const char 
     table_init(&table, headings, 6);
     if (!client_path(path, "/admin/v1/mdm/%s/unmatched", manager))
         return CLI_USAGE;
-    int code = client_call(c, "GET", path, SPAN_NONE, &a);
+    int code = client_call(c, "GET", path, NULL, &a);
     if (code != CLI_DONE || args->json)
         return print_or(args, code, &a);
     struct from_json_value all = from_json_member(&a.root, "unmatched");
@@ -149,8 +149,8 @@ static void print_device(const struct args *args, const struct from_json_value *
         print_member(&fallback, steps[k][0], steps[k][1]);
 }
 
-static int show(const struct args *args) { return client_do(args, &(struct client_do){ "GET", "/admin/v1/mdm-devices/%s", SPAN_NONE, print_device }); }
-static int retry(const struct args *args) { return client_do(args, &(struct client_do){ "POST", "/admin/v1/mdm-devices/%s/retry", SPAN_NONE, print_device }); }
+static int show(const struct args *args) { return client_do(args, &(struct client_do){ "GET", "/admin/v1/mdm-devices/%s", NULL, print_device }); }
+static int retry(const struct args *args) { return client_do(args, &(struct client_do){ "POST", "/admin/v1/mdm-devices/%s/retry", NULL, print_device }); }
 
 static void say_syncing(const struct args *args, const struct from_json_value *answer)
 {
@@ -158,7 +158,7 @@ static void say_syncing(const struct args *args, const struct from_json_value *a
     print_line(stdout, "%s is read anew; `postern mdm status` shows when it is done", args->words[0]);
 }
 
-static int sync_list(const struct args *args) { return client_do(args, &(struct client_do){ "POST", "/admin/v1/mdm/%s/sync", SPAN_NONE, say_syncing }); }
+static int sync_list(const struct args *args) { return client_do(args, &(struct client_do){ "POST", "/admin/v1/mdm/%s/sync", NULL, say_syncing }); }
 
 static int run(int argc, char **argv)
 {

@@ -4,10 +4,12 @@
 #include "gateway/cli/person_import.h"
 #include "gateway/cli/person_valves.h"
 #include "gateway/cli/print.h"
+#include "posture/base/clock.h"
 #include "posture/base/to_json.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { LISTED_PAGE = 500, CELL_BYTES = 256, BAR_WIDTH = 30 };
@@ -38,17 +40,6 @@ static void refuse(struct importing *im, size_t place, struct span why)
     im->refusals[im->kept++] = (struct refusal){ place, span_dup(why) };
 }
 
-/* The gateway names the place within the batch ("persons[7].zone: ..."); the reader knows the line. */
-static struct span without_place(struct span error)
-{
-    size_t end = span_find(error, ']');
-    if (!span_starts(error, SPAN_LITERAL("persons[")) || end == error.bytes)
-        return error;
-    struct span rest = span_slice(error, end + 1, error.bytes);
-    size_t skip = span_starts(rest, SPAN_LITERAL(": ")) ? 2 : span_starts(rest, SPAN_LITERAL(".")) ? 1 : 0;
-    return span_slice(rest, skip, rest.bytes);
-}
-
 static void take_answer(struct importing *im, const struct client_answer *a, const size_t *sent, size_t count)
 {
     struct from_json_value all = from_json_member(&a->root, "persons");
@@ -58,7 +49,7 @@ static void take_answer(struct importing *im, const struct client_answer *a, con
     for (size_t i = 0; i < count; i++) {
         struct from_json_value item = from_json_item(&all, i);
         if (span_equal_text(json_text(&item, "result"), "refused"))
-            refuse(im, im->file->items[sent[i]].place, without_place(json_text(&item, "error")));
+            refuse(im, im->file->items[sent[i]].place, print_without_place(json_text(&item, "error"), SPAN_LITERAL("persons")));
     }
 }
 
@@ -68,7 +59,7 @@ static int send_batch(struct importing *im, struct buf *body, const size_t *sent
     if (count == 0)
         return CLI_DONE;
     buf_append_text(body, "]}");
-    int code = client_call(im->c, "POST", "/admin/v1/persons", buf_span(body), &a);
+    int code = client_call(im->c, "POST", "/admin/v1/persons", body, &a);
     if (code == CLI_DONE)
         take_answer(im, &a, sent, count);
     return code;
@@ -238,15 +229,35 @@ static void print_list_row(const struct from_json_value *p, const char *key)
         print_line(stdout, "%-14s %s", key, text);
 }
 
+/* What holds now or is still to come; the API has what is over, too. Times of one form compare as texts. */
+static void print_stretches(const struct from_json_value *p, const char *key, const char *heading, struct span now)
+{
+    struct from_json_value all = from_json_member(p, key);
+    for (size_t i = 0, shown = 0; i < from_json_count(&all); i++) {
+        struct from_json_value one = from_json_item(&all, i);
+        struct span from = json_text(&one, "from"), to = json_text(&one, "to"), what = json_text(&one, "check"), app = json_text(&one, "app"), device = json_text(&one, "device");
+        if (!span_empty(to) && span_compare(to, now) <= 0)
+            continue;
+        what = span_empty(app) ? what : app;
+        print_line(stdout, "%-14s %.*s%s%.*s%sfrom %.*s to %.*s", shown++ == 0 ? heading : "", SPAN_ARGS(what), span_empty(what) ? "" : " on ", SPAN_ARGS(device), span_empty(device) ? "" : ", ",
+                   SPAN_ARGS(from), SPAN_ARGS(span_empty(to) ? SPAN_LITERAL("further notice") : to));
+    }
+}
+
 static void print_person(const struct from_json_value *p)
 {
     static const char *const texts[] = { "id", "name", "slack", "okta", "zone", "region", "locale", "created_at", "last_nudge_at" };
     static const char *const lists[] = { "emails", "aliases", "groups", "devices" };
     struct from_json_value told = from_json_member(p, "told"), closings = from_json_member(p, "closings");
+    char now[CLOCK_TEXT_BYTES];
+    clock_rfc3339((int64_t)time(NULL), now);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         print_text_row(p, texts[i]);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         print_list_row(p, lists[i]);
+    print_stretches(p, "absences", "away", span_of(now));
+    print_stretches(p, "snoozes", "snoozed", span_of(now));
+    print_stretches(p, "continued_once", "continued", span_of(now));
     for (size_t i = 0; i < from_json_count(&told); i++) {
         struct from_json_value t = from_json_item(&told, i);
         print_line(stdout, "%-14s %.*s on %.*s: %lld notices, first %.*s, last %.*s", i == 0 ? "told" : "", SPAN_ARGS(json_text(&t, "check")), SPAN_ARGS(json_text(&t, "device")),
@@ -261,7 +272,7 @@ static void print_person(const struct from_json_value *p)
 
 /* ---- one person ---- */
 
-struct about { const char *method, *path; struct span body; void (*print)(const struct from_json_value *answer); };
+struct about { const char *method, *path; const struct buf *body; void (*print)(const struct from_json_value *answer); };
 
 static int call_about(const struct args *args, const struct about *what)
 {
@@ -294,13 +305,13 @@ static void print_absence(const struct from_json_value *answer)
 
 static int show(const struct args *args)
 {
-    struct about what = { "GET", "/admin/v1/persons/%s", SPAN_NONE, print_person };
+    struct about what = { "GET", "/admin/v1/persons/%s", NULL, print_person };
     return call_about(args, &what);
 }
 
 static int link_for(const struct args *args)
 {
-    struct about what = { "POST", "/admin/v1/persons/%s/link", SPAN_NONE, print_link };
+    struct about what = { "POST", "/admin/v1/persons/%s/link", NULL, print_link };
     return call_about(args, &what);
 }
 
@@ -316,7 +327,7 @@ static int absence(const struct args *args)
     to_json_member_text_if(&w, "from", span_of(args_text(args, "--from")));
     to_json_member_text(&w, "to", span_of(args_text(args, "--to")));
     to_json_end(&w);
-    struct about what = { "POST", "/admin/v1/persons/%s/absences", buf_span(&body), print_absence };
+    struct about what = { "POST", "/admin/v1/persons/%s/absences", &body, print_absence };
     return call_about(args, &what);
 }
 
@@ -337,7 +348,7 @@ static int erase(const struct args *args)
     to_json_object(&w);
     to_json_member_text(&w, "confirm", span_of(args->words[0]));
     to_json_end(&w);
-    struct about what = { "POST", "/admin/v1/persons/%s/erase", buf_span(&body), print_erased };
+    struct about what = { "POST", "/admin/v1/persons/%s/erase", &body, print_erased };
     return call_about(args, &what);
 }
 

@@ -128,7 +128,7 @@ static int plan(const struct args *args)
     if (code == CLI_DONE)
         code = client_open(args, &c);
     if (code == CLI_DONE)
-        code = client_call(c, "POST", "/admin/v1/policy/plan", buf_span(&body), &a);
+        code = client_call(c, "POST", "/admin/v1/policy/plan", &body, &a);
     if (code != CLI_DONE)
         return code;
     if (args->json)
@@ -175,7 +175,7 @@ static int refuse(const struct from_json_value *plan)
 }
 
 /* Shows the plan and asks where it would close more; CLI_DONE: go on. The gateway refuses again what has changed meanwhile. */
-static int agree(struct client *c, const struct args *args, struct span body, int64_t *agreed)
+static int agree(struct client *c, const struct args *args, const struct buf *body, int64_t *agreed)
 {
     CLEANUP(client_answer_done) struct client_answer a = { 0 };
     int code = client_call(c, "POST", "/admin/v1/policy/plan", body, &a);
@@ -195,7 +195,7 @@ static int agree(struct client *c, const struct args *args, struct span body, in
     return CLI_NO;
 }
 
-static int publish(struct client *c, const struct args *args, struct span body)
+static int publish(struct client *c, const struct args *args, const struct buf *body)
 {
     CLEANUP(client_answer_done) struct client_answer a = { 0 };
     int code = client_call(c, "POST", "/admin/v1/policy/apply", body, &a);
@@ -223,7 +223,7 @@ static int apply_version(const struct args *args, const char *version)
     buf_init(&body, BODY_BYTES);
     write_version(version, &body);
     int code = client_open(args, &c);
-    return code == CLI_DONE ? publish(c, args, buf_span(&body)) : code;
+    return code == CLI_DONE ? publish(c, args, &body) : code;
 }
 
 static int apply_file(const struct args *args, const char *path, int64_t agreed)
@@ -238,10 +238,10 @@ static int apply_file(const struct args *args, const char *path, int64_t agreed)
     if (code == CLI_DONE)
         code = client_open(args, &c);
     if (code == CLI_DONE)
-        code = agree(c, args, buf_span(&body), &agreed);
+        code = agree(c, args, &body, &agreed);
     if (code == CLI_DONE)
         code = write_policy(buf_span(&text), path, agreed, &body);
-    return code == CLI_DONE ? publish(c, args, buf_span(&body)) : code;
+    return code == CLI_DONE ? publish(c, args, &body) : code;
 }
 
 static int apply(const struct args *args)

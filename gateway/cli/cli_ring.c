@@ -37,13 +37,13 @@ static void print_ring(const struct from_json_value *root)
         print_line(stdout, "  all others: no ladder (there was no policy before)");
     else
         print_line(stdout, "  all others: the ladders of %.*s", SPAN_ARGS(span_slice(before, 0, SHOWN)));
-    print_line(stdout, "  since %.*s by %.*s: %.*s", SPAN_ARGS(json_text(&ring, "since")), SPAN_ARGS(by), SPAN_ARGS(why));
+    print_line(stdout, "  since %.*s by %.*s%s%.*s", SPAN_ARGS(json_text(&ring, "since")), SPAN_ARGS(by), span_empty(why) ? "" : ": ", SPAN_ARGS(why));
     print_counts(root);
     if (span_equal_text(state, "halted"))
         print_line(stdout, "  nobody has it now; `postern ring resume` gives it back to the ring, another policy takes its place");
 }
 
-static int call(const struct args *args, const char *method, struct span body)
+static int call(const struct args *args, const char *method, const struct buf *body)
 {
     CLEANUP(client_closep) struct client *c = NULL;
     CLEANUP(client_answer_done) struct client_answer a = { 0 };
@@ -67,10 +67,10 @@ static int move(const struct args *args, const char *word, int64_t percent)
     to_json_member_int_if(&w, "percent", percent);
     to_json_member_text_if(&w, "why", span_of(args_text(args, "--why")));
     to_json_end(&w);
-    return call(args, "POST", buf_span(&body));
+    return call(args, "POST", &body);
 }
 
-static int show(const struct args *args) { return call(args, "GET", SPAN_NONE); }
+static int show(const struct args *args) { return call(args, "GET", NULL); }
 static int halt(const struct args *args) { return move(args, "halt", 0); }
 static int resume(const struct args *args) { return move(args, "resume", 0); }
 

@@ -61,7 +61,7 @@ static int rotate(const struct args *args)
         return cli_usage(args->command, "--now withdraws the old keys, and logins fail until every IdP and app has fetched the new ones; if that is meant, add --accept-failing-logins");
     int code = client_open(args, &c);
     if (code == CLI_DONE)
-        code = client_call(c, "POST", "/admin/v1/signing-keys/rotate", buf_span(&body), &a);
+        code = client_call(c, "POST", "/admin/v1/signing-keys/rotate", &body, &a);
     if (code != CLI_DONE || args->json)
         return code == CLI_DONE ? client_print_json(&a) : code;
     struct from_json_value keys = from_json_member(&a.root, "signing_keys");

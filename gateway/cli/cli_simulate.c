@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POLICY_FILE_BYTES = 1024 * 1024, BODY_BYTES = 4 * 1024 * 1024, BAR = 40, ASK_AGAIN_MS = 200, SHOWN = 20, DAYS_SHOWN = 31, TEXTS_BYTES = 256, PATH_ID = 64 };
+enum { POLICY_FILE_BYTES = 1024 * 1024, BODY_BYTES = 4 * 1024 * 1024, BAR = 40, ASK_AGAIN_MS = 200, SHOWN = 20, DAYS_SHOWN = 31, SINCE_MOST_S = 365 * 86400, TEXTS_BYTES = 256, PATH_ID = 64 };
 
 static volatile sig_atomic_t interrupted;
 static void on_interrupt(int signal) { interrupted = signal; }
@@ -30,14 +30,15 @@ static void print_days(const struct from_json_value *r)
     static const char *const headings[] = { "DAY", "MESSAGES", "CLOSINGS", "WOULD CLOSE" };
     CLEANUP(table_done) struct table table = { 0 };
     struct from_json_value days = from_json_member(r, "days");
-    size_t skipped = 0;
+    size_t skipped = 0, shown = 0;
     table_init(&table, headings, 4);
     for (size_t i = 0; i < from_json_count(&days); i++) {
         struct from_json_value d = from_json_item(&days, i);
-        if (json_int(&d, "nudges", 0) + json_int(&d, "closings", 0) + json_int(&d, "would", 0) == 0 || i >= DAYS_SHOWN) {
+        if (json_int(&d, "nudges", 0) + json_int(&d, "closings", 0) + json_int(&d, "would", 0) == 0 || shown == DAYS_SHOWN) {
             skipped++;
             continue;
         }
+        shown++;
         table_cell(&table, json_text(&d, "day"));
         table_int(&table, json_int(&d, "nudges", 0));
         table_int(&table, json_int(&d, "closings", 0));
@@ -195,7 +196,7 @@ static void print_progress(const struct from_json_value *a, bool last)
 static int cancel(struct client *c, const char *path)
 {
     CLEANUP(client_answer_done) struct client_answer a = { 0 };
-    int code = client_call(c, "DELETE", path, SPAN_NONE, &a);
+    int code = client_call(c, "DELETE", path, NULL, &a);
     if (code != CLI_DONE)
         return code;
     print_line(stderr, "postern: cancelled");
@@ -216,7 +217,7 @@ static int wait_for(struct client *c, const char *path, struct client_answer *a)
             return cancel(c, path);
         client_answer_done(a);
         *a = (struct client_answer){ 0 };
-        int code = client_call(c, "GET", path, SPAN_NONE, a);
+        int code = client_call(c, "GET", path, NULL, a);
         bool running = code == CLI_DONE && span_equal_text(json_text(&a->root, "state"), "running");
         print_progress(&a->root, !running);
         if (code != CLI_DONE)
@@ -254,8 +255,8 @@ static int write_order(const struct args *args, struct span text, struct buf *bo
     int code = read_number(args, "--days", 366, &days);
     if (code == CLI_DONE)
         code = read_number(args, "--names", 10000, &names);
-    if (code == CLI_DONE && since != NULL && (!duration_parse(span_of(since), &back_s) || back_s < 60))
-        code = cli_usage(args->command, "--since must be a duration such as 7d");
+    if (code == CLI_DONE && since != NULL && (!duration_parse(span_of(since), &back_s) || back_s < 60 || back_s > SINCE_MOST_S))
+        code = cli_usage(args->command, "--since must be a duration such as 7d, from 1m to 365d");
     if (code == CLI_DONE && since != NULL && days > 0)
         code = cli_usage(args->command, "--days looks ahead, --since back: give one of them");
     if (code != CLI_DONE)
@@ -292,7 +293,7 @@ static int read_order(const struct args *args, struct buf *body)
     return CLI_NO;
 }
 
-static int start(struct client *c, struct span body, char path[CLIENT_PATH_BYTES])
+static int start(struct client *c, const struct buf *body, char path[CLIENT_PATH_BYTES])
 {
     CLEANUP(client_answer_done) struct client_answer a = { 0 };
     char id[PATH_ID];
@@ -315,7 +316,7 @@ static int simulate(const struct args *args)
         code = client_open(args, &c);
     (void)signal(SIGINT, on_interrupt);
     if (code == CLI_DONE)
-        code = start(c, buf_span(&body), path);
+        code = start(c, &body, path);
     if (code == CLI_DONE)
         code = wait_for(c, path, &a);
     if (code != CLI_DONE)

@@ -32,7 +32,7 @@ static int ask_gateway(const struct args *args, struct client_answer *a)
 {
     CLEANUP(client_closep) struct client *c = NULL;
     int code = client_open(args, &c);
-    return code == CLI_DONE ? client_call(c, "GET", "/admin/v1/slack", SPAN_NONE, a) : code;
+    return code == CLI_DONE ? client_call(c, "GET", "/admin/v1/slack", NULL, a) : code;
 }
 
 static int manifest(const struct args *args)

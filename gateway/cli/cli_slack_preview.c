@@ -157,7 +157,7 @@ int cli_slack_preview(const struct args *args)
     if (code == CLI_DONE && !client_path(path, "/admin/v1/slack/preview/%s", args->words[0]))
         return cli_usage(args->command, "that name is too long");
     if (code == CLI_DONE)
-        code = client_call(c, "GET", path, SPAN_NONE, &a);
+        code = client_call(c, "GET", path, NULL, &a);
     if (code != CLI_DONE)
         return code;
     if (args->json)

@@ -303,13 +303,15 @@ static int refused(const struct client *c, const struct client_answer *a)
     return a->status >= 502 && a->status <= 504 ? CLI_UNREACHABLE : CLI_NO;
 }
 
-int client_call(struct client *c, const char *method, const char *path, struct span body, struct client_answer *answer)
+int client_call(struct client *c, const char *method, const char *path, const struct buf *body, struct client_answer *answer)
 {
     struct from_json_limits limits = { CLIENT_ANSWER_BYTES, CLIENT_DEPTH };
     struct err err = { OK, "" };
     *answer = (struct client_answer){ 0 };
     buf_init(&answer->body, CLIENT_ANSWER_BYTES);
-    int code = send_request(c, method, path, body, answer);
+    if (body != NULL && buf_check(body, "what is to be sent", &err) != OK)
+        return print_line(stderr, "postern: %s", err.text), CLI_NO;
+    int code = send_request(c, method, path, body != NULL ? buf_span(body) : SPAN_NONE, answer);
     if (code != CLI_DONE)
         return code;
     enum err_code parsed = from_json_parse(buf_span(&answer->body), limits, "answer", &answer->doc, &err);
@@ -402,7 +404,7 @@ int client_each(struct client *c, const struct client_list *list)
         CLEANUP(client_answer_done) struct client_answer a = { 0 };
         if (list->page != 0 && !page_path(list, after, path))
             return CLI_USAGE;
-        int code = client_call(c, "GET", list->page != 0 ? path : list->path, SPAN_NONE, &a);
+        int code = client_call(c, "GET", list->page != 0 ? path : list->path, NULL, &a);
         if (code != CLI_DONE)
             return code;
         struct span next = list->page != 0 ? json_text(&a.root, "after") : SPAN_NONE;

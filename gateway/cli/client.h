@@ -27,8 +27,8 @@ void client_answer_done(struct client_answer *a); /* NULL, zeroed and repeated a
  * False when it does not fit. */
 bool client_path(char path[CLIENT_PATH_BYTES], const char *format, ...);
 /* CLI_DONE and the answer for 2xx. Else the problem is on stderr (with every mistake of a policy): CLI_NO, or CLI_UNREACHABLE when the gateway, or
- * its store, could not be reached. `body` is JSON; empty for none. The answer must be zeroed or done before. */
-int client_call(struct client *c, const char *method, const char *path, struct span body, struct client_answer *answer);
+ * its store, could not be reached. `body` is JSON, NULL for none; one that became too long is not sent: CLI_NO. The answer must be zeroed or done before. */
+int client_call(struct client *c, const char *method, const char *path, const struct buf *body, struct client_answer *answer);
 /* GET path and page on with "after" until the end: `item` sees each object of the array `key` of every page, `last` the members of the final page.
  * With `json` the pages are joined to one answer of the same shape on stdout instead. `path` has its query already ("?" included). */
 typedef void client_item_fn(void *context, const struct from_json_value *item);
@@ -36,6 +36,6 @@ struct client_list { const char *path, *key; unsigned page; bool json; client_it
 int client_each(struct client *c, const struct client_list *list);
 int client_print_json(const struct client_answer *answer); /* CLI_DONE */
 /* All of a command that is one call: opens, calls, and prints the answer: with --json as it came, else by `say`. A "%s" of the path is the command's first word. */
-struct client_do { const char *method, *path; struct span body; void (*say)(const struct args *args, const struct from_json_value *answer); };
+struct client_do { const char *method, *path; const struct buf *body; void (*say)(const struct args *args, const struct from_json_value *answer); };
 int client_do(const struct args *args, const struct client_do *what);
 #endif

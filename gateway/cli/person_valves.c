@@ -17,6 +17,8 @@ static const char *const names[COLUMNS] = { "person", "from", "to" };
 static enum err_code read_header(const struct csv *csv, size_t at[COLUMNS], struct err *err)
 {
     size_t found = 0;
+    if (csv->count == 1 && span_find(csv->fields[0], ';') < csv->fields[0].bytes)
+        return err_set(err, ERR_INPUT, "line 1: the columns are separated by commas, not by semicolons: person,from,to");
     if (csv->count != COLUMNS)
         return err_set(err, ERR_INPUT, "line 1: the columns are person, from, to, and no others: why somebody is away is nobody's business here");
     for (size_t i = 0; i < csv->count; i++)
@@ -69,7 +71,7 @@ static enum err_code make_body(struct span text, struct buf *body, struct lines 
     return code == OK ? buf_check(body, "the absences", err) : code;
 }
 
-static int send_absences(const struct args *args, struct span body, const struct lines *lines)
+static int send_absences(const struct args *args, const struct buf *body, const struct lines *lines)
 {
     CLEANUP(client_closep) struct client *c = NULL;
     CLEANUP(client_answer_done) struct client_answer a = { 0 };
@@ -85,7 +87,7 @@ static int send_absences(const struct args *args, struct span body, const struct
     for (size_t i = 0; i < from_json_count(&refusals); i++) {
         struct from_json_value item = from_json_item(&refusals, i);
         size_t place = (size_t)json_int(&item, "item", 1);
-        print_line(stderr, "line %zu: %.*s", place >= 1 && place <= lines->count ? lines->all[place - 1] : 0, SPAN_ARGS(json_text(&item, "error")));
+        print_line(stderr, "line %zu: %.*s", place >= 1 && place <= lines->count ? lines->all[place - 1] : 0, SPAN_ARGS(print_without_place(json_text(&item, "error"), SPAN_LITERAL("absences"))));
     }
     print_line(stdout, "%lld added, %lld same, %lld refused", (long long)json_int(&a.root, "added", 0), (long long)json_int(&a.root, "same", 0), (long long)refused);
     return refused == 0 ? CLI_DONE : CLI_NO;
@@ -102,7 +104,7 @@ int person_valve_absences(const struct args *args)
     if (code != CLI_DONE)
         return code;
     if (make_body(buf_span(&text), &body, &lines, &err) == OK)
-        return send_absences(args, buf_span(&body), &lines);
+        return send_absences(args, &body, &lines);
     print_line(stderr, "postern: %s: %s", input_name(args->words[0]), err.text);
     return CLI_NO;
 }
@@ -115,7 +117,7 @@ static void print_back(const struct args *args, const struct from_json_value *a)
     print_line(stdout, "%.*s %s", SPAN_ARGS(json_text(a, "person")), json_true(a, "changed") ? "is back: absences end now" : "was not away");
 }
 
-int person_valve_back(const struct args *args) { return client_do(args, &(struct client_do){ "DELETE", "/admin/v1/persons/%s/absences", SPAN_NONE, print_back }); }
+int person_valve_back(const struct args *args) { return client_do(args, &(struct client_do){ "DELETE", "/admin/v1/persons/%s/absences", NULL, print_back }); }
 
 static void print_snooze(const struct args *args, const struct from_json_value *a)
 {
@@ -137,5 +139,5 @@ int person_valve_snooze(const struct args *args)
     to_json_member_text(&w, "device", span_of(args_text(args, "--device")));
     to_json_member_text(&w, "check", span_of(args_text(args, "--check")));
     to_json_end(&w);
-    return client_do(args, &(struct client_do){ "POST", "/admin/v1/persons/%s/snooze", buf_span(&body), print_snooze });
+    return client_do(args, &(struct client_do){ "POST", "/admin/v1/persons/%s/snooze", &body, print_snooze });
 }

@@ -196,3 +196,13 @@ struct span json_texts(const struct from_json_value *object, const char *key, ch
     }
     return span_of(out);
 }
+
+struct span print_without_place(struct span error, struct span list)
+{
+    size_t end = span_find(error, ']');
+    if (!span_starts(error, list) || end == error.bytes || error.at[list.bytes] != '[')
+        return error;
+    struct span rest = span_slice(error, end + 1, error.bytes);
+    size_t skip = span_starts(rest, SPAN_LITERAL(": ")) ? 2 : span_starts(rest, SPAN_LITERAL(".")) ? 1 : 0;
+    return span_slice(rest, skip, rest.bytes);
+}

@@ -36,4 +36,6 @@ int64_t json_int(const struct from_json_value *object, const char *key, int64_t 
 bool json_true(const struct from_json_value *object, const char *key);
 /* The texts of an array member, ", " between them, into `out` (cut to its size). Returns `out` as a span. */
 struct span json_texts(const struct from_json_value *object, const char *key, char *out, size_t bytes);
+/* What the gateway said of one thing of a list, without its place there ("persons[7].zone: ..." -> "zone: ..."): the reader knows the line. */
+struct span print_without_place(struct span error, struct span list);
 #endif

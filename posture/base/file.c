@@ -69,7 +69,7 @@ enum err_code file_read(const char *path, size_t max_bytes, struct buf *out, str
 {
     CLEANUP(close_fd) int fd = open_regular(path);
     if (fd < 0)
-        return refuse("opening", path, err);
+        return errno == EINVAL ? err_set(err, ERR_IO, "opening %s: it is not a regular file", path) : refuse("opening", path, err);
     return read_pieces(fd, path, max_bytes, out, err);
 }
 

@@ -200,7 +200,7 @@ static void a_socket_that_is_not_there_is_unreachable(void **state)
     struct args args;
     assert_int_equal(read_words((const char *const[]){ "a", "--state", "/nowhere", NULL }, &args), CLI_DONE);
     assert_int_equal(client_open(&args, &c), CLI_DONE);
-    assert_int_equal(client_call(c, "GET", "/healthz", SPAN_NONE, &a), CLI_UNREACHABLE);
+    assert_int_equal(client_call(c, "GET", "/healthz", NULL, &a), CLI_UNREACHABLE);
 }
 
 static void a_socket_name_that_is_too_long_is_said_so(void **state)

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define COUNT(rows) (sizeof(rows) / sizeof(rows)[0])
-enum { ANSWERS = 6, WORDS = 12, REQUEST_BYTES = 64 * 1024, OUTPUT_BYTES = 64 * 1024 };
+enum { ANSWERS = 6, WORDS = 14, REQUEST_BYTES = 64 * 1024, OUTPUT_BYTES = 64 * 1024 };
 
 struct answer { int status; const char *body; };
 struct gateway {
@@ -166,6 +166,10 @@ static int run_command(struct gateway *g, const char *const *words, char *out, c
 #define APPLIED "{\"version\":\"2222222222222222\",\"in_force\":true}"
 #define SECRET "{\"id\":\"s1\",\"secret\":\"hush\",\"osquery_flags\":\"--tls_hostname=h\\n--tls_server_certs=/etc/osquery/postern-ca.pem\\n\",\"certificate_pem\":\"PEM\"}"
 
+#define TEN(x) x x x x x x x x x x
+#define LONG TEN(TEN("0123456789012345678901234567890123456789012345"))
+#define QUIET_DAYS TEN("{},{},{},{},")
+
 struct row { const char *name, *words[WORDS]; struct answer answers[ANSWERS]; int code; const char *asked, *out, *said; };
 
 /* `out` and `said` must be found in what was printed; `asked` is everything that was asked (NULL: the body names a file of this run). */
@@ -236,6 +240,22 @@ static void commands_ask_print_and_exit(void **state)
         { "doctor warns and is content", { "doctor" }, { { 200, "{\"version\":\"1\",\"store\":{\"ok\":true,\"about\":\"redis\"},\"policy\":{\"name\":\"x\",\"version\":\"0123456789abcdef\"},"
           "\"directory\":{\"devices\":2,\"persons\":1,\"unowned\":1,\"complete\":true},\"channels\":[],\"webhooks\":[{\"id\":\"siem\",\"state\":\"failing\",\"detail\":\"no\",\"waiting\":3,\"set_aside\":0}],\"warnings\":[\"w\"]}" }, { 200, "{\"managers\":[]}" } }, 0,
           "GET /admin/v1/status \nGET /admin/v1/mdm \n", "warn  siem: failing: no (3 waiting, 0 set aside)\n", "" },
+        { "a person's absences and snoozes are shown until they are over", { "person", "show", "x" },
+          { { 200, "{\"id\":\"p_1\",\"absences\":[{\"from\":\"2026-01-01T00:00:00Z\",\"to\":\"2026-01-02T00:00:00Z\"},{\"from\":\"2026-01-01T00:00:00Z\",\"to\":\"9999-01-02T00:00:00Z\"},"
+                   "{\"from\":\"2026-02-01T00:00:00Z\"}],\"snoozes\":[{\"device\":\"d_1\",\"check\":\"firewall\",\"from\":\"A\",\"to\":\"9999\"}]}" } }, 0, "GET /admin/v1/persons/x \n",
+          "away           from 2026-01-01T00:00:00Z to 9999-01-02T00:00:00Z\n               from 2026-02-01T00:00:00Z to further notice\nsnoozed        firewall on d_1, from A to 9999\n", "" },
+        { "what is too long to be sent is not sent in part", { "exemption", "ask", "--group", "g", "--check", "c", "--reason", LONG, "--measure", LONG }, { { 0 } }, 1, "", "", "what is to be sent: longer than 8192 bytes" },
+        { "an exemption that was asked for before", { "exemption", "ask", "--group", "g", "--check", "c", "--reason", "r" }, { { 200, "{\"id\":\"e_1\",\"state\":\"asked\"}" } }, 0,
+          "POST /admin/v1/exemptions {\"scope\":\"group\",\"subject\":\"g\",\"check\":\"c\",\"reason\":\"r\"}\n", "e_1 asked", "it was asked for before; what was said then stays\n" },
+        { "who was invited before is counted once", { "slack", "onboard", "everyone" },
+          { { 200, "{\"invited\":2,\"already\":1,\"left\":1}" }, { 200, "{\"invited\":1,\"already\":3,\"left\":0}" } }, 0,
+          "POST /admin/v1/onboarding {\"everyone\":true}\nPOST /admin/v1/onboarding {\"everyone\":true}\n", "invited: 3, invited before: 1;", "" },
+        { "a simulation's days are those on which something happens", { "simulate", "--policy", "{policy}", "--since", "60d" },
+          { { 202, "{\"id\":\"e_1\"}" }, { 200, "{\"state\":\"done\",\"result\":{\"mode\":\"back\",\"days\":[" QUIET_DAYS "{\"day\":\"2026-11-29\",\"nudges\":2}]}}" } }, 0, NULL,
+          "2026-11-29  2         0         0\ndays on which nothing happens, or that are not shown: 40\n", "" },
+        { "a simulation looks back a year at most", { "simulate", "--policy", "{policy}", "--since", "9999d" }, { { 0 } }, 2, "", "", "from 1m to 365d" },
+        { "a ring's step without a reason", { "ring", "show" }, { { 200, "{\"version\":\"1\",\"ring\":{\"state\":\"halted\",\"since\":\"S\",\"by\":\"admin\"}}" } }, 0, "GET /admin/v1/policy/ring \n", "  since S by admin\n", "" },
+        { "a report has one form", { "report", "--csv", "--json" }, { { 0 } }, 2, "", "", "give --csv or --json, not both" },
         { "a secret's files are named in its flags", { "enroll-secret", "create", "--write", "{folder}", "--label", "l" }, { { 201, SECRET } }, 0, "POST /admin/v1/enroll-secrets {\"label\":\"l\"}\n",
           "hush\n", "shown this once" },
     };
