@@ -119,13 +119,16 @@ static bool load_reference(struct loader *l, const struct yaml_node *at, const s
 
 static bool load_number(struct loader *l, const struct yaml_node *at, const struct option *o, int64_t value, int64_t *out)
 {
-    if ((o->least != 0 || o->most != 0) && (value < o->least || value > o->most)) {
-        yaml_mistake(l->mistakes, at, "%s must be between %lld and %lld%s%s", o->name, (long long)o->least, (long long)o->most, o->unit ? " " : "",
-                     o->unit ? o->unit : "");
-        return false;
+    char least[CLOCK_TEXT_BYTES], most[CLOCK_TEXT_BYTES];
+    if ((o->least == 0 && o->most == 0) || (value >= o->least && value <= o->most)) {
+        *out = value;
+        return true;
     }
-    *out = value;
-    return true;
+    if (o->kind == OPTION_DURATION)
+        yaml_mistake(l->mistakes, at, "%s must be between %s and %s", o->name, duration_text(o->least, least), duration_text(o->most, most));
+    else
+        yaml_mistake(l->mistakes, at, "%s must be between %lld and %lld%s%s", o->name, (long long)o->least, (long long)o->most, o->unit ? " " : "", o->unit ? o->unit : "");
+    return false;
 }
 
 /* One scalar, from the file, the environment or the default; `at` may be NULL (then mistakes have no place). */

@@ -43,7 +43,7 @@ static enum err_code check(const struct marker_config *c, bool secrets, struct e
 enum err_code marker_config_options(const struct marker_config *c, struct span slack_api_url, bool secrets, struct arena *arena, struct marker_options **out, struct err *err)
 {
     const struct { const char *name; bool given; } parts[] = {
-        { " marker.decided_by", !span_empty(c->decided_by) }, { " marker.acknowledged", !span_empty(c->acknowledged) },
+        { " marker.decided_by", !span_empty(span_trim(c->decided_by)) }, { " marker.acknowledged", !span_empty(span_trim(c->acknowledged)) },
         { " marker.user_token", !span_empty(c->user_token) || !secrets }, { " marker.rung", !span_empty(c->rung) },
     };
     char missing[128] = "";
