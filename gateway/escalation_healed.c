@@ -86,7 +86,14 @@ static const char *event_of(const struct mending *m, bool seen)
     return seen || m->kind == MENDING_UNTOLD ? "person.cleared" : "person.healed";
 }
 
-static bool add_event(const struct committing *c, const struct mending *m, const char *type, struct change_events *events)
+/* Of this failure alone, and in no record but the event's: a report has no calendar to work it out with (holidays). 0: not known, or nothing. */
+static int64_t counted_by(const struct person *before, const struct mending *m)
+{
+    const struct mended *earlier = person_mended(before, m->device, m->check);
+    return m->kind == MENDING_PASSES ? m->used_s - (earlier != NULL && earlier->failed_s != 0 ? earlier->used_s : 0) : 0;
+}
+
+static bool add_event(const struct committing *c, const struct mending *m, const char *type, int64_t counted_s, struct change_events *events)
 {
     CLEANUP(buf_done) struct buf data;
     struct to_json w;
@@ -95,6 +102,7 @@ static bool add_event(const struct committing *c, const struct mending *m, const
     to_json_object(&w);
     to_json_member_text(&w, "check", m->check);
     to_json_member_int_if(&w, "used", m->kind == MENDING_RECURRED ? m->used_s : 0);
+    to_json_member_int_if(&w, "counted", counted_s > 0 ? counted_s : 0);
     to_json_end(&w);
     return !data.failed && change_event(events, c->node, type, c->person, m->device, c->cause, buf_span(&data));
 }
@@ -102,7 +110,8 @@ static bool add_event(const struct committing *c, const struct mending *m, const
 static bool apply(const struct committing *c, struct person *copy, const struct mending *m, struct change_events *events)
 {
     bool done, seen;
-    return mending_apply(copy, m, &copy->arena, &done, &seen) && (!done || add_event(c, m, event_of(m, seen), events));
+    int64_t counted_s = counted_by(copy, m);
+    return mending_apply(copy, m, &copy->arena, &done, &seen) && (!done || add_event(c, m, event_of(m, seen), counted_s, events));
 }
 
 static enum change_say edit(void *context, struct person *copy, struct change_events *events, struct err *err)

@@ -46,7 +46,7 @@ static const char *const clear_keys[] = {
     "outcome", "rule", "app", "door", "proof", "rung", "failing", "deadline", "reached", "stale", "changes", "check", "checks", "from", "to", "visible", "channel", "items", "device",
     "notice", "error", "until", "platform", "source", "replacement", "again", "clock_reset", "kind", "count", "state", "stage", "ring", "sensitivity", "sensitivities", "ladder", "severity",
     "times", "left", "ends", "starts", "length", "start", "end", "id", "exemption", "scope", "version", "before", "used", "seconds", "connector", "mode", "percent", "step",
-    "dispute", "snooze", "verdict", "vendor", "action", "result", "paused", "closes", "gone", NULL,
+    "dispute", "snooze", "verdict", "vendor", "action", "result", "paused", "counted", "closes", "gone", NULL,
 };
 
 static bool is_id(struct span text, char letter) { return secret_is_id(text, letter); }

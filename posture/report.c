@@ -360,6 +360,13 @@ static void take_snooze(struct report *r, const struct from_json_value *record, 
 static void take_pass(struct report *r, const struct from_json_value *record, const struct from_json_value *data) { take_use(r, record, data, offsetof(struct report_row, passes), false); }
 static void take_dispute(struct report *r, const struct from_json_value *record, const struct from_json_value *data) { take_use(r, record, data, offsetof(struct report_row, disputes), true); }
 
+static void take_healed(struct report *r, const struct from_json_value *record, const struct from_json_value *data)
+{
+    struct report_cell *c = cell_in(r, record, data);
+    if (c != NULL && c->episode.open)
+        c->episode.counted_s = int_of(data, "counted");
+}
+
 static void take_answer(struct report *r, const struct from_json_value *record, const struct from_json_value *data)
 {
     struct report_cell *c = cell_in(r, record, data);
@@ -446,7 +453,7 @@ typedef void take_fn(struct report *r, const struct from_json_value *record, con
 static const struct { const char *type; take_fn *take; } takers[] = {
     { "rung.changed", take_rung },       { "notice.delivered", take_notice }, { "person.absence", take_absence },         { "person.back", take_back },
     { "person.snoozed", take_snooze },   { "person.passed_once", take_pass }, { "person.disputed", take_dispute },        { "person.dispute_answered", take_answer },
-    { "person.erased", take_erased },
+    { "person.erased", take_erased },    { "person.healed", take_healed },
     { "exemption.asked", take_exemption }, { "exemption.approved", take_exemption }, { "exemption.refused", take_exemption }, { "exemption.ended", take_exemption },
 };
 

@@ -2,8 +2,8 @@
  * device and a person, and gives one row a check, rung, group or month. Nobody is named in it. Pure. Times: wall seconds.
  *
  * An episode is one failing check of one device: from the moment it was visible until it had passed for PASS_HELD_S (a pass that does not last does not
- * end it), or the device or the check went. Time to fix: from the first delivered notice to that pass, less what no clock counted (absence, dispute,
- * snooze, incident, outage, off), which is told apart. */
+ * end it), or the device or the check went. Time to fix: from the first delivered notice to that pass, as the ladder's own clock counted it ("counted" of person.healed); where that
+ * is not told, less the stretches that the archive has (absence, dispute, snooze, incident, outage, off). What did not count is told apart. */
 #ifndef POSTURE_REPORT_H
 #define POSTURE_REPORT_H
 #include "posture/base/from_json.h"

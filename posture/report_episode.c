@@ -84,12 +84,21 @@ void report_cell_closed(struct report *r, struct report_device *d, struct report
     step(r, d, c, STEP_CLOSED);
 }
 
+/* The ladder's clock knows best; where it did not say, the stretches that the archive has. */
+static int64_t paused_until_fixed(const struct report *r, const struct report_device *d, const struct report_cell *c)
+{
+    int64_t took_s = c->episode.pass_s - c->episode.first_notice_s;
+    if (c->episode.counted_s > 0 && c->episode.counted_s <= took_s)
+        return took_s - c->episode.counted_s;
+    return paused_between(r, d, c, c->episode.first_notice_s, c->episode.pass_s);
+}
+
 static void count_end(struct report *r, struct report_device *d, const struct report_cell *c)
 {
     struct report_line *lines[GROUPS_OF_MOST + 2];
     struct report_of of = of_cell(d, c, c->episode.pass_s);
     bool told = c->episode.notices > 0, soon = c->episode.step >= 0 && c->episode.pass_s - c->episode.step_s <= SOON_S;
-    int64_t paused_s = told ? paused_between(r, d, c, c->episode.first_notice_s, c->episode.pass_s) : 0;
+    int64_t paused_s = told ? paused_until_fixed(r, d, c) : 0;
     size_t count = report_is_in(r, c->episode.pass_s) ? report_lines_of(r, &of, lines) : 0;
     for (size_t i = 0; i < count; i++) {
         struct report_row *row = &lines[i]->row;
@@ -111,7 +120,7 @@ static void forget(struct report_cell *c)
     free(c->episode.paused.all);
     c->episode.paused = (struct report_list){ .all = NULL };
     c->episode.open = c->episode.closed = false;
-    c->episode.first_notice_s = c->episode.pass_s = 0;
+    c->episode.first_notice_s = c->episode.pass_s = c->episode.counted_s = 0;
     c->episode.notices = 0;
     c->episode.step = -1;
     c->episode.rung = SPAN_NONE;
@@ -157,7 +166,7 @@ void report_cell_state(struct report *r, struct report_device *d, struct report_
             c->episode.open = true;
             c->episode.started_s = r->now_s;
         }
-        c->episode.pass_s = 0;
+        c->episode.pass_s = c->episode.counted_s = 0;
     } else if (c->episode.open && c->episode.pass_s == 0 && (verdict == VERDICT_PASS || verdict == VERDICT_NOT_APPLICABLE)) {
         c->episode.pass_s = r->now_s;
     }

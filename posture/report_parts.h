@@ -19,6 +19,7 @@ struct report_cell {
     struct {
         bool open, closed;
         int64_t started_s, first_notice_s, pass_s; /* pass_s: it passes since, not long enough yet */
+        int64_t counted_s;            /* what the ladder's own clock counted from the first notice to that pass; 0: not told */
         unsigned notices;
         int step; int64_t step_s;     /* the last thing that was done about it; -1: nothing */
         struct span rung;             /* the last that it reached */

@@ -236,6 +236,8 @@ static void what_comes_back_within_a_week_takes_the_clock_over(void **state)
     assert_int_equal(ana->mended_count, 1);
     assert_int_equal(ana->mended[0].used_s, 40);
     person_free(ana);
+    assert_true(fake_store_last_event(s.server, "person.healed", &event));
+    assert_true(span_search(event.data, SPAN_LITERAL("\"check\":\"firewall\",\"counted\":40")) < event.data.bytes);
     jump(&s, 6 * 86400);
     story_result(&s, DOVER, "firewall", VERDICT_FAIL);
     story_settle(&s);
@@ -254,6 +256,8 @@ static void what_comes_back_within_a_week_takes_the_clock_over(void **state)
     ana = story_stored_person(&s, ANA);
     assert_in_range(ana->told[0].used_s, 52, 53); /* of both */
     person_free(ana);
+    assert_true(fake_store_last_event(s.server, "person.healed", &event));
+    assert_true(span_search(event.data, SPAN_LITERAL("\"counted\":12}")) < event.data.bytes || span_search(event.data, SPAN_LITERAL("\"counted\":13}")) < event.data.bytes); /* of this one */
     story_end(&s);
 }
 

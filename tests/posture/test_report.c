@@ -22,6 +22,8 @@ enum { LINES = 16, WANTS = 12, TEXT = 4096 };
 #define RUNG(day, hour, device, person, to) "{\"at\":\"2026-11-" day "T" hour ":00:00Z\",\"type\":\"rung.changed\",\"person\":\"P-" person "\",\"device\":\"D-" device "\",\"data\":{\"from\":\"told\",\"to\":\"" to \
     "\",\"checks\":[\"firewall\"]},\"state\":{\"platform\":\"macos\",\"owned\":true,\"rung\":\"" to "\",\"results\":{\"firewall\":\"fail\"},\"visible\":[\"firewall\"]}}"
 
+#define HEALED(device, counted) "{\"at\":\"2026-11-05T14:00:00Z\",\"type\":\"person.healed\",\"person\":\"P-a\",\"device\":\"D-" device "\",\"data\":{\"check\":\"firewall\",\"counted\":" counted "}}"
+
 static int64_t time_of(const char *text)
 {
     int64_t s = 0;
@@ -60,6 +62,12 @@ static void the_numbers_are_what_happened(void **state)
         { "absence is told apart", { POLICY, FAIL("02", "08", "1", "a"), TOLD("02", "10", "1", "a"),
             "{\"at\":\"2026-11-02T11:00:00Z\",\"type\":\"person.absence\",\"person\":\"P-a\",\"data\":{\"from\":1793620800,\"to\":1793707200}}", /* 2 Nov 12:00 to 3 Nov 12:00 */
             PASS("03", "14", "1", "a") }, { "\"time_to_fix_median_s\":14400,", "\"paused_s\":86400," } },
+        { "the ladder's own clock knows of holidays, too", { POLICY, FAIL("02", "08", "1", "a"), TOLD("02", "10", "1", "a"), PASS("05", "14", "1", "a"), HEALED("1", "7200") },
+          { "\"fixed\":1,", "\"time_to_fix_median_s\":7200,", "\"paused_s\":266400," } },
+        { "what it counted until a pass that did not last is not of the next", { POLICY, FAIL("02", "08", "1", "a"), TOLD("02", "10", "1", "a"), PASS("05", "14", "1", "a"), HEALED("1", "7200"),
+            "{\"at\":\"2026-11-05T14:30:00Z\",\"type\":\"result.changed\",\"person\":\"P-a\",\"device\":\"D-1\",\"state\":{\"platform\":\"macos\",\"owned\":true,\"results\":{\"firewall\":\"fail\"},\"visible\":[\"firewall\"]}}",
+            PASS("05", "16", "1", "a") }, { "\"time_to_fix_median_s\":280800,", "\"paused_s\":0," } },
+        { "nor is more than there was", { POLICY, FAIL("02", "08", "1", "a"), TOLD("02", "10", "1", "a"), PASS("05", "14", "1", "a"), HEALED("1", "9999999") }, { "\"time_to_fix_median_s\":273600," } },
         { "closed for two days, then fixed", { POLICY, FAIL("02", "08", "1", "a"), TOLD("02", "10", "1", "a"), TOLD("03", "10", "1", "a"), TOLD("04", "10", "1", "a"), RUNG("08", "10", "1", "a", "shut"), PASS("10", "09", "1", "a"),
             "{\"at\":\"2026-11-10T10:00:00Z\",\"type\":\"rung.changed\",\"person\":\"P-a\",\"device\":\"D-1\",\"data\":{\"from\":\"shut\",\"to\":\"\",\"checks\":[]},\"state\":{\"platform\":\"macos\",\"owned\":true,\"results\":{\"firewall\":\"pass\"},\"visible\":[]}}" },
           { "\"closed\":1,", "\"fixed_before_close\":0,", "\"blocked_minutes\":2820,", "\"later_nudges\":1,", "\"closings\":1,\"closings_fixed\":0", "\"violation_days_tenths\":80," } },
