@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-enum { DEVICES_MOST = 4096, ID_BYTES = 32, GONE_BYTES = 32 * 1024 };
+enum { DEVICES_MOST = 4096, SECRETS_MOST = 1000, SECRETS_AT_ONCE = 32, ID_BYTES = 32, GONE_BYTES = 32 * 1024 };
 
-struct erasing { const struct node *node; struct store *store; struct span person, cause; struct archive_key key; struct buf gone; /* JSON: their devices' names in the archive */ struct erasure *out; };
+struct erasing { const struct node *node; struct store *store; struct span person, cause; struct archive_key key; struct buf gone; /* JSON: their devices' names in the archive */ struct erasure *out; bool more; /* secrets than one commit has events for */ };
 
 /* ---- devices ---- */
 
@@ -119,6 +119,44 @@ static enum change_say edit_exemptions(void *context, struct span before, struct
     return CHANGE_COMMIT;
 }
 
+/* ---- enrol secrets ---- */
+
+static bool tell_erased(const struct erasing *e, struct span secret, struct change_events *events)
+{
+    struct span data = arena_format(events->arena, "{\"id\":\"%.*s\"}", SPAN_ARGS(secret));
+    return data.at != NULL && change_event(events, e->node, "key.enroll_secret_erased", SPAN_NONE, SPAN_NONE, e->cause, data);
+}
+
+/* What was made for them enrols nothing any more: a device would belong to the tombstone. A label may be their name. */
+static enum change_say edit_secrets(void *context, struct span before, struct buf *after, struct change_events *events, struct err *err)
+{
+    struct erasing *e = context;
+    struct enroll_secret *all = arena_array(events->arena, SECRETS_MOST, sizeof *all);
+    struct to_json w;
+    size_t count = 0, theirs = 0;
+    bool told = true;
+    e->more = false;
+    if (all != NULL && control_enroll_secrets_from_json(before, events->arena, all, SECRETS_MOST, &count, err) != OK)
+        return CHANGE_REFUSE;
+    for (size_t i = 0; all != NULL && i < count; i++) {
+        if (!span_equal(all[i].person, e->person))
+            continue;
+        if ((e->more = theirs == SECRETS_AT_ONCE))
+            break;
+        theirs++;
+        told = told && tell_erased(e, all[i].id, events);
+        all[i].revoked = true;
+        all[i].person = all[i].label = SPAN_NONE;
+    }
+    if (all == NULL || !told)
+        return (void)err_set(err, ERR_MEMORY, "erasing"), CHANGE_REFUSE;
+    if (theirs == 0)
+        return CHANGE_NOTHING;
+    to_json_init(&w, after);
+    control_enroll_secrets_to_json(all, count, &w);
+    return CHANGE_COMMIT;
+}
+
 /* ---- the record ---- */
 
 static enum err_code free_identifiers(const struct erasing *e, const struct person *p, struct err *err)
@@ -152,6 +190,9 @@ enum err_code erasure_of_person(const struct node *node, struct store *store, st
     *out = (struct erasure){ .devices = 0 };
     buf_init(&e.gone, GONE_BYTES);
     enum err_code code = people_load(store, person, &stored, err);
+    do
+        code = code == OK ? change_control(node, store, SPAN_LITERAL("enroll_secrets"), edit_secrets, &e, err) : code; /* first: nothing new comes to be theirs */
+    while (code == OK && e.more);
     if (code == OK) {
         archive_key_make(node->secret, stored->archive_salt, &e.key);
         code = free_devices(&e, err);

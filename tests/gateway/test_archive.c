@@ -202,6 +202,20 @@ static void nothing_in_it_tells_who_somebody_is(void **state)
     end(&w);
 }
 
+struct enroll_secrets_made { const struct node *node; const struct enroll_secret *all; size_t count; };
+
+static enum change_say make_secrets(void *context, struct span before, struct buf *after, struct change_events *events, struct err *err)
+{
+    const struct enroll_secrets_made *m = context;
+    struct to_json w;
+    (void)before;
+    (void)err;
+    to_json_init(&w, after);
+    control_enroll_secrets_to_json(m->all, m->count, &w);
+    assert_true(change_event(events, m->node, "key.enroll_secret_created", SPAN_NONE, SPAN_NONE, SPAN_LITERAL("test"), SPAN_NONE));
+    return CHANGE_COMMIT;
+}
+
 static void an_erased_person_cannot_be_found_in_it_and_it_stays_whole(void **state)
 {
     struct world w;
@@ -219,6 +233,10 @@ static void an_erased_person_cannot_be_found_in_it_and_it_stays_whole(void **sta
     const struct exemption_request ask = { .scope = EXEMPT_DEVICE, .subject = SPAN_LITERAL(DOVER), .check = SPAN_LITERAL("firewall"), .reason = SPAN_LITERAL("I am in the lab"), .by = SPAN_LITERAL("person:" ANA) };
     struct valve_result asked;
     assert_int_equal(valve_exemption_ask(&w.story.node, w.story.store, &ask, &asked, &err), OK);
+    const struct enroll_secret secrets[] = { { .id = SPAN_LITERAL("s1"), .label = SPAN_LITERAL("Ana's laptop"), .sealed = SPAN_LITERAL("x"), .secret_sha256 = SPAN_LITERAL("1"), .person = SPAN_LITERAL(ANA) },
+                                             { .id = SPAN_LITERAL("s2"), .label = SPAN_LITERAL("all"), .sealed = SPAN_LITERAL("x"), .secret_sha256 = SPAN_LITERAL("2") } };
+    struct enroll_secrets_made made = { &w.story.node, secrets, 2 };
+    assert_int_equal(change_control(&w.story.node, w.story.store, SPAN_LITERAL("enroll_secrets"), make_secrets, &made, &err), OK);
     assert_int_equal(archive_keys_of(&w.story.node, w.story.store, SPAN_LITERAL(ANA), &key, &err), OK);
     assert_int_equal(erasure_of_person(&w.story.node, w.story.store, SPAN_LITERAL(ANA), SPAN_LITERAL("admin:root"), &done, &err), OK);
     assert_int_equal(done.devices, 1);
@@ -226,6 +244,10 @@ static void an_erased_person_cannot_be_found_in_it_and_it_stays_whole(void **sta
     directory_enter(w.story.node.directory);
     const struct exemption *kept = exemption_by_id(directory_control(w.story.node.directory)->exemptions, span_of(asked.id));
     assert_true(kept != NULL && span_empty(kept->reason));
+    const struct control *control = directory_control(w.story.node.directory);
+    assert_int_equal(control->enroll_secret_count, 2);
+    assert_true(control->enroll_secrets[0].revoked && span_empty(control->enroll_secrets[0].person) && span_empty(control->enroll_secrets[0].label)); /* a device would be the tombstone's */
+    assert_true(!control->enroll_secrets[1].revoked && span_equal_text(control->enroll_secrets[1].label, "all"));
     directory_leave(w.story.node.directory);
     assert_int_equal(archive_keys_of(&w.story.node, w.story.store, SPAN_LITERAL(ANA), &none, &err), ERR_NOT_FOUND);
     struct person *ana = story_stored_person(&w.story, ANA);
