@@ -20,9 +20,15 @@ bool directory_seen_opens_gap(const struct device *device, int64_t seen_s)
 static struct result *editable_results(struct device *d) { return (struct result *)(uintptr_t)d->results; }
 
 /* A refresh says that the verdict was found again: of a verdict that came later it says nothing. */
-static enum err_code raise_evaluated(struct device *d, const struct from_json_value *times, struct err *err)
+static void raise_one(struct device *d, struct span check, int64_t at_s)
 {
-    struct result *all = editable_results(d);
+    const struct result *result = device_result(d, check);
+    if (result != NULL && at_s > result->evaluated_s && at_s >= result->changed_s)
+        editable_results(d)[result - d->results].evaluated_s = at_s;
+}
+
+static enum err_code raise_object(struct device *d, const struct from_json_value *times, struct err *err)
+{
     void *iterator = NULL;
     const char *check;
     struct from_json_value value;
@@ -31,24 +37,37 @@ static enum err_code raise_evaluated(struct device *d, const struct from_json_va
         enum err_code code = from_json_int(&value, 0, RECORD_BODY_LAST_S, &at_s, err);
         if (code != OK)
             return code;
-        const struct result *result = device_result(d, span_of(check));
-        if (result != NULL && at_s > result->evaluated_s && at_s >= result->changed_s)
-            all[result - d->results].evaluated_s = at_s;
+        raise_one(d, span_of(check), at_s);
     }
     return OK;
+}
+
+/* "<second>:<check>,<check>;...". What is not such a group is passed over: the record is good without it. */
+static void raise_groups(struct device *d, struct span text)
+{
+    struct span group, second, check;
+    int64_t at_s;
+    while (span_cut(&text, ';', &group)) {
+        if (!span_cut(&group, ':', &second) || !span_to_i64(second, &at_s) || at_s < 0 || at_s > RECORD_BODY_LAST_S)
+            continue;
+        while (span_cut(&group, ',', &check))
+            raise_one(d, check, at_s);
+    }
 }
 
 static enum err_code apply_times(struct device *d, struct span text, struct err *err)
 {
     CLEANUP(from_json_freep) struct from_json *doc = NULL;
-    if (span_empty(text))
+    if (span_empty(text) || (text.at[0] >= '0' && text.at[0] <= '9')) {
+        raise_groups(d, text);
         return OK;
+    }
     enum err_code code = from_json_parse(text, (struct from_json_limits){ TIMES_BYTES, TIMES_DEPTH }, "times of a refresh", &doc, err);
     if (code != OK)
         return code;
     struct from_json_value root = from_json_root(doc);
     code = from_json_object(&root, err);
-    return code == OK ? raise_evaluated(d, &root, err) : code;
+    return code == OK ? raise_object(d, &root, err) : code;
 }
 
 enum err_code directory_seen_into(struct device *d, const struct refresh *refresh, struct err *err)

@@ -35,7 +35,8 @@ struct log_entry {
 };
 typedef bool log_entry_fn(void *context, const struct log_entry *entry); /* false stops */
 
-/* One device's refresh: same results, newer times. `times` is a JSON object check -> evaluated_s, may be empty. */
+/* One device's refresh: same results, newer times. `times` is a JSON object check -> evaluated_s, may be empty; as a store hands it back it may be shorter:
+ * "<evaluated_s>:<check>,<check>;<evaluated_s>:<check>". */
 struct refresh { struct span device; int64_t seen_s; struct span times; };
 
 struct store;

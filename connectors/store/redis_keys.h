@@ -9,7 +9,7 @@
  *   pst:{TAG}:log                     stream   the log; e=event JSON, and with a record k=kind i=id v=version b=body  log_keep
  *   pst:{TAG}:trimmed                 string   the newest entry id that was trimmed away                              for ever
  *   pst:{TAG}:due                     zset     "<kind>:<id>" by the second at which the ladder looks again            until done
- *   pst:{TAG}:seen                    hash     device -> "<seen_s> <times JSON>", newest refresh                       with the device
+ *   pst:{TAG}:seen                    hash     device -> "<seen_s> <times>" (struct refresh), newest refresh           with the device
  *   pst:{TAG}:leases                  hash     reader -> "<fence> <until_ms> <node>"                                   for ever
  *   pst:{TAG}:cursors                 hash     reader -> log position; trimming stops at the oldest                   for ever
  *   pst:{TAG}:o:<reader>              zset     outbox: item id by due ms                                               until done

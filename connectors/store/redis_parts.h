@@ -12,7 +12,6 @@ struct redis_store {
     unsigned read_most;           /* entries a partition in one log_read; shrinks while answers are large */
     unsigned checked_generation;  /* of the connection whose log was seen to reach as far as our positions */
     struct redis_key *logs, *trimmed; /* of every partition, made by the first log_read */
-    struct buf times;             /* of a refresh that is being read, as JSON */
     struct redis_body body, log_body; /* of records; of what the log carries, which is read beside */
 };
 static inline struct redis_store *redis_store_of(struct store *s) { return (struct redis_store *)(void *)s; }

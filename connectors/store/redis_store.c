@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEEN_TIMES_BYTES = 256 * 1024, REFRESH_MOST = 20000, TIMES_BYTES = 48 * 1024, SEEN_EVENT_BYTES = EVENT_DATA_BYTES - 2048, READ_MOST = 1000 };
+enum { REFRESH_MOST = 20000, TIMES_BYTES = 48 * 1024, SEEN_EVENT_BYTES = EVENT_DATA_BYTES - 2048, READ_MOST = 1000 };
 
 enum err_code redis_parts_partition(const struct redis_store *s, unsigned partition, struct err *err)
 {
@@ -353,7 +353,6 @@ static void store_free(struct store *store)
         return;
     struct redis_store *s = redis_store_of(store);
     redis_connection_free(s->connection);
-    buf_done(&s->times);
     redis_body_done(&s->body);
     redis_body_done(&s->log_body);
     free(s->logs);
@@ -378,7 +377,6 @@ enum err_code redis_store_open(const struct redis_options *options, struct store
         return err_set(err, ERR_MEMORY, "a store");
     s->store.ops = &ops;
     s->read_most = READ_MOST;
-    buf_init(&s->times, SEEN_TIMES_BYTES);
     enum err_code code = redis_connection_new(options, &s->connection, err);
     if (code != OK) {
         store_free(&s->store);

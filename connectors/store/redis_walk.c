@@ -1,9 +1,10 @@
 /* Walks over all that is stored: records, and the newest refreshes beside them. */
 #include "connectors/store/redis_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { SCAN_COUNT = 1000 };
+enum { SCAN_COUNT = 1000, TWO_DIGITS = 100 /* partitions p00 to p99 */ };
 
 /* ---- walks ---- */
 
@@ -88,38 +89,11 @@ enum err_code redis_walk_each_record(struct store *store, enum record_kind kind,
     return code;
 }
 
-/* "<second>:<check>,<check>;..." as the port says it: {"<check>":<second>}. What is JSON stays so. False: neither. */
-static bool read_times(struct redis_store *s, struct span text, struct span *json)
-{
-    struct to_json w;
-    struct span group, name;
-    *json = text;
-    if (span_empty(text) || text.at[0] == '{')
-        return true;
-    buf_clear(&s->times);
-    to_json_init(&w, &s->times);
-    to_json_object(&w);
-    while (span_cut(&text, ';', &group)) {
-        struct span second;
-        int64_t at_s = 0;
-        if (!span_cut(&group, ':', &second) || !span_to_i64(second, &at_s))
-            return false;
-        while (span_cut(&group, ',', &name)) {
-            to_json_key_span(&w, name);
-            to_json_int(&w, at_s);
-        }
-    }
-    to_json_end(&w);
-    *json = buf_span(&s->times);
-    return !s->times.failed;
-}
-
-/* Its times last until the next is read. */
-static bool read_seen(struct redis_store *s, struct span device, struct span value, struct refresh *out)
+static bool read_seen(struct span device, struct span value, struct refresh *out)
 {
     size_t space = span_find(value, ' ');
-    *out = (struct refresh){ .device = device };
-    return space < value.bytes && read_times(s, span_slice(value, space + 1, value.bytes), &out->times) && span_to_i64(span_slice(value, 0, space), &out->seen_s);
+    *out = (struct refresh){ .device = device, .times = span_slice(value, space + 1, value.bytes) };
+    return space < value.bytes && span_to_i64(span_slice(value, 0, space), &out->seen_s);
 }
 
 static enum err_code scan_seen(struct redis_store *s, unsigned partition, bool (*fn)(void *, const struct refresh *), void *context, bool *stopped, struct err *err)
@@ -138,7 +112,7 @@ static enum err_code scan_seen(struct redis_store *s, unsigned partition, bool (
         code = take_scan(s, &reply, cursor, &pairs, err);
         for (size_t i = 0; code == OK && !*stopped && i + 1 < pairs->elements; i += 2) {
             struct refresh refresh;
-            if (read_seen(s, redis_reply_span(pairs->element[i]), redis_reply_span(pairs->element[i + 1]), &refresh))
+            if (read_seen(redis_reply_span(pairs->element[i]), redis_reply_span(pairs->element[i + 1]), &refresh))
                 *stopped = !fn(context, &refresh);
         }
     } while (code == OK && !*stopped && strcmp(cursor, "0") != 0);
@@ -157,68 +131,123 @@ enum err_code redis_walk_each_seen(struct store *store, bool (*fn)(void *, const
 
 /* ---- the directory's load ---- */
 
-/* One batch of keys, inside the SCAN's answer. */
-struct key_batch { redisReply *reply; const redisReply *keys; };
+/* One batch of keys, inside the SCAN's answer, and the partition that has each device's newest refresh; a person has none: s->partitions. */
+struct key_batch { redisReply *reply; const redisReply *keys; unsigned *partition; };
+/* What the partitions say of the batch's devices, each in the order of the keys. */
+struct seen_answers { redisReply *of[REDIS_PARTITIONS_MOST]; size_t taken[REDIS_PARTITIONS_MOST]; };
 
+static void key_batch_done(struct key_batch *b)
+{
+    redis_reply_done(&b->reply);
+    free(b->partition);
+    *b = (struct key_batch){ 0 };
+}
+
+static void seen_answers_done(struct seen_answers *a)
+{
+    for (size_t p = 0; p < REDIS_PARTITIONS_MOST; p++)
+        redis_reply_done(&a->of[p]);
+}
+
+static struct span key_at(const struct key_batch *b, size_t i) { return redis_reply_span(b->keys->element[i]); }
+static enum record_kind kind_of(struct span key) { return span_search(key, SPAN_LITERAL("}:p:")) < key.bytes ? RECORD_PERSON : RECORD_DEVICE; }
+
+/* Each "?" is a digit of a partition's tag: a key of another kind differs at a fixed place, and Redis looks no further. */
 static enum err_code ask_keys(struct redis_store *s, const char *cursor, struct err *err)
 {
     redis_command(s->connection, "SCAN");
     redis_text(s->connection, cursor);
     redis_text(s->connection, "MATCH");
-    redis_text(s->connection, "pst:{p*}:[dp]:*");
+    redis_text(s->connection, s->partitions <= TWO_DIGITS ? "pst:{p??}:[dp]:*" : "pst:{p*}:[dp]:*");
     redis_text(s->connection, "COUNT");
     redis_number(s->connection, 2 * SCAN_COUNT);
     return redis_queue(s->connection, err);
 }
 
-/* A device's newest refresh lies in its partition's hash; a person has none, and is asked for all the same, so that answers stand at the same place as the keys. */
-static enum err_code ask_batch(struct redis_store *s, const redisReply *keys, struct err *err)
+static enum err_code find_partitions(const struct redis_store *s, struct key_batch *b, struct err *err)
 {
-    if (keys->elements == 0)
-        return OK;
+    b->partition = calloc(b->keys->elements + 1, sizeof *b->partition);
+    if (b->partition == NULL)
+        return err_set(err, ERR_MEMORY, "a batch of %zu keys", b->keys->elements);
+    for (size_t i = 0; i < b->keys->elements; i++)
+        b->partition[i] = kind_of(key_at(b, i)) == RECORD_DEVICE ? redis_key_partition(s->partitions, RECORD_DEVICE, redis_key_id(key_at(b, i))) : s->partitions;
+    return OK;
+}
+
+static enum err_code ask_seen(struct redis_store *s, const struct key_batch *b, unsigned partition, struct err *err)
+{
+    struct redis_key seen = redis_key_of(s->partitions, partition, REDIS_KEY_SEEN);
+    size_t asked = 0;
+    redis_command(s->connection, "HMGET");
+    redis_key(s->connection, &seen);
+    for (size_t i = 0; i < b->keys->elements; i++) {
+        if (b->partition[i] != partition)
+            continue;
+        redis_word(s->connection, redis_key_id(key_at(b, i)));
+        asked++;
+    }
+    return asked > 0 ? redis_queue(s->connection, err) : OK;
+}
+
+static enum err_code ask_batch(struct redis_store *s, struct key_batch *b, struct err *err)
+{
+    enum err_code code = find_partitions(s, b, err);
+    if (code != OK || b->keys->elements == 0)
+        return code;
     redis_command(s->connection, "MGET");
-    for (size_t i = 0; i < keys->elements; i++)
-        redis_word(s->connection, redis_reply_span(keys->element[i]));
-    enum err_code code = redis_queue(s->connection, err);
-    for (size_t i = 0; code == OK && i < keys->elements; i++) {
-        struct span id = redis_key_id(redis_reply_span(keys->element[i]));
-        struct redis_key seen = redis_key_of(s->partitions, redis_key_partition(s->partitions, RECORD_DEVICE, id), REDIS_KEY_SEEN);
-        redis_command(s->connection, "HGET");
-        redis_key(s->connection, &seen);
-        redis_word(s->connection, id);
-        code = redis_queue(s->connection, err);
+    for (size_t i = 0; i < b->keys->elements; i++)
+        redis_word(s->connection, key_at(b, i));
+    code = redis_queue(s->connection, err);
+    for (unsigned p = 0; code == OK && p < s->partitions; p++)
+        code = ask_seen(s, b, p, err);
+    return code;
+}
+
+static size_t devices_in(const struct key_batch *b, unsigned partition)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < b->keys->elements; i++)
+        count += b->partition[i] == partition;
+    return count;
+}
+
+static enum err_code take_answers(struct redis_store *s, const struct key_batch *b, redisReply **values, struct seen_answers *seen, struct err *err)
+{
+    enum err_code code = redis_answer(s->connection, 0, values, err);
+    if (code == OK && ((*values)->type != REDIS_REPLY_ARRAY || (*values)->elements != b->keys->elements))
+        return redis_reply_strange(s->connection, "MGET", err);
+    for (unsigned p = 0; code == OK && p < s->partitions; p++) {
+        size_t asked = devices_in(b, p);
+        code = asked == 0 ? OK : redis_answer(s->connection, 0, &seen->of[p], err);
+        if (code == OK && asked > 0 && (seen->of[p]->type != REDIS_REPLY_ARRAY || seen->of[p]->elements != asked))
+            return redis_reply_strange(s->connection, "HMGET", err);
     }
     return code;
 }
 
 struct state_walk { bool (*fn)(void *, const struct record *, const struct refresh *); void *context; bool stopped; };
 
+/* `seen`: NULL for a person. */
 static enum err_code give_state(struct redis_store *s, struct state_walk *walk, struct span key, const redisReply *value, const redisReply *seen, struct err *err)
 {
     struct record record;
     struct refresh refresh;
-    enum record_kind kind = span_search(key, SPAN_LITERAL("}:p:")) < key.bytes ? RECORD_PERSON : RECORD_DEVICE;
-    enum err_code code = read_record(s, kind, key, value, &record, err);
-    if (code != OK || span_empty(record.id) || walk->stopped)
+    enum err_code code = read_record(s, seen != NULL ? RECORD_DEVICE : RECORD_PERSON, key, value, &record, err);
+    if (code != OK || span_empty(record.id))
         return code;
-    bool has_seen = kind == RECORD_DEVICE && read_seen(s, record.id, redis_reply_span(seen), &refresh);
+    bool has_seen = seen != NULL && read_seen(record.id, redis_reply_span(seen), &refresh);
     walk->stopped = !walk->fn(walk->context, &record, has_seen ? &refresh : NULL);
     return OK;
 }
 
-static enum err_code give_states(struct redis_store *s, const redisReply *keys, struct state_walk *walk, struct err *err)
+static enum err_code give_states(struct redis_store *s, const struct key_batch *b, struct state_walk *walk, struct err *err)
 {
     CLEANUP(redis_reply_done) redisReply *values = NULL;
-    enum err_code code = keys->elements == 0 ? OK : redis_answer(s->connection, 0, &values, err);
-    if (code != OK || keys->elements == 0)
-        return code;
-    if (values->type != REDIS_REPLY_ARRAY || values->elements != keys->elements)
-        return redis_reply_strange(s->connection, "MGET", err);
-    for (size_t i = 0; code == OK && !walk->stopped && i < keys->elements; i++) {
-        CLEANUP(redis_reply_done) redisReply *seen = NULL;
-        code = redis_answer(s->connection, 0, &seen, err);
-        if (code == OK)
-            code = give_state(s, walk, redis_reply_span(keys->element[i]), values->element[i], seen, err);
+    CLEANUP(seen_answers_done) struct seen_answers seen = { 0 };
+    enum err_code code = b->keys->elements == 0 ? OK : take_answers(s, b, &values, &seen, err);
+    for (size_t i = 0; code == OK && !walk->stopped && i < b->keys->elements; i++) {
+        unsigned p = b->partition[i];
+        code = give_state(s, walk, key_at(b, i), values->element[i], p < s->partitions ? seen.of[p]->element[seen.taken[p]++] : NULL, err);
     }
     return code;
 }
@@ -231,7 +260,7 @@ static enum err_code take_keys(struct redis_store *s, char cursor[24], struct ke
         code = read_scan(s, out->reply, cursor, &out->keys, err);
     if (code == OK && strcmp(cursor, "0") != 0)
         code = ask_keys(s, cursor, err);
-    return code == OK ? ask_batch(s, out->keys, err) : code;
+    return code == OK ? ask_batch(s, out, err) : code;
 }
 
 /* Redis is always one batch ahead: it answers about the next keys while those before are decoded here. */
@@ -239,7 +268,7 @@ enum err_code redis_walk_each_state(struct store *store, bool (*fn)(void *, cons
 {
     struct redis_store *s = redis_store_of(store);
     struct state_walk walk = { fn, context, false };
-    struct key_batch now = { NULL, NULL }, next = { NULL, NULL };
+    CLEANUP(key_batch_done) struct key_batch now = { 0 }, next = { 0 };
     char cursor[24] = "0";
     enum err_code code = redis_settle(s->connection, err);
     if (code == OK)
@@ -250,12 +279,11 @@ enum err_code redis_walk_each_state(struct store *store, bool (*fn)(void *, cons
         if (strcmp(cursor, "0") != 0)
             code = take_keys(s, cursor, &next, err);
         if (code == OK)
-            code = give_states(s, now.keys, &walk, err);
-        redis_reply_done(&now.reply);
+            code = give_states(s, &now, &walk, err);
+        key_batch_done(&now);
         now = next;
-        next = (struct key_batch){ NULL, NULL };
+        next = (struct key_batch){ 0 };
     }
-    redis_reply_done(&now.reply);
     return code;
 }
 
@@ -271,7 +299,7 @@ enum err_code redis_walk_seen(struct store *store, struct span device, struct bu
     enum err_code code = redis_call(s->connection, &reply, err);
     if (code != OK)
         return code;
-    if (!read_seen(s, device, redis_reply_span(reply), &refresh))
+    if (!read_seen(device, redis_reply_span(reply), &refresh))
         return err_set(err, ERR_NOT_FOUND, "device %.*s was not refreshed", SPAN_ARGS(device));
     *seen_s = refresh.seen_s;
     buf_append(times, refresh.times);

@@ -232,6 +232,35 @@ static void refreshes_raise_times_and_never_lower_them(void **state)
     directory_leave(w->directory);
 }
 
+static void times_of_a_refresh_are_read_in_both_forms(void **state)
+{
+    struct world *w = *state;
+    static const struct { const char *name, *times; int64_t disk_s, os_s; } rows[] = {
+        { "an object", "{\"disk\":10050,\"os\":9600}", 10050, 9600 },     { "groups", "9600:os;10050:disk,gone", 10050, 9600 },
+        { "one group", "10050:disk,os", 10050, 10050 },                   { "of a verdict before this one", "9400:os", 9000, 9000 },
+        { "none", "", 9000, 9000 },                                       { "a second alone", "10050", 9000, 9000 },
+        { "no second", "1x:os;10050:disk", 10050, 9000 },                 { "beyond the year 9999", "253402300800:os;10050:disk", 10050, 9000 },
+        { "beyond all numbers", "99999999999999999999:os", 9000, 9000 },  { "empty names", "10050:,,disk,;;:;1:;", 10050, 9000 },
+        { "nothing but separators", "1;:,;:,", 9000, 9000 } };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char id[16], body[256];
+        snprintf(id, sizeof id, "d_%zu", i);
+        snprintf(body, sizeof body, "{\"id\":\"%s\",\"enrolled_s\":1,\"seen_s\":10000,\"results\":[[\"disk\",\"fail\",9000,9000,\"v\",\"\",0,9000],[\"os\",\"pass\",9000,9500,\"v\"]]}", id);
+        struct record record = { RECORD_DEVICE, span_of(id), 1, span_of(body) };
+        struct refresh refresh = { record.id, 10100, span_of(rows[i].times) };
+        struct directory_state device_state;
+        struct err err;
+        if (directory_state_read(&record, &refresh, &device_state, &err) != OK)
+            fail_msg("%s: %s", rows[i].name, err.text);
+        assert_int_equal(directory_state_put(w->directory, &device_state, &err), OK);
+        directory_enter(w->directory);
+        const struct device *d = device(w, id);
+        if (device_result(d, SPAN_LITERAL("disk"))->evaluated_s != rows[i].disk_s || device_result(d, SPAN_LITERAL("os"))->evaluated_s != rows[i].os_s || d->seen_s != 10100)
+            fail_msg("%s: %lld, %lld", rows[i].name, (long long)device_result(d, SPAN_LITERAL("disk"))->evaluated_s, (long long)device_result(d, SPAN_LITERAL("os"))->evaluated_s);
+        directory_leave(w->directory);
+    }
+}
+
 static void refreshes_open_gaps_only_after_silence(void **state)
 {
     struct world *w = *state;
@@ -468,6 +497,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_devices_of_one_person_are_counted_beyond_the_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_walk_ends_when_it_is_told_to, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refreshes_raise_times_and_never_lower_them, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(times_of_a_refresh_are_read_in_both_forms, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refreshes_open_gaps_only_after_silence, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_record_of_somebody_who_heard_less_loses_no_times, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_entries_are_errors_and_change_nothing, set_up, tear_down),
