@@ -197,10 +197,10 @@ void device_to_json(const struct device *d, struct to_json *w)
     write_credentials(w, d);
     record_body_write_texts(w, "recheck_checks", d->recheck_checks, d->recheck_count);
     write_results(w, d);
-    write_rows(w, "facts", d->facts, d->fact_count, sizeof *d->facts, fact_row, COUNT(fact_row));
     write_managed(w, d);
     write_rows(w, "on", d->on, d->on_count, sizeof *d->on, on_row, COUNT(on_row));
     write_rows(w, "doubts", d->doubts, d->doubt_count, sizeof *d->doubts, doubt_row, COUNT(doubt_row));
+    write_rows(w, "facts", d->facts, d->fact_count, sizeof *d->facts, fact_row, COUNT(fact_row)); /* last: a store may leave them out of what it hands to the directory */
     to_json_end(w);
 }
 

@@ -67,7 +67,8 @@ struct store_ops {
      * meaning by the second function: `seen` is called for each device's newest refresh. */
     enum err_code (*each_record)(struct store *, enum record_kind, bool (*fn)(void *, const struct record *), void *, struct err *);
     enum err_code (*each_seen)(struct store *, bool (*fn)(void *, const struct refresh *), void *, struct err *);
-    /* Both at once: every person and device, a device with its newest refresh (NULL: none). What is given is good for the time of the call. */
+    /* Both at once: every person and device, a device with its newest refresh (NULL: none). What is given is good for the time of the call. A device's body may lack its facts,
+     * which the directory does not keep. */
     enum err_code (*each_state)(struct store *, bool (*fn)(void *, const struct record *, const struct refresh *), void *, struct err *);
     /* One device's newest refresh, its times appended. ERR_NOT_FOUND: none. */
     enum err_code (*seen)(struct store *, struct span device, struct buf *times, int64_t *seen_s, struct err *);

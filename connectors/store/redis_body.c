@@ -7,7 +7,12 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { LEVEL = 6, WINDOW_BITS = -15 /* raw: a checksum is the store's business */, MEMORY_LEVEL = 9, SHORT_BYTES = 128, HEAD_BYTES = 16 };
+enum { LEVEL = 6, WINDOW_BITS = -15 /* raw: a checksum is the store's business */, MEMORY_LEVEL = 9, SHORT_BYTES = 128, HEAD_BYTES = 16,
+       FIXED_BYTES = 512 /* shorter ones are inflated in a third of the time with the codes that need no table, and are hardly longer */, MARK_BYTES = 24 /* at most */ };
+
+/* The last member of a device's body, and what a body says of it in front: where it begins, so that a load can stop there. A reader that does not know the mark passes over it. */
+#define FACTS ",\"facts\":["
+#define MARK "\"facts_at\":"
 
 /* Dictionary 1. It may never change: what was stored with it is read with it. What bodies often hold, the most frequent last (RFC 1950 section 2.2: near is cheap). */
 static const char dictionary[] =
@@ -50,17 +55,17 @@ void redis_body_done(struct redis_body *b)
     b->deflate = b->inflate = NULL;
 }
 
-static bool make_deflate(struct redis_body *b)
+static bool make_deflate(struct redis_body *b, int strategy)
 {
     z_stream *z = b->deflate != NULL ? b->deflate : calloc(1, sizeof *z);
     if (z == NULL)
         return false;
-    int made = b->deflate != NULL ? deflateReset(z) : deflateInit2(z, LEVEL, Z_DEFLATED, WINDOW_BITS, MEMORY_LEVEL, Z_DEFAULT_STRATEGY);
+    int made = b->deflate != NULL ? deflateReset(z) : deflateInit2(z, LEVEL, Z_DEFLATED, WINDOW_BITS, MEMORY_LEVEL, strategy);
     if (made == Z_OK)
         b->deflate = z;
     else if (b->deflate == NULL)
         free(z);
-    return made == Z_OK && deflateSetDictionary(z, dictionary_at(), sizeof dictionary - 1) == Z_OK;
+    return made == Z_OK && deflateParams(z, LEVEL, strategy) == Z_OK && deflateSetDictionary(z, dictionary_at(), sizeof dictionary - 1) == Z_OK;
 }
 
 static bool make_inflate(struct redis_body *b)
@@ -86,26 +91,64 @@ static char *room_for(struct redis_body *b, size_t bytes)
     return buf_reserve(&b->out, bytes) ? b->out.at : NULL;
 }
 
+/* ---- packing ---- */
+
+/* Behind the list or object that begins at `at`; 0: it has no end. */
+static size_t list_end(struct span s, size_t at)
+{
+    bool in_text = false;
+    for (size_t depth = 0; at < s.bytes; at++) {
+        char c = s.at[at];
+        if (in_text) {
+            at += c == '\\';
+            in_text = c != '"';
+            continue;
+        }
+        in_text = c == '"';
+        depth += c == '[' || c == '{';
+        if ((c == ']' || c == '}') && --depth == 0)
+            return at + 1;
+    }
+    return 0;
+}
+
+/* The comma before the facts; 0: there are none, or something follows. Quotes within texts have a backslash before them, so what is found is a member. */
+static size_t find_facts(struct span body)
+{
+    size_t at = span_search(body, SPAN_LITERAL(FACTS)), end = at < body.bytes ? list_end(body, at + sizeof FACTS - 2) : 0;
+    bool last = end > 0 && end + 1 == body.bytes && body.at[end] == '}';
+    return last && at > MARK_BYTES && body.bytes + MARK_BYTES <= DEVICE_BODY_BYTES ? at : 0;
+}
+
+static bool deflate_piece(z_stream *z, const void *at, size_t bytes, int flush)
+{
+    z->next_in = (Bytef *)(uintptr_t)at;
+    z->avail_in = (uInt)bytes;
+    int done = deflate(z, flush);
+    return flush == Z_FINISH ? done == Z_STREAM_END : done == Z_OK && z->avail_in == 0;
+}
+
 enum err_code redis_body_pack(struct redis_body *b, enum record_kind kind, struct span body, struct span *out, struct err *err)
 {
     *out = body;
     if (kind == RECORD_CONTROL || body.bytes < SHORT_BYTES || body.at[0] != '{')
         return OK;
-    char head[HEAD_BYTES];
-    int head_bytes = snprintf(head, sizeof head, "z1%zu\n", body.bytes);
-    if (!make_deflate(b))
+    char head[HEAD_BYTES], start[MARK_BYTES + 1] = "{";
+    size_t facts_at = kind == RECORD_DEVICE ? find_facts(body) : 0, start_bytes = 1;
+    if (facts_at > 0)
+        start_bytes = (size_t)snprintf(start, sizeof start, "{" MARK "%zu,", facts_at);
+    int head_bytes = snprintf(head, sizeof head, "z1%zu\n", start_bytes + body.bytes - 1);
+    if (!make_deflate(b, body.bytes < FIXED_BYTES ? Z_FIXED : Z_DEFAULT_STRATEGY))
         return err_set(err, ERR_MEMORY, "deflating a record");
     z_stream *z = b->deflate;
-    size_t most = (size_t)head_bytes + deflateBound(z, body.bytes);
+    size_t most = (size_t)head_bytes + deflateBound(z, start_bytes + body.bytes);
     char *at = room_for(b, most);
     if (at == NULL)
         return err_set(err, ERR_MEMORY, "deflating a record of %zu bytes", body.bytes);
     memcpy(at, head, (size_t)head_bytes);
-    z->next_in = (Bytef *)(uintptr_t)body.at;
-    z->avail_in = (uInt)body.bytes;
     z->next_out = (Bytef *)at + head_bytes;
     z->avail_out = (uInt)(most - (size_t)head_bytes);
-    if (deflate(z, Z_FINISH) != Z_STREAM_END)
+    if (!deflate_piece(z, start, start_bytes, Z_NO_FLUSH) || !deflate_piece(z, body.at + 1, body.bytes - 1, Z_FINISH))
         return err_set(err, ERR_INTERNAL, "deflating a record of %zu bytes", body.bytes);
     size_t bytes = most - z->avail_out;
     if (bytes < body.bytes)
@@ -113,28 +156,97 @@ enum err_code redis_body_pack(struct redis_body *b, enum record_kind kind, struc
     return OK;
 }
 
+/* ---- unpacking ---- */
+
 static enum err_code refuse(struct err *err) { return err_set(err, ERR_INTERNAL, "the store holds a record in a form that is not known here: a newer version of postern wrote it, or it is broken"); }
 
-enum err_code redis_body_unpack(struct redis_body *b, struct span stored, struct span *out, struct err *err)
+/* Of a packed body what is deflated, and how long its JSON is. */
+static bool read_head(struct span stored, struct span *deflated, size_t *bytes)
 {
-    uint64_t bytes = 0;
-    if (stored.bytes == 0 || stored.at[0] != 'z') {
-        *out = stored;
-        return OK;
-    }
+    uint64_t number = 0;
     size_t line = span_find(span_slice(stored, 0, HEAD_BYTES), '\n');
-    if (!span_starts(stored, SPAN_LITERAL("z1")) || line >= HEAD_BYTES || line >= stored.bytes || !span_to_u64(span_slice(stored, 2, line - 2), &bytes) || bytes > DEVICE_BODY_BYTES)
+    if (!span_starts(stored, SPAN_LITERAL("z1")) || line >= HEAD_BYTES || line >= stored.bytes || !span_to_u64(span_slice(stored, 2, line - 2), &number) || number > DEVICE_BODY_BYTES)
+        return false;
+    *deflated = span_slice(stored, line + 1, stored.bytes);
+    *bytes = (size_t)number;
+    return true;
+}
+
+/* The mark in front of a body: how long it is, and where the facts begin in the body without it. False: there is none. */
+static bool read_mark(struct span start, size_t *mark_bytes, uint64_t *facts_at)
+{
+    size_t comma = span_find(start, ',');
+    *mark_bytes = comma; /* the body's own brace takes the place of the comma */
+    return span_starts(start, SPAN_LITERAL("{" MARK)) && comma < start.bytes && span_to_u64(span_slice(start, sizeof MARK, comma - sizeof MARK), facts_at);
+}
+
+/* What was inflated so far, the mark taken off. */
+static struct span without_mark(char *at, size_t bytes)
+{
+    size_t mark_bytes;
+    uint64_t facts_at;
+    if (!read_mark(span_make(at, bytes < MARK_BYTES ? bytes : MARK_BYTES), &mark_bytes, &facts_at))
+        return span_make(at, bytes);
+    at[mark_bytes] = '{';
+    return span_make(at + mark_bytes, bytes - mark_bytes);
+}
+
+/* Goes on until `upto` bytes are there. */
+static bool inflate_upto(z_stream *z, size_t upto)
+{
+    z->avail_out = (uInt)(upto - z->total_out);
+    int done = inflate(z, Z_SYNC_FLUSH);
+    return (done == Z_OK || done == Z_STREAM_END) && z->avail_out == 0;
+}
+
+/* To the end, which must be at `bytes`: one more is asked for, so that a longer one is seen. */
+static bool inflate_rest(z_stream *z, size_t bytes)
+{
+    z->avail_out = (uInt)(bytes + 1 - z->total_out);
+    return inflate(z, Z_FINISH) == Z_STREAM_END && z->avail_out == 1 && z->avail_in == 0;
+}
+
+/* A body whose facts are last is inflated as far as those, and closed. */
+static enum err_code unpack_standing(z_stream *z, char *at, size_t bytes, struct span *out, struct err *err)
+{
+    size_t mark_bytes;
+    uint64_t facts_at;
+    if (bytes <= MARK_BYTES || !inflate_upto(z, MARK_BYTES))
         return refuse(err);
-    char *at = make_inflate(b) ? room_for(b, (size_t)bytes + 1) : NULL;
-    if (at == NULL)
-        return err_set(err, ERR_MEMORY, "inflating a record of %llu bytes", (unsigned long long)bytes);
-    z_stream *z = b->inflate;
-    z->next_in = (Bytef *)(uintptr_t)(stored.at + line + 1);
-    z->avail_in = (uInt)(stored.bytes - line - 1);
-    z->next_out = (Bytef *)at;
-    z->avail_out = (uInt)bytes + 1; /* one over: a longer one is seen */
-    if (inflate(z, Z_FINISH) != Z_STREAM_END || z->avail_out != 1 || z->avail_in != 0)
+    if (!read_mark(span_make(at, MARK_BYTES), &mark_bytes, &facts_at)) {
+        *out = span_make(at, bytes);
+        return inflate_rest(z, bytes) ? OK : refuse(err);
+    }
+    if (facts_at >= bytes || facts_at + mark_bytes <= MARK_BYTES || facts_at + mark_bytes >= bytes || !inflate_upto(z, (size_t)facts_at + mark_bytes))
         return refuse(err);
-    *out = span_make(at, (size_t)bytes);
+    at[facts_at + mark_bytes] = '}';
+    *out = without_mark(at, (size_t)facts_at + mark_bytes + 1);
     return OK;
 }
+
+static enum err_code unpack(struct redis_body *b, struct span stored, bool whole, struct span *out, struct err *err)
+{
+    struct span deflated;
+    size_t bytes;
+    *out = stored;
+    if (stored.bytes == 0 || stored.at[0] != 'z')
+        return OK;
+    if (!read_head(stored, &deflated, &bytes))
+        return refuse(err);
+    char *at = make_inflate(b) ? room_for(b, bytes + 1) : NULL;
+    if (at == NULL)
+        return err_set(err, ERR_MEMORY, "inflating a record of %zu bytes", bytes);
+    z_stream *z = b->inflate;
+    z->next_in = (Bytef *)(uintptr_t)deflated.at;
+    z->avail_in = (uInt)deflated.bytes;
+    z->next_out = (Bytef *)at;
+    if (!whole && bytes >= FIXED_BYTES)
+        return unpack_standing(z, at, bytes, out, err);
+    if (!inflate_rest(z, bytes))
+        return refuse(err);
+    *out = without_mark(at, bytes);
+    return OK;
+}
+
+enum err_code redis_body_unpack(struct redis_body *b, struct span stored, struct span *out, struct err *err) { return unpack(b, stored, true, out, err); }
+enum err_code redis_body_unpack_standing(struct redis_body *b, struct span stored, struct span *out, struct err *err) { return unpack(b, stored, false, out, err); }

@@ -28,7 +28,7 @@ static enum err_code take_scan(struct redis_store *s, redisReply **reply, char c
 struct record_walk { enum record_kind kind; bool (*fn)(void *, const struct record *); void *context; bool stopped; };
 
 /* Empty id: gone since it was listed, or not a string. */
-static enum err_code read_record(struct redis_store *s, enum record_kind kind, struct span key, const redisReply *value, struct record *out, struct err *err)
+static enum err_code read_record(struct redis_store *s, enum record_kind kind, struct span key, const redisReply *value, bool whole, struct record *out, struct err *err)
 {
     *out = (struct record){ .kind = kind };
     if (value->type == REDIS_REPLY_NIL || span_empty(redis_key_id(key)))
@@ -36,13 +36,14 @@ static enum err_code read_record(struct redis_store *s, enum record_kind kind, s
     if (!redis_parts_value(redis_reply_span(value), &out->version, &out->body))
         return err_set(err, ERR_INTERNAL, "the store's key %.*s does not hold a record", SPAN_ARGS(key));
     out->id = redis_key_id(key);
-    return redis_body_unpack(&s->body, out->body, &out->body, err) == OK ? OK : err_wrap(err, "the store's key %.*s", SPAN_ARGS(key));
+    enum err_code code = whole ? redis_body_unpack(&s->body, out->body, &out->body, err) : redis_body_unpack_standing(&s->body, out->body, &out->body, err);
+    return code == OK ? OK : err_wrap(err, "the store's key %.*s", SPAN_ARGS(key));
 }
 
 static enum err_code give_record(struct redis_store *s, struct record_walk *walk, struct span key, const redisReply *value, struct err *err)
 {
     struct record record;
-    enum err_code code = read_record(s, walk->kind, key, value, &record, err);
+    enum err_code code = read_record(s, walk->kind, key, value, true, &record, err);
     if (code != OK || span_empty(record.id))
         return code;
     walk->stopped = !walk->fn(walk->context, &record);
@@ -232,7 +233,7 @@ static enum err_code give_state(struct redis_store *s, struct state_walk *walk, 
 {
     struct record record;
     struct refresh refresh;
-    enum err_code code = read_record(s, seen != NULL ? RECORD_DEVICE : RECORD_PERSON, key, value, &record, err);
+    enum err_code code = read_record(s, seen != NULL ? RECORD_DEVICE : RECORD_PERSON, key, value, false, &record, err);
     if (code != OK || span_empty(record.id))
         return code;
     bool has_seen = seen != NULL && read_seen(record.id, redis_reply_span(seen), &refresh);

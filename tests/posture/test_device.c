@@ -21,8 +21,8 @@ static const char FULL[] =
     "\"recheck_checks\":[\"disk\"],"
     "\"results\":[[\"disk\",\"fail\",100,90,\"a1b2c3d4\",\"0123456789ab\",0,90,95,800,2,\"/ is open\"],[\"os\",\"pass\",100,50,\"a1b2c3d4\",\"0123456789ab\",100],"
     "[\"swap\",\"unknown\",100,100,\"\",\"\",0,0,0,0,0,\"\",\"no such table\"]],"
-    "\"facts\":[[\"check:disk\",\"[{\\\"encrypted\\\":\\\"0\\\"}]\",\"osquery\",\"a1b2c3d4\",100],[\"backup_age\",\"1.50\",\"api:k\",\"\",100,900]],"
-    "\"on\":[[90,1000],[4000]]}";
+    "\"on\":[[90,1000],[4000]],"
+    "\"facts\":[[\"check:disk\",\"[{\\\"encrypted\\\":\\\"0\\\"}]\",\"osquery\",\"a1b2c3d4\",100],[\"backup_age\",\"1.50\",\"api:k\",\"\",100,900]]}";
 
 static struct device *read_device(const char *body, bool with_facts)
 {

@@ -25,10 +25,10 @@ static const struct { const char *name, *body; } bodies[] = {
       "\"recheck_checks\":[\"disk\",\"os\"],"
       "\"results\":[[\"disk\",\"fail\",100,90,\"a1b2c3d4\",\"0123456789ab\",0,90,95,800,2,\"/ is open\"],[\"os\",\"pass\",100,50,\"a1b2c3d4\",\"0123456789ab\",100,0,0,0,0,\"\",\"\",\"fail\",40,\"pass\"],"
       "[\"swap\",\"unknown\",100,100,\"\",\"\",0,0,0,0,0,\"\",\"no such table\"],[\"tank\",\"in_progress\",99,98,\"x\",\"y\",97]],"
-      "\"facts\":[[\"check:disk\",\"[{\\\"encrypted\\\":\\\"0\\\"}]\",\"osquery\",\"a1b2c3d4\",100],[\"backup_age\",\"1.50\",\"api:k\",\"\",100,900]],"
       "\"links\":[{\"manager\":\"m\",\"id\":\"77\",\"managed\":2,\"encrypted\":1,\"owner\":\"a@b.example\",\"contact_s\":12,\"facts_s\":13,\"read_s\":14},{\"manager\":\"n\",\"id\":\"78\",\"managed\":1,\"gone_s\":15}],"
       "\"fallback\":{\"state\":2,\"invited\":true,\"manager\":\"m\",\"id\":\"77\",\"key\":\"e_1\",\"announced_s\":20,\"asked_s\":21},"
-      "\"on\":[[90,1000],[4000]],\"doubts\":[[\"disk-encryption\",2000,3000],[\"disk-encryption\",5000,6000],[\"firewall\",90,91]]}" },
+      "\"on\":[[90,1000],[4000]],\"doubts\":[[\"disk-encryption\",2000,3000],[\"disk-encryption\",5000,6000],[\"firewall\",90,91]],"
+      "\"facts\":[[\"check:disk\",\"[{\\\"encrypted\\\":\\\"0\\\"}]\",\"osquery\",\"a1b2c3d4\",100],[\"backup_age\",\"1.50\",\"api:k\",\"\",100,900]]}" },
     { "nothing", "{\"platform\":\"unknown\",\"id\":\"d_1\"}" },
     { "ids that are no ids of ours",
       "{\"platform\":\"linux\",\"id\":\"d_GNF2boc3qskqjuv7bc5mh5avas\",\"owner\":\"somebody\",\"identifiers\":[[\"uuid\",\"2DA190E5-78dd-4fcd-a27e-772094a620aa\"],[\"instance\",\"2da190e5x78dd-4fcd-a27e-772094a620aa\"],"
