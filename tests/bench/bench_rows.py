@@ -7,6 +7,7 @@ import ssl
 import statistics
 import urllib.parse
 
+import bench_figures
 from bench_peers import nginx_lua, nginx_return
 from bench_tools import ROOT, TOOLS, Target
 from harness import Failure, Fleet, Process, World, expect, free_port, wait_for
@@ -189,6 +190,7 @@ def run(release, table, options):
     parts = [("evaluation forward-auth posture", hot_rows)]
     if not options.short:
         parts += [("nginx lua redis", nginx_rows), ("batch", batch_row), ("agent poll", agent_rows), ("tls handshakes", tls_row)]
+        parts += bench_figures.ROWS
     for words, part in parts:
         if options.only not in words:
             continue

@@ -39,6 +39,14 @@ def build(release):
     return os.path.join(ROOT, "build/release")
 
 
+def build_programs(names):
+    """Programs of the tests, optimised; their paths by name."""
+    folder = os.path.join(TOOLS, "growth-build")
+    run_or_fail(["cmake", "--preset", "release", "-B", folder, "-DPOSTERN_TESTS=ON"], cwd=ROOT)
+    run_or_fail(["cmake", "--build", folder, "--target"] + list(names) + ["-j", str(os.cpu_count())], cwd=ROOT)
+    return {name: os.path.join(folder, "tests", name) for name in names}
+
+
 class Machine:
     """The load runs on the first core, what is measured on the last: neither waits for the other."""
 

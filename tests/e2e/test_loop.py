@@ -38,8 +38,9 @@ def count_nudges(port):
     return sum(len(m) for m in slack_nudges(port).values())
 
 
-def with_people(world, close="4s", gateways=1, slack="", policy=""):
-    port, _ = fake_slack(world)
+def with_people(world, close="4s", gateways=1, slack="", policy="", more=0):
+    """Ana and Ben, known to the fake Slack, and so many more."""
+    port, _ = fake_slack(world, ["--people", str(more)])
     redis = world.redis() if gateways > 1 else None
     config = "slack: { token: env:SLACK_TOKEN, signing_secret: env:SLACK_SECRET, api_url: \"http://127.0.0.1:%d/api\"%s }\n" % (port, slack)
     env = {"SLACK_TOKEN": "xoxb-test-token", "SLACK_SECRET": "not-a-secret"}

@@ -591,12 +591,14 @@ def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--token", default="xoxb-test-token")
     parser.add_argument("--now", type=int, default=0, help="the time of message stamps (stories under a fake clock)")
+    parser.add_argument("--people", type=int, default=0, help="so many more: person0@acme.example is U0PERSON0")
     parser.add_argument("--scopes", default="chat:write,commands,im:history,im:write,users:read,users:read.email")
     parser.add_argument("--app-token", help="Socket Mode for this app-level token (needs python3-websockets)")
     parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"), help="of the WebSockets")
     options = parser.parse_args()
     server = Server(("127.0.0.1", options.port), Handler)
     server.workspace = Workspace(options.token, options.scopes.split(","), options.now)
+    server.workspace.people.update(("U0PERSON%d" % i, {"id": "U0PERSON%d" % i, "email": "person%d@acme.example" % i}) for i in range(options.people))
     server.workspace.base = "http://127.0.0.1:%d" % server.server_address[1]
     if options.app_token:
         from fake_slack_socket import Sockets
