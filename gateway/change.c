@@ -1,6 +1,7 @@
 #include "gateway/change.h"
 
 #include "gateway/feed.h"
+#include "posture/record_check.h"
 
 #include <string.h>
 
@@ -146,6 +147,8 @@ static enum err_code try_change(struct change *c, struct buf *before, struct buf
     if (say == CHANGE_NOTHING)
         return OK;
     code = buf_check(after, "the record", err);
+    if (code == OK)
+        code = record_check(c->kind, c->id, buf_span(after), err);
     if (code == OK)
         code = commit_change(c, version, buf_span(after), &events, err);
     *again = code == ERR_CONFLICT;

@@ -1,4 +1,4 @@
-/* directory_control: control records decoded. Private to posture/directory*.c. */
+/* directory_control: control records decoded. Private to posture/directory*.c and record_check.c. */
 #ifndef POSTURE_DIRECTORY_CONTROL_H
 #define POSTURE_DIRECTORY_CONTROL_H
 #include "posture/directory.h"

@@ -15,6 +15,8 @@ void admin_problem(struct http_request *r, struct http_response *res, const stru
 MUST_CHECK enum err_code admin_text(const struct http_request *r, const struct from_json_value *root, const char *key, bool required, struct span *out, struct err *err);
 /* The same with a bound of its own; and a time such as 2026-12-24T08:00:00Z, 0 when absent. */
 MUST_CHECK enum err_code admin_long_text(const struct http_request *r, const struct from_json_value *root, const char *key, size_t most_bytes, bool required, struct span *out, struct err *err);
+/* Whether records can hold it: from 1970 to the end of 9999. */
+bool admin_is_kept_time(int64_t at_s);
 MUST_CHECK enum err_code admin_time(const struct http_request *r, const struct from_json_value *root, const char *key, int64_t *out, struct err *err);
 /* "limit" (1..1000, default 100) and "after" (an id) of a list. */
 struct admin_list { unsigned limit; struct span after, query; };

@@ -70,11 +70,10 @@ static enum err_code read_moment(struct http_request *r, const struct from_json_
         *at_s = calendar_day_start(r->node->calendar, zone, day);
         if (is_end)
             *at_s = calendar_next_day(r->node->calendar, zone, *at_s);
-        return OK;
-    }
-    if (!clock_from_rfc3339(text, at_s))
+    } else if (!clock_from_rfc3339(text, at_s)) {
         return from_json_refuse(&member, err, "must be a date such as 2026-12-24 or a time such as 2026-12-24T08:00:00Z");
-    return OK;
+    }
+    return admin_is_kept_time(*at_s) ? OK : from_json_refuse(&member, err, "must lie in the years from 1970 to 9999");
 }
 
 static enum err_code find_person(struct http_request *r, const struct from_json_value *item, struct span *id, struct span *zone, struct err *err)

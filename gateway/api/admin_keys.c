@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { KEYS_MOST = 1000, SECRET_TEXT_BYTES = 43, SHORT_ID_BYTES = 12, LABEL_BYTES = 100, REVOKED_AT_ONCE = 32 };
+#define LIFETIME_MOST_S (INT64_C(36500) * 86400)
 
 /* An id short enough to type: lower-case letters and digits only. */
 static void new_short_id(char id[SHORT_ID_BYTES + 1])
@@ -25,8 +26,8 @@ static enum err_code read_expiry(const struct http_request *r, const struct from
     enum err_code code = admin_text(r, root, "expires", false, &text, err);
     if (code != OK || span_empty(text))
         return code;
-    if (!duration_parse(text, &lifetime_s) || lifetime_s <= 0)
-        return err_set(err, ERR_INPUT, "expires must be a duration such as 90d");
+    if (!duration_parse(text, &lifetime_s) || lifetime_s <= 0 || lifetime_s > LIFETIME_MOST_S)
+        return err_set(err, ERR_INPUT, "expires must be a duration such as 90d, at most 36500d");
     *expires_s = r->now_s + lifetime_s;
     return OK;
 }

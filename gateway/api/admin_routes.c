@@ -45,12 +45,14 @@ enum err_code admin_text(const struct http_request *r, const struct from_json_va
     return admin_long_text(r, root, key, ADMIN_TEXT_BYTES, required, out, err);
 }
 
+bool admin_is_kept_time(int64_t at_s) { return at_s > 0 && at_s <= INT64_C(253402300799); }
+
 enum err_code admin_time(const struct http_request *r, const struct from_json_value *root, const char *key, int64_t *out, struct err *err)
 {
     struct span text = SPAN_NONE;
     enum err_code code = admin_text(r, root, key, false, &text, err);
-    if (code == OK && !span_empty(text) && !clock_from_rfc3339(text, out))
-        code = err_set(err, ERR_INPUT, "%s must be a time such as 2026-12-24T08:00:00Z", key);
+    if (code == OK && !span_empty(text) && !(clock_from_rfc3339(text, out) && admin_is_kept_time(*out)))
+        code = err_set(err, ERR_INPUT, "%s must be a time such as 2026-12-24T08:00:00Z, from 1970 to 9999", key);
     return code;
 }
 

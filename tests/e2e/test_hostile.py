@@ -147,6 +147,27 @@ def story_a_policy_with_every_mistake_is_told_all_of_them(world):
     gateway.stop()
 
 
+def story_times_that_no_record_can_hold_are_refused(world):
+    gateway = world.gateway(policy=fast_policy()).start()
+    gateway.cli("person", "import", "-", stdin="email,zone\nana@acme.example,America/New_York\n")
+    away = ("person", "absence", "ana@acme.example")
+    rows = [away + ("--from", "1960-01-01T00:00:00Z", "--to", "2030-01-01T00:00:00Z"), away + ("--to", "9999-12-31T23:59:59-12:00"), away + ("--from", "0000-01-01T00:00:00Z", "--to", "2030-01-01T00:00:00Z"),
+            ("key", "create", "--scope", "decide", "--expires", "3000000d"), ("enroll-secret", "create", "--expires", "99999999999999d")]
+    for words in rows:
+        expect("postern: " in gateway.cli(*words, code=1), "refused: %s" % (words,))
+    for number, dates in enumerate(("9999-12-31,9999-12-31", "1969-12-31,1969-12-31")):
+        path = os.path.join(gateway.state, "away%d.csv" % number)
+        with open(path, "w") as f:
+            f.write("person,from,to\nana@acme.example,%s\n" % dates)
+        expect("line 2: " in gateway.cli("person", "absences", path, code=1), dates)
+    gateway.cli("person", "back", "ana@acme.example")  # all of these records still take changes
+    gateway.cli(*away, "--to", "9999-12-31T23:59:59Z")
+    gateway.cli("key", "create", "--scope", "decide", "--expires", "36500d")
+    gateway.cli("enroll-secret", "create", "--expires", "90d")
+    expect("feed.bad_entry" not in gateway.process.text(), "and every node can read them")
+    gateway.stop()
+
+
 def story_slow_bodies_are_cut(world):
     gateway = world.gateway(policy=fast_policy()).start()
     with socket.create_connection(("127.0.0.1", gateway.internal_port), timeout=60) as s:

@@ -331,6 +331,30 @@ static void holidays_and_absences_reach_every_node(void **state)
     pages_end(&s);
 }
 
+/* A record that nobody could read would refuse every later change, and be missing after a restart: it is not written. */
+static void what_could_not_be_read_back_is_not_written(void **state)
+{
+    static const struct { const char *name; struct interval time; bool good; } rows[] = {
+        { "before 1970", { -1, 86400 }, false },
+        { "after 9999", { 1, INT64_C(253402300800) }, false },
+        { "the last second of 9999", { 1, INT64_C(253402300799) }, true },
+    };
+    struct story s;
+    struct err err;
+    (void)state;
+    pages_start(&s);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        bool good = people_absence(&s.node, s.store, SPAN_LITERAL(ANA), rows[i].time, SPAN_LITERAL("admin:x"), &err) == OK;
+        if (good != rows[i].good)
+            fail_msg("%s: %s", rows[i].name, err.text);
+        person_free(story_stored_person(&s, ANA)); /* it is as it was, and read */
+    }
+    struct person *ana = story_stored_person(&s, ANA);
+    assert_int_equal(ana->absence_count, 1);
+    person_free(ana);
+    pages_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +366,7 @@ int main(void)
         cmocka_unit_test(the_page_has_the_buttons_and_says_what_came_of_them),
         cmocka_unit_test(files_of_holidays_are_read_strictly),
         cmocka_unit_test(holidays_and_absences_reach_every_node),
+        cmocka_unit_test(what_could_not_be_read_back_is_not_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
