@@ -100,20 +100,36 @@ static char *put_pair(char *at, unsigned n, char after)
     return at + 3;
 }
 
+enum { HOUR_AT = sizeof "2026-11-29T" - 1 };
+
+static void put_hour(unsigned second_of_day, char *at)
+{
+    unsigned minute = second_of_day / MINUTE_S;
+    at = put_pair(at, minute / 60, ':');
+    at = put_pair(at, minute % 60, ':');
+    *put_pair(at, second_of_day % 60, 'Z') = '\0';
+}
+
 const char *clock_rfc3339(int64_t wall_s, char text[CLOCK_TEXT_BYTES])
 {
     wall_s = clamp(wall_s, YEAR_0_S, YEAR_9999_END_S);
     int64_t days = floor_divide(wall_s, DAY_S);
-    unsigned second = (unsigned)(wall_s - days * DAY_S), minute = second / MINUTE_S;
     struct civil date = civil_of(days);
     unsigned century = (unsigned)date.year / 100;
     char *at = put_pair(text, century, ' ') - 1; /* the year's third digit goes over the blank */
     at = put_pair(at, (unsigned)date.year % 100, '-');
     at = put_pair(at, (unsigned)date.month, '-');
-    at = put_pair(at, (unsigned)date.day, 'T');
-    at = put_pair(at, minute / 60, ':');
-    at = put_pair(at, minute % 60, ':');
-    *put_pair(at, second % 60, 'Z') = '\0';
+    put_hour((unsigned)(wall_s - days * DAY_S), put_pair(at, (unsigned)date.day, 'T'));
+    return text;
+}
+
+const char *clock_rfc3339_again(int64_t wall_s, int64_t before_s, char text[CLOCK_TEXT_BYTES])
+{
+    bool plain = before_s >= YEAR_0_S && before_s <= YEAR_9999_END_S;
+    uint64_t second = plain ? (uint64_t)wall_s - (uint64_t)(floor_divide(before_s, DAY_S) * DAY_S) : DAY_S;
+    if (second >= DAY_S)
+        return clock_rfc3339(wall_s, text);
+    put_hour((unsigned)second, text + HOUR_AT);
     return text;
 }
 

@@ -18,6 +18,8 @@ int64_t clock_mono_ms(const struct clock *c);
 enum { CLOCK_TEXT_BYTES = 32 };
 /* RFC 3339 in UTC, "2026-11-24T01:47:33Z"; returns `text`. Years 0 to 9999, others are clamped. */
 const char *clock_rfc3339(int64_t wall_s, char text[CLOCK_TEXT_BYTES]);
+/* The same where `text` holds that of before_s: times that are written one after the other are mostly of one day, and then only the hour is written anew. */
+const char *clock_rfc3339_again(int64_t wall_s, int64_t before_s, char text[CLOCK_TEXT_BYTES]);
 /* RFC 3339 with any offset, fractions cut; false when malformed. */
 bool clock_from_rfc3339(struct span text, int64_t *wall_s);
 

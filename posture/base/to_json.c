@@ -8,7 +8,7 @@
 
 void to_json_init(struct to_json *w, struct buf *out)
 {
-    *w = (struct to_json){ .out = out, .first = true };
+    *w = (struct to_json){ .out = out, .first = true, .time_text = "1970-01-01T00:00:00Z" };
 }
 
 static char innermost(const struct to_json *w)
@@ -303,10 +303,8 @@ struct span to_json_int_text(int64_t value, char room[TO_JSON_INT_BYTES])
     return span_make(room + start, TO_JSON_INT_BYTES - start);
 }
 
-const char *to_json_time_text(struct to_json *w, int64_t wall_s)
+void to_json_renew_time(struct to_json *w, int64_t wall_s)
 {
-    if (w->time_text[0] == '\0' || w->time_s != wall_s)
-        clock_rfc3339(wall_s, w->time_text);
+    clock_rfc3339_again(wall_s, w->time_s, w->time_text);
     w->time_s = wall_s;
-    return w->time_text;
 }

@@ -121,7 +121,13 @@ TO_JSON_INLINE char *to_json_run_int(char *at, int64_t value)
 enum { TO_JSON_ESCAPED = 6 };
 char *to_json_run_text(struct to_json *w, char *at, struct span text);
 void to_json_put_text(struct to_json *w, struct span key, struct span value);
-const char *to_json_time_text(struct to_json *w, int64_t wall_s); /* TO_JSON_TIME_BYTES, until the next */
+void to_json_renew_time(struct to_json *w, int64_t wall_s);
+TO_JSON_INLINE const char *to_json_time_text(struct to_json *w, int64_t wall_s) /* TO_JSON_TIME_BYTES, until the next */
+{
+    if (w->time_s != wall_s)
+        to_json_renew_time(w, wall_s);
+    return w->time_text;
+}
 static inline void to_json_member_text(struct to_json *w, const char *key, struct span value) { to_json_put_text(w, span_of(key), value); }
 static inline void to_json_member_text_if(struct to_json *w, const char *key, struct span value)
 {

@@ -36,6 +36,20 @@ static void times_are_written_in_utc(void **state)
         assert_string_equal(clock_rfc3339(rows[i].wall_s, text), rows[i].text);
 }
 
+/* Whatever the text held: the same day, the day before, another year, what was clamped. */
+static void a_text_is_written_over_as_a_new_one(void **state)
+{
+    static const int64_t times[] = { 0, 1, 86399, 86400, -1, -86400, -86401, 1795484853, 1795484854, 1795564799, 1795564800, INT64_C(-62167219200), INT64_C(-62167219201),
+                                     INT64_C(253402300799), INT64_C(253402300800), INT64_C(253402214400), INT64_MIN, INT64_MIN + 1, INT64_MAX };
+    char text[CLOCK_TEXT_BYTES], expected[CLOCK_TEXT_BYTES];
+    (void)state;
+    for (size_t before = 0; before < COUNT(times); before++)
+        for (size_t i = 0; i < COUNT(times); i++) {
+            clock_rfc3339(times[before], text);
+            assert_string_equal(clock_rfc3339_again(times[i], times[before], text), clock_rfc3339(times[i], expected));
+        }
+}
+
 static void every_day_agrees_with_the_c_library(void **state)
 {
     (void)state;
@@ -156,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_are_written_in_utc),
+        cmocka_unit_test(a_text_is_written_over_as_a_new_one),
         cmocka_unit_test(every_day_agrees_with_the_c_library),
         cmocka_unit_test(times_are_read_with_any_offset),
         cmocka_unit_test(malformed_times_are_refused),
