@@ -3,16 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VALUE_BYTES = 8 * 1024 };
+enum { VALUE_BYTES = 8 * 1024, COPIED_BYTES = 1024 /* a longer body is sent from where it stands */ };
 
 /* What two answers have to have in common: of each header the name's address, and the address of a fixed value or the length of another. Nothing lies at an address as
- * small as a length. */
-struct shape { size_t count, body_bytes; uintptr_t sum; struct { uintptr_t name, value; } headers[KEPT_HEADERS]; };
+ * small as a length. Of a body the length, and where it stands when it is not copied: exchanges are used again last first, so that is mostly where the one before stood. */
+struct shape { size_t count, body_bytes; uintptr_t body_at, sum; struct { uintptr_t name, value; } headers[KEPT_HEADERS]; };
 struct kept_response {
     struct MHD_Response *mhd;
     bool in_use;
     struct shape shape;
-    char *body;
+    char *body; /* its own; NULL: the body is borrowed */
     struct { const char *name; size_t bytes; char *value; /* libmicrohttpd's copy */ } headers[KEPT_HEADERS];
 };
 
@@ -109,8 +109,11 @@ static struct kept_response *kept_new(const struct reply_header *headers, const 
         kept->headers[i].name = headers[i].name;
         kept->headers[i].bytes = headers[i].value.bytes;
     }
-    kept->body = malloc(body.bytes + 1);
-    kept->mhd = kept->body != NULL ? response_make(headers, count, span_make(kept->body, body.bytes), false) : NULL;
+    if (shape->body_at == 0) {
+        kept->body = malloc(body.bytes + 1);
+        body.at = kept->body;
+    }
+    kept->mhd = body.at != NULL ? response_make(headers, count, body, false) : NULL;
     if (kept->mhd != NULL)
         (void)MHD_get_response_headers(kept->mhd, find_value, kept);
     if (kept->mhd != NULL && has_all_values(kept))
@@ -124,15 +127,15 @@ static void fill(struct kept_response *kept, const struct reply_header *headers,
     for (size_t i = 0; i < kept->shape.count; i++)
         if (headers[i].value.bytes > 0 && !headers[i].fixed)
             memcpy(kept->headers[i].value, headers[i].value.at, headers[i].value.bytes);
-    if (body.bytes > 0)
+    if (kept->body != NULL && body.bytes > 0)
         memcpy(kept->body, body.at, body.bytes);
     kept->in_use = true;
 }
 
 /* Names are static texts: the same name at another address costs a response, nothing else. */
-static void take_shape(const struct reply_header *headers, size_t count, size_t body_bytes, struct shape *out)
+static void take_shape(const struct reply_header *headers, size_t count, struct span body, struct shape *out)
 {
-    uintptr_t sum = body_bytes * 31 + count;
+    uintptr_t body_at = body.bytes > COPIED_BYTES ? (uintptr_t)body.at : 0, sum = (body.bytes ^ body_at) * 31 + count;
     for (size_t i = 0; i < count; i++) {
         uintptr_t value = headers[i].fixed ? (uintptr_t)headers[i].value.at : headers[i].value.bytes;
         out->headers[i].name = (uintptr_t)headers[i].name;
@@ -140,14 +143,15 @@ static void take_shape(const struct reply_header *headers, size_t count, size_t 
         sum = sum * 31 + value;
     }
     out->count = count;
-    out->body_bytes = body_bytes;
+    out->body_bytes = body.bytes;
+    out->body_at = body_at;
     out->sum = sum;
 }
 
 static bool has_shape(const struct kept_response *kept, const struct shape *shape)
 {
     const struct shape *own = &kept->shape;
-    return own->sum == shape->sum && own->count == shape->count && own->body_bytes == shape->body_bytes &&
+    return own->sum == shape->sum && own->count == shape->count && own->body_bytes == shape->body_bytes && own->body_at == shape->body_at &&
            memcmp(own->headers, shape->headers, shape->count * sizeof shape->headers[0]) == 0;
 }
 
@@ -179,7 +183,7 @@ struct kept_response *kept_response_take(struct kept_responses *k, const struct 
     struct shape shape;
     if (count > KEPT_HEADERS || body.bytes > KEPT_BODY_BYTES || k->off)
         return NULL;
-    take_shape(headers, count, body.bytes, &shape);
+    take_shape(headers, count, body, &shape);
     struct kept_response **place = place_for(k, &shape);
     if (place == NULL)
         return NULL;

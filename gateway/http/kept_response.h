@@ -8,14 +8,14 @@
 
 #include <microhttpd.h>
 
-enum { KEPT_HEADERS = 24, KEPT_SETS = 16, KEPT_WAYS = 4, KEPT_BODY_BYTES = 16 * 1024 };
+enum { KEPT_HEADERS = 24, KEPT_SETS = 16, KEPT_WAYS = 4, KEPT_BODY_BYTES = 64 * 1024 };
 struct reply_header { const char *name; /* static */ struct span value; bool fixed; /* the value is a static text, too: the same address is the same text */ };
 struct kept_response;
 struct kept_responses { struct kept_response *all[KEPT_SETS][KEPT_WAYS]; unsigned next; bool off; };
 void kept_responses_init(struct kept_responses *k);
 
-/* A response with these headers and this body, ready to be queued; NULL when none can be kept for it: then the caller makes its own. Texts are copied.
- * It is in use until kept_response_return(). */
+/* A response with these headers and this body, ready to be queued; NULL when none can be kept for it: then the caller makes its own. Headers are copied, and
+ * so is a short body; a long one is borrowed until kept_response_return(), the end of the request. It is in use until kept_response_return(). */
 struct kept_response *kept_response_take(struct kept_responses *k, const struct reply_header *headers, size_t count, struct span body);
 struct MHD_Response *kept_response_mhd(const struct kept_response *kept);
 /* libmicrohttpd has reported the end of the request. NULL is fine. */
