@@ -22,14 +22,14 @@ struct check_platform {
     struct span pass_text, unknown_text, in_progress_text, second_text; /* as written, for the pages, explain and the canonical form */
     struct span saw;                   /* template with {column} and {rows}; may be empty */
     const struct span *fix; size_t fix_count;
-    struct span words_json;            /* what, why, minutes, needs_admin, restart and fix as members of an answer (to_json_members); where it applies */
+    struct span end_json;              /* how its result ends in an answer: ,"what":..., why, minutes, needs_admin, restart, fix and the brace; where it applies */
     const struct span *columns; size_t column_count; /* columns the rules and `saw` name, ascending: all that is kept of a row */
     const struct span *facts; size_t fact_count;     /* pushed facts the rules name, ascending */
 };
 struct check {
     struct span id, title, what, why, collects;
-    struct span head_json;             /* check, title and severity likewise */
-    struct span title_json;            /* the end of it: title and severity */
+    struct span begin_json;            /* how its result begins in an answer: ,{"check":"...", title, severity,"result":" */
+    struct span title_json;            /* of that title and severity, as to_json_members() takes them */
     struct span version;               /* first 8 hex digits of SHA-256 over what decides a verdict (SQL, pass, unknown_if, in_progress_if, second_source) */
     enum severity severity;
     enum rollout_stage stage;

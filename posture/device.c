@@ -95,6 +95,7 @@ struct device *device_copy(const struct device *d)
     if (copy == NULL)
         return NULL;
     *copy = *d;
+    copy->packed = NULL;
     /* the first block holds all there is, so that a published device wastes little */
     arena_init(&copy->arena, d->arena.used_bytes > 0 ? d->arena.used_bytes : ARENA_BLOCK_BYTES, ARENA_LIMIT_BYTES);
     struct record_body b = { .arena = &copy->arena };

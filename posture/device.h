@@ -102,6 +102,7 @@ struct device {
     int64_t would_s;
     const struct managed_link *links; size_t link_count; /* one a manager */
     struct fallback fallback;
+    const struct packed_device *packed; /* of one that the directory handed out: what it was unpacked from; of a copy NULL */
 };
 
 struct device *device_new(void);

@@ -62,6 +62,7 @@ static const struct record_body_field credential_row[] = {
     { "backed_up", RECORD_FLAG, offsetof(struct stored_credential, credential.backed_up), 0 },
 };
 struct stored_result { struct result result; struct span verdict, own, other; };
+enum { RESULT_CHECK = 0, RESULT_CHECK_VERSION = 4 }; /* places in result_row */
 static const struct record_body_field result_row[] = {
     { "check", RECORD_WORD, offsetof(struct stored_result, result.check), TEXT_BYTES },
     { "verdict", RECORD_BORROWED, offsetof(struct stored_result, verdict), TEXT_BYTES },

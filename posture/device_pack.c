@@ -79,7 +79,7 @@ static void note_standing(struct packed_device *packed, const struct device *d)
 struct packed_device *device_pack(const struct device *d, struct text_pool *pool)
 {
 #if UINTPTR_MAX == UINT64_MAX
-    _Static_assert(sizeof(struct device) == 616 && sizeof(struct result) == 160, "a member that no table of device_fields.h names has to be packed and unpacked here");
+    _Static_assert(sizeof(struct device) == 624 && sizeof(struct result) == 160, "a member that no table of device_fields.h names has to be packed and unpacked here");
 #endif
     _Static_assert(sizeof(struct stored_result) <= RECORD_PACK_ROW_BYTES && sizeof(struct managed_link) <= RECORD_PACK_ROW_BYTES, "rows fit");
     struct record_packer p = { .pool = pool };
@@ -103,24 +103,58 @@ struct packed_device *device_pack(const struct device *d, struct text_pool *pool
 
 /* ---- unpacking ---- */
 
+struct packed_name packed_name_of(struct span check, struct span check_version, struct text_pool *pool)
+{
+    const struct stored_result none = { .result = { .fail_reads = 0 } }, row = { .result = { .check = check, .check_version = check_version } };
+    struct record_packer p = { .pool = pool };
+    struct packed_name name = { .length = 0 };
+    buf_init(&p.out, RECORD_PACK_BYTES_MOST);
+    record_pack_fields(&p, result_row, COUNT(result_row), &row, &none, false);
+    if (!p.out.failed && p.out.bytes <= sizeof name.bytes) {
+        name.length = p.out.bytes;
+        memcpy(&name.bytes, p.out.at, name.length);
+        memset(&name.mask, 0xff, name.length);
+    }
+    buf_done(&p.out);
+    return name;
+}
+
+static void start_results(struct packed_results *walk, struct record_unpacker u, int64_t time_s)
+{
+    walk->begun = walk->alike = false;
+    walk->left = (size_t)record_unpack_number(&u);
+    walk->unpacker = u;
+    record_pack_model(result_row, COUNT(result_row), time_s, &walk->result, sizeof walk->result);
+}
+
+bool packed_results_next(struct packed_results *walk)
+{
+    const uint64_t names = UINT64_C(1) << (RESULT_CHECK + 1) | UINT64_C(1) << (RESULT_CHECK_VERSION + 1);
+    if (walk->left == 0)
+        return false;
+    walk->left--;
+    uint64_t differing = record_unpack_fields(&walk->unpacker, result_row, &walk->result); /* a stored_result begins with its result, and its words are not packed */
+    walk->alike = walk->begun && (differing & ~names) == 0;
+    walk->begun = true;
+    if ((differing & 1) != 0) {
+        uint64_t verdicts = record_unpack_number(&walk->unpacker);
+        walk->result.verdict = (enum verdict)(verdicts & 7);
+        walk->result.own = (enum verdict)(verdicts >> 3 & 7);
+        walk->result.other = (enum verdict)(verdicts >> 6 & 7);
+    }
+    return true;
+}
+
 static void get_results(struct record_unpacker *u, struct device *d, int64_t time_s)
 {
-    size_t count = (size_t)record_unpack_number(u);
-    struct result *all = record_unpack_room(u, count, sizeof *all);
-    for (size_t i = 0; all != NULL && i < count; i++) {
-        if (i == 0)
-            record_pack_model(result_row, COUNT(result_row), time_s, all, sizeof *all);
-        else
-            all[i] = all[i - 1];
-        if (!record_unpack_fields(u, result_row, &all[i])) /* a stored_result begins with its result, and its words are not packed */
-            continue;
-        uint64_t verdicts = record_unpack_number(u);
-        all[i].verdict = (enum verdict)(verdicts & 7);
-        all[i].own = (enum verdict)(verdicts >> 3 & 7);
-        all[i].other = (enum verdict)(verdicts >> 6 & 7);
-    }
+    struct packed_results walk;
+    start_results(&walk, *u, time_s);
+    struct result *all = record_unpack_room(u, walk.left, sizeof *all);
+    while (all != NULL && packed_results_next(&walk))
+        all[d->result_count++] = walk.result;
     d->results = all;
-    d->result_count = all != NULL ? count : 0;
+    u->at = walk.unpacker.at;
+    u->memory_short = u->memory_short || walk.unpacker.memory_short;
 }
 
 static void get_credentials(struct record_unpacker *u, struct device *d, int64_t time_s)
@@ -152,12 +186,6 @@ static void get_lists(struct record_unpacker *u, struct device *d, int64_t time_
     d->doubt_count = record_unpack_rows(u, doubt_row, COUNT(doubt_row), sizeof *d->doubts, time_s, &d->doubts);
 }
 
-static void get_results_alone(struct record_unpacker *u, struct device *d, int64_t time_s)
-{
-    record_pass_rows(u, identifier_row);
-    get_results(u, d, time_s);
-}
-
 static struct record_unpacker unpacker_of(const struct packed_device *p, const struct text_pool *pool, struct arena *a) { return (struct record_unpacker){ p->data, pool, a, false }; }
 
 const struct device *device_unpack(const struct packed_device *p, const struct text_pool *pool, enum device_part part, struct arena *a)
@@ -177,11 +205,21 @@ const struct device *device_unpack(const struct packed_device *p, const struct t
     d->platform = (enum platform)p->platform;
     d->removed = p->removed;
     d->seen_s = atomic_load_explicit(&p->seen_s, memory_order_relaxed);
+    d->packed = p;
     if (part == DEVICE_WHOLE || p->visible)
         get_lists(&u, d, time_s);
-    else if (part == DEVICE_RESULTS)
-        get_results_alone(&u, d, time_s);
     return u.memory_short ? NULL : d;
+}
+
+void packed_results_start(const struct packed_device *p, const struct text_pool *pool, struct arena *a, struct packed_results *walk)
+{
+    struct record_unpacker u = unpacker_of(p, pool, a);
+    record_pass_text(&u); /* id */
+    record_pass_text(&u); /* owner */
+    int64_t time_s = record_unpack_time(&u);
+    u.at = p->data + p->lists_at;
+    record_pass_rows(&u, identifier_row);
+    start_results(walk, u, time_s);
 }
 
 /* ---- questions: texts are compared where they stand, so a look-up needs no memory ---- */

@@ -131,11 +131,11 @@ void directory_free(struct directory *d)
 /* What a thread has unpacked since it entered. The same version is unpacked once, so that it has one address as long as it stands among the last few. */
 enum { RECENT = 8, BLOCK_BYTES = 128 * 1024 /* the largest device fits */ };
 #define READING_LIMIT_BYTES ((size_t)2 * 1024 * 1024 * 1024)
-struct recent { const struct packed_device *of; const struct device *device; enum device_part part; };
+struct recent { const struct packed_device *of; const struct device *device; enum device_part part; struct device_entry *entry; };
 struct reading {
     struct arena arena;
     unsigned depth;              /* sections entered */
-    unsigned whole, results;     /* those of them that want whole devices, or results */
+    unsigned whole;              /* those of them that want whole devices */
     struct recent recent[RECENT];
     unsigned next;
 };
@@ -184,18 +184,6 @@ void directory_leave_standing(const struct directory *d)
     urcu_memb_read_unlock();
 }
 
-void directory_enter_results(const struct directory *d)
-{
-    reading.results++;
-    directory_enter_standing(d);
-}
-
-void directory_leave_results(const struct directory *d)
-{
-    reading.results--;
-    directory_leave_standing(d);
-}
-
 void directory_enter(const struct directory *d)
 {
     reading.whole++;
@@ -208,16 +196,16 @@ void directory_leave(const struct directory *d)
     directory_leave_standing(d);
 }
 
-static const struct device *view(const struct directory *d, const struct packed_device *p)
+static const struct device *view(const struct directory *d, struct device_entry *entry, const struct packed_device *p)
 {
     struct reading *r = &reading;
-    enum device_part part = r->whole > 0 ? DEVICE_WHOLE : r->results > 0 ? DEVICE_RESULTS : DEVICE_STANDING;
+    enum device_part part = r->whole > 0 ? DEVICE_WHOLE : DEVICE_STANDING;
     for (size_t i = 0; i < RECENT; i++)
         if (r->recent[i].of == p && r->recent[i].part >= part)
             return r->recent[i].device;
     const struct device *device = device_unpack(p, d->pool, part, &r->arena);
     if (device != NULL)
-        r->recent[r->next++ % RECENT] = (struct recent){ p, device, part };
+        r->recent[r->next++ % RECENT] = (struct recent){ p, device, part, entry };
     return device;
 }
 
@@ -257,9 +245,11 @@ struct person_entry *directory_find_person(const struct directory *d, struct spa
 
 const struct device *directory_device(const struct directory *d, struct span id)
 {
-    const struct device_entry *e = directory_find_device(d, id);
-    return e == NULL ? NULL : view(d, directory_newest_device(e));
+    struct device_entry *e = directory_find_device(d, id);
+    return e == NULL ? NULL : view(d, e, directory_newest_device(e));
 }
+
+void directory_results(const struct directory *d, const struct device *device, struct packed_results *walk) { packed_results_start(device->packed, d->pool, &reading.arena, walk); }
 
 const struct person *directory_person(const struct directory *d, struct span id)
 {
@@ -267,8 +257,12 @@ const struct person *directory_person(const struct directory *d, struct span id)
     return e == NULL ? NULL : directory_newest_person(e);
 }
 
+/* Mostly it is asked of a device that was just looked up, by that one's own id. */
 struct device_live *directory_live(const struct directory *d, struct span id)
 {
+    for (size_t i = 0; i < RECENT; i++)
+        if (reading.recent[i].of != NULL && reading.recent[i].device->id.at == id.at)
+            return &reading.recent[i].entry->live;
     struct device_entry *e = directory_find_device(d, id);
     return e == NULL ? NULL : &e->live;
 }
@@ -288,7 +282,7 @@ const struct device *directory_device_by(const struct directory *d, struct span 
         found = p;
         first = number;
     }
-    return found == NULL ? NULL : view(d, found);
+    return found == NULL ? NULL : view(d, directory_entry(&d->device_entries, first), found);
 }
 
 /* Slack ids and aliases are compared like e-mails: no IdP tells two people apart by case alone. */
@@ -325,10 +319,11 @@ size_t directory_devices_of(const struct directory *d, struct span person, const
     uint32_t number;
     struct directory_walk w = directory_index_start(&d->owners, directory_hash_id(d, person));
     while (directory_index_next(&w, &number)) {
-        const struct packed_device *p = directory_newest_device(directory_entry(&d->device_entries, number));
+        struct device_entry *e = directory_entry(&d->device_entries, number);
+        const struct packed_device *p = directory_newest_device(e);
         if (p->removed || !packed_device_is_owned_by(p, d->pool, person))
             continue;
-        const struct device *device = count < most ? view(d, p) : NULL;
+        const struct device *device = count < most ? view(d, e, p) : NULL;
         if (count < most && device == NULL)
             continue; /* memory is short */
         if (count < most)

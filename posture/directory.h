@@ -4,6 +4,7 @@
 #ifndef POSTURE_DIRECTORY_H
 #define POSTURE_DIRECTORY_H
 #include "posture/decision.h"
+#include "posture/device_pack.h"
 #include "posture/ports.h"
 #include "posture/ring.h"
 #include "posture/base/clock.h"
@@ -33,6 +34,7 @@ struct control {
     struct arena arena;
     int64_t version[CONTROL_RECORDS]; /* of the records below */
     const struct policy *policy;     /* NULL before the first is published */
+    const struct packed_name *names; /* of each of its checks; NULL: memory was short */
     const struct api_key *api_keys; size_t api_key_count;
     const struct enroll_secret *enroll_secrets; size_t enroll_secret_count;
     const struct pause *pauses; size_t pause_count;   /* control record "clock" */
@@ -56,11 +58,10 @@ void directory_leave(const struct directory *d);
 /* The same for those who only decide: devices come without their lists where no result of theirs shows, which is nearly always and saves unpacking them. */
 void directory_enter_standing(const struct directory *d);
 void directory_leave_standing(const struct directory *d);
-/* The same for those who tell results: devices come with these, and with their other lists only where a result shows. */
-void directory_enter_results(const struct directory *d);
-void directory_leave_results(const struct directory *d);
 const struct device *directory_device(const struct directory *d, struct span id);
 const struct device *directory_device_by(const struct directory *d, struct span kind, struct span normalized_value);
+/* All results of a device that this thread was handed, and valid as long as that is: also where it came without its lists. */
+void directory_results(const struct directory *d, const struct device *device, struct packed_results *walk);
 const struct person *directory_person(const struct directory *d, struct span id);
 /* Id, any e-mail (case folded), alias or Slack id. */
 const struct person *directory_person_by(const struct directory *d, struct span name);

@@ -376,6 +376,7 @@ enum err_code directory_control_with(const struct control *before, int index, st
     arena_init(&c->arena, BLOCK_BYTES, ARENA_BYTES);
     memcpy(c->version, before->version, sizeof c->version);
     c->policy = before->policy;
+    c->names = before->names;
     c->ring = before->ring;
     c->strictness = before->strictness;
     c->version[index] = version;

@@ -284,6 +284,15 @@ enum err_code directory_put_person(struct directory *d, struct person *takes, st
     return e == NULL ? add_person(d, takes, err) : replace_person(d, e, takes, err);
 }
 
+/* In the policy's arena, with which they go. */
+static const struct packed_name *name_checks(struct directory *d, struct policy *policy)
+{
+    struct packed_name *names = arena_array(&policy->arena, policy->check_count, sizeof *names);
+    for (size_t i = 0; names != NULL && i < policy->check_count; i++)
+        names[i] = packed_name_of(policy->checks[i].id, policy->checks[i].version, d->pool);
+    return names;
+}
+
 enum err_code directory_put_control(struct directory *d, struct span record_id, struct span body, int64_t version, struct err *err)
 {
     struct control *old = atomic_load(&d->control), *next = NULL;
@@ -294,8 +303,10 @@ enum err_code directory_put_control(struct directory *d, struct span record_id, 
     enum err_code code = directory_control_with(old, index, body, version, &next, &policy, err);
     if (code != OK)
         return code;
-    if (policy != NULL)
+    if (policy != NULL) {
         prepare_zone(d, policy->nudges.zone);
+        next->names = name_checks(d, policy);
+    }
     atomic_store_explicit(&d->control, next, memory_order_release);
     if (policy != NULL) {
         directory_retire(d, free_policy, (void *)(uintptr_t)old->policy);

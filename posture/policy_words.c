@@ -5,32 +5,32 @@
 
 enum { WORDS_BYTES = 1024 * 1024 };
 
-/* Members without their braces, as to_json_members() takes them. */
-static struct span members(struct policy_reader *r, struct buf *out)
+/* A copy without the last `less` bytes, which stay with the policy. */
+static struct span keep(struct policy_reader *r, const struct buf *out, size_t less)
 {
-    struct span all = buf_span(out), copy = SPAN_NONE;
-    if (!out->failed && all.bytes > 2)
-        copy = arena_copy(&r->policy->arena, span_slice(all, 1, all.bytes - 2));
+    struct span all = buf_span(out), copy = out->failed ? SPAN_NONE : arena_copy(&r->policy->arena, span_slice(all, 0, all.bytes - less));
     r->full = r->full || copy.at == NULL;
     return copy;
 }
 
-static void write_head(struct policy_reader *r, struct check *check, struct buf *out)
+static void write_begin(struct policy_reader *r, struct check *check, struct buf *out)
 {
     struct to_json w;
     buf_clear(out);
+    buf_append_byte(out, ',');
     to_json_init(&w, out);
     to_json_object(&w);
     to_json_member_text(&w, "check", check->id);
-    size_t id_bytes = out->bytes; /* the brace, and what stands before the comma */
+    size_t title_at = out->bytes + 1; /* behind a comma */
     to_json_member_text(&w, "title", check->title);
     to_json_member_text(&w, "severity", span_of(severity_name(check->severity)));
-    to_json_end(&w);
-    check->head_json = members(r, out);
-    check->title_json = span_slice(check->head_json, id_bytes, check->head_json.bytes);
+    size_t title_end = out->bytes;
+    to_json_member_text(&w, "result", SPAN_NONE);
+    check->begin_json = keep(r, out, 1); /* the quote that stands behind a verdict */
+    check->title_json = span_slice(check->begin_json, title_at, title_end - title_at);
 }
 
-static struct span words_of(struct policy_reader *r, const struct check *check, const struct check_platform *on, struct buf *out)
+static struct span end_of(struct policy_reader *r, const struct check *check, const struct check_platform *on, struct buf *out)
 {
     struct to_json w;
     buf_clear(out);
@@ -47,7 +47,9 @@ static struct span words_of(struct policy_reader *r, const struct check *check, 
         to_json_text(&w, on->fix[i]);
     to_json_end(&w);
     to_json_end(&w);
-    return members(r, out);
+    if (!out->failed)
+        out->at[0] = ','; /* its brace stands in front of all that is known of the result */
+    return keep(r, out, 0);
 }
 
 void policy_words_write(struct policy_reader *r)
@@ -56,9 +58,9 @@ void policy_words_write(struct policy_reader *r)
     buf_init(&out, WORDS_BYTES);
     for (size_t i = 0; i < r->policy->check_count; i++) {
         struct check *check = (struct check *)(uintptr_t)&r->policy->checks[i]; /* nobody else has it yet */
-        write_head(r, check, &out);
+        write_begin(r, check, &out);
         for (size_t k = 0; k < PLATFORM_COUNT; k++)
             if (check->on[k].applies)
-                check->on[k].words_json = words_of(r, check, &check->on[k], &out);
+                check->on[k].end_json = end_of(r, check, &check->on[k], &out);
     }
 }

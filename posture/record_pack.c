@@ -17,20 +17,22 @@ void record_pack_number(struct record_packer *p, uint64_t n)
     buf_append_byte(&p->out, (char)n);
 }
 
-/* Most are one byte. */
-static inline __attribute__((always_inline)) uint64_t next_number(struct record_unpacker *u)
+/* Most are one byte. The position is the caller's own where many follow each other: in memory each would wait for the one before. */
+static inline __attribute__((always_inline)) uint64_t number_at(const unsigned char **at)
 {
-    uint64_t n = *u->at++;
+    uint64_t n = *(*at)++;
     if (n < 0x80)
         return n;
     n &= 0x7f;
     for (unsigned shift = 7;; shift += 7) {
-        uint64_t more = *u->at++;
+        uint64_t more = *(*at)++;
         n |= (more & 0x7f) << shift;
         if (more < 0x80)
             return n;
     }
 }
+
+static inline __attribute__((always_inline)) uint64_t next_number(struct record_unpacker *u) { return number_at(&u->at); }
 
 uint64_t record_unpack_number(struct record_unpacker *u) { return next_number(u); }
 
@@ -248,13 +250,18 @@ static __attribute__((noinline)) struct span own_text(struct record_unpacker *u,
 }
 
 /* Most are words: those cost no call. */
-static inline __attribute__((always_inline)) struct span next_text(struct record_unpacker *u)
+static inline __attribute__((always_inline)) struct span text_at(struct record_unpacker *u, const unsigned char **at)
 {
-    uint64_t head = next_number(u);
-    return (head & 1) != 0 ? text_pool_get(u->pool, (uint32_t)(head >> 1)) : own_text(u, head_of(head));
+    uint64_t head = number_at(at);
+    if ((head & 1) != 0)
+        return text_pool_get(u->pool, (uint32_t)(head >> 1));
+    u->at = *at;
+    struct span text = own_text(u, head_of(head));
+    *at = u->at;
+    return text;
 }
 
-struct span record_unpack_text(struct record_unpacker *u) { return next_text(u); }
+struct span record_unpack_text(struct record_unpacker *u) { return text_at(u, &u->at); }
 
 bool record_unpack_is(struct record_unpacker *u, struct span wanted)
 {
@@ -283,7 +290,7 @@ size_t record_unpack_texts(struct record_unpacker *u, const struct span **out)
     return all != NULL ? count : 0;
 }
 
-static void pass_text(struct record_unpacker *u)
+void record_pass_text(struct record_unpacker *u)
 {
     uint64_t head = next_number(u);
     struct text_head h = head_of(head);
@@ -335,28 +342,33 @@ void record_pack_fields(struct record_packer *p, const struct record_body_field 
             put_field(p, &fields[i], from, before);
 }
 
-bool record_unpack_fields(struct record_unpacker *u, const struct record_body_field *fields, void *into)
+uint64_t record_unpack_fields(struct record_unpacker *u, const struct record_body_field *fields, void *into)
 {
-    uint64_t differing = next_number(u);
-    bool rest = (differing & 1) != 0;
-    for (differing >>= 1; differing != 0; differing &= differing - 1) {
+    const unsigned char *from = u->at;
+    const uint64_t all = number_at(&from);
+    for (uint64_t differing = all >> 1; differing != 0; differing &= differing - 1) {
         const struct record_body_field *f = &fields[__builtin_ctzll(differing)];
         void *at = (char *)into + f->offset;
         uint64_t n = 0;
+        if (f->kind == RECORD_WORD) { /* most are */
+            *(struct span *)at = text_at(u, &from);
+            continue;
+        }
         switch (f->kind) {
         case RECORD_TEXT:
-        case RECORD_WORD: *(struct span *)at = next_text(u); break;
+        case RECORD_WORD: *(struct span *)at = text_at(u, &from); break;
         case RECORD_TIME:
-            n = next_number(u);
+            n = number_at(&from);
             *(int64_t *)at = n == 0 ? 0 : *(int64_t *)at + unfolded(n);
             break;
-        case RECORD_COUNT: *(unsigned *)at = (unsigned)next_number(u); break;
-        case RECORD_DAY: *(int32_t *)at = (int32_t)unfolded(next_number(u)); break;
+        case RECORD_COUNT: *(unsigned *)at = (unsigned)number_at(&from); break;
+        case RECORD_DAY: *(int32_t *)at = (int32_t)unfolded(number_at(&from)); break;
         case RECORD_FLAG: *(bool *)at = !*(bool *)at; break;
         case RECORD_BORROWED: break;
         }
     }
-    return rest;
+    u->at = from;
+    return all;
 }
 
 /* ---- rows ---- */
@@ -407,7 +419,7 @@ static void pass_field(struct record_unpacker *u, enum record_body_kind kind)
 {
     switch (kind) {
     case RECORD_TEXT:
-    case RECORD_WORD: pass_text(u); break;
+    case RECORD_WORD: record_pass_text(u); break;
     case RECORD_TIME:
     case RECORD_COUNT:
     case RECORD_DAY: (void)next_number(u); break;

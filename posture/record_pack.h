@@ -14,7 +14,7 @@ void record_pack_time(struct record_packer *p, int64_t time_s); /* alone, not as
 /* `word`: one of few that many records share. */
 void record_pack_text(struct record_packer *p, struct span text, bool word);
 void record_pack_texts(struct record_packer *p, const struct span *all, size_t count, bool words);
-/* Of `from` what differs from `before`. `rest`: something that no field says follows; record_unpack_fields() returns it. */
+/* Of `from` what differs from `before`. `rest`: something that no field says follows. */
 void record_pack_fields(struct record_packer *p, const struct record_body_field *fields, size_t count, const void *from, const void *before, bool rest);
 void record_pack_rows(struct record_packer *p, const struct record_body_field *fields, size_t field_count, const void *all, size_t count, size_t each_bytes, int64_t time_s);
 /* What stands before the first row: nothing, but that all was at time_s. Zeroes `each_bytes` of `row`. */
@@ -26,10 +26,11 @@ int64_t record_unpack_time(struct record_unpacker *u);
 /* Ends in NUL; of the packed form, the pool, or the arena. */
 struct span record_unpack_text(struct record_unpacker *u);
 size_t record_unpack_texts(struct record_unpacker *u, const struct span **out);
-/* `into` holds what stood before. */
-bool record_unpack_fields(struct record_unpacker *u, const struct record_body_field *fields, void *into);
+/* `into` holds what stood before. Returns which differ: the lowest bit for `rest`, then one a field. */
+uint64_t record_unpack_fields(struct record_unpacker *u, const struct record_body_field *fields, void *into);
 size_t record_unpack_rows(struct record_unpacker *u, const struct record_body_field *fields, size_t field_count, size_t each_bytes, int64_t time_s, void *out);
-/* Passes over rows. Needs no arena. */
+/* Pass over them. Need no arena. */
+void record_pass_text(struct record_unpacker *u);
 void record_pass_rows(struct record_unpacker *u, const struct record_body_field *fields);
 /* Zeroed; NULL, and `memory_short`, when there is none. */
 void *record_unpack_room(struct record_unpacker *u, size_t count, size_t each_bytes);

@@ -126,12 +126,12 @@ static void answer_posture(struct http_request *r, struct http_response *res)
         problem_answer(r, res, PROBLEM_JSON, &err);
         return;
     }
-    directory_enter_results(r->node->directory);
+    directory_enter_standing(r->node->directory);
     if (person)
         answer_person(r, res, asked.value, &view);
     else
         answer_device(r, res, asked.kind, asked.value, &view);
-    directory_leave_results(r->node->directory);
+    directory_leave_standing(r->node->directory);
 }
 
 static enum route_result get_posture(struct http_request *r, struct http_response *res)
@@ -226,7 +226,7 @@ static enum route_result post_posture(struct http_request *r, struct http_respon
     to_json_object(&w);
     to_json_key(&w, "devices");
     to_json_array(&w);
-    directory_enter_results(r->node->directory);
+    directory_enter_standing(r->node->directory);
     for (size_t i = 0; i < from_json_count(&items); i++) {
         struct from_json_value item = from_json_item(&items, i);
         if (res->body.bytes + ITEM_ROOM_BYTES < RESPONSE_MAX_BYTES)
@@ -236,7 +236,7 @@ static enum route_result post_posture(struct http_request *r, struct http_respon
     }
     to_json_end(&w);
     write_age(r, &w);
-    directory_leave_results(r->node->directory);
+    directory_leave_standing(r->node->directory);
     to_json_end(&w);
     return ROUTE_DONE;
 }

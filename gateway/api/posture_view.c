@@ -2,8 +2,9 @@
 
 #include "posture/evaluate.h"
 
-/* What a check of the policy says of the device now. */
-struct checked { const struct check *check; const struct result *result; /* NULL: none yet */ enum verdict verdict; };
+/* What a check of the policy says of the device now. Results that are alike in all but their names are one. */
+struct checked { const struct check *check; const struct check_platform *on; const struct result *result; /* NULL: none yet */ enum verdict verdict; };
+struct all_checked { struct checked *all; size_t count; unsigned verdicts; /* 1 << enum verdict for each that there is */ bool memory_short; };
 
 static enum verdict verdict_of(const struct check *check, const struct device *d, const struct result *result, int64_t now_s, int64_t max_age_s)
 {
@@ -12,38 +13,80 @@ static enum verdict verdict_of(const struct check *check, const struct device *d
     return too_old && v != VERDICT_NOT_APPLICABLE ? VERDICT_UNKNOWN : v;
 }
 
-/* Those that apply to its platform, in the policy's order. Results and checks both ascend by check, so one walk finds them all. */
-static size_t check_all(const struct http_request *r, const struct policy *policy, const struct device *d, int64_t max_age_s, struct checked **out)
+/* A walk over results beside one over checks: both ascend by check. */
+struct results {
+    struct packed_results walk;
+    bool ahead;                /* it has come to a result that no check had yet */
+    const struct result *kept; /* a copy of that, or of one that it is like; NULL: to be made */
+};
+
+static bool next_result(struct results *r)
 {
-    struct checked *all = arena_array(r->arena, policy->check_count, sizeof *all);
-    size_t count = 0, at = 0;
-    for (size_t i = 0; all != NULL && i < policy->check_count; i++) {
-        const struct check *check = &policy->checks[i];
-        const struct result *result = NULL;
-        int order = 1;
-        while (at < d->result_count && (order = span_compare(d->results[at].check, check->id)) < 0)
-            at++;
-        if (order == 0)
-            result = &d->results[at++];
-        if (check->on[d->platform].applies)
-            all[count++] = (struct checked){ check, result, verdict_of(check, d, result, r->now_s, max_age_s) };
-    }
-    *out = all;
-    return count;
+    r->ahead = packed_results_next(&r->walk);
+    if (!r->walk.alike)
+        r->kept = NULL;
+    return r->ahead;
 }
 
-static struct span verdict_over(const struct device *d, const struct checked *all, size_t count, int64_t max_age_s)
+/* Comes to the check's result, past those whose check is no more. */
+static bool find_result(struct results *r, struct span check)
 {
-    bool passed = false, unknown = false;
+    while (r->ahead || next_result(r)) {
+        int order = span_compare(r->walk.result.check, check);
+        if (order >= 0) {
+            r->ahead = order > 0;
+            return order == 0;
+        }
+        r->ahead = false;
+    }
+    return false;
+}
+
+/* NULL when there is none, or memory is short. */
+static const struct result *result_of(struct results *r, const struct check *check, const struct packed_name *name, struct arena *arena, bool *memory_short)
+{
+    bool found = (!r->ahead && name != NULL && packed_results_pass(&r->walk, name)) || find_result(r, check->id);
+    if (!found || r->kept != NULL)
+        return found ? r->kept : NULL;
+    struct result *kept = arena_alloc_raw(arena, sizeof *kept);
+    if (kept != NULL)
+        *kept = r->walk.result;
+    *memory_short = *memory_short || kept == NULL;
+    return r->kept = kept;
+}
+
+/* Those that apply to its platform, in the policy's order. */
+static struct all_checked check_all(const struct http_request *r, const struct control *control, const struct device *d, int64_t max_age_s)
+{
+    const struct policy *policy = control->policy;
+    struct all_checked c = { .all = arena_array(r->arena, policy->check_count, sizeof *c.all) };
+    struct results results = { .ahead = false };
+    directory_results(r->node->directory, d, &results.walk);
+    c.memory_short = c.all == NULL;
+    for (size_t i = 0; c.all != NULL && i < policy->check_count; i++) {
+        const struct check *check = &policy->checks[i];
+        const struct check_platform *on = &check->on[d->platform];
+        if (!on->applies)
+            continue;
+        const struct result *result = result_of(&results, check, control->names != NULL ? &control->names[i] : NULL, r->arena, &c.memory_short);
+        enum verdict verdict = verdict_of(check, d, result, r->now_s, max_age_s);
+        c.verdicts |= 1U << verdict;
+        c.all[c.count++] = (struct checked){ check, on, result, verdict };
+    }
+    c.memory_short = c.memory_short || results.walk.unpacker.memory_short;
+    return c;
+}
+
+static bool some(const struct all_checked *c, enum verdict v) { return (c->verdicts & 1U << v) != 0; }
+
+static struct span verdict_over(const struct device *d, const struct all_checked *c, int64_t max_age_s)
+{
     if (!span_empty(d->duplicate_of))
         return SPAN_LITERAL("unknown"); /* two devices that claim one identity: whose results these are is not known */
-    for (size_t i = 0; i < count; i++) {
-        if (all[i].verdict == VERDICT_FAIL)
-            return SPAN_LITERAL("fail");
-        passed = passed || all[i].verdict == VERDICT_PASS;
-        unknown = unknown || (all[i].verdict == VERDICT_UNKNOWN && max_age_s > 0);
-    }
-    return passed && !unknown ? SPAN_LITERAL("pass") : SPAN_LITERAL("unknown");
+    if (some(c, VERDICT_FAIL))
+        return SPAN_LITERAL("fail");
+    bool unknown = some(c, VERDICT_UNKNOWN) && max_age_s > 0;
+    return some(c, VERDICT_PASS) && !unknown ? SPAN_LITERAL("pass") : SPAN_LITERAL("unknown");
 }
 
 /* What went wrong when it was judged, or what has become of it since. */
@@ -57,7 +100,7 @@ static struct span why_unknown(const struct check *check, const struct result *r
     return ended ? SPAN_LITERAL("the pushed facts that it rests on have ended") : SPAN_LITERAL("the last answer is older than fresh_for");
 }
 
-static char *run_of_result(const struct checked *c, int64_t now_s, struct to_json *w, char *at)
+static char *run_of_result(struct to_json *w, const struct checked *c, int64_t now_s, char *at)
 {
     const struct result *result = c->result;
     if (result->evaluated_s != 0)
@@ -81,25 +124,71 @@ static char *run_of_result(const struct checked *c, int64_t now_s, struct to_jso
     return at;
 }
 
-/* Twenty of them and more are most of an answer, so each is one run. */
-static void write_result(const struct checked *c, const struct device *d, const struct posture_view *view, int64_t now_s, struct to_json *w)
+/* The results of one answer. What stands between a check's name and its words is mostly what stood there in the result before: a report judges many checks in one second. */
+struct telling { struct to_json *w; bool with_words; int64_t now_s; const struct checked *before; size_t middle_at, middle_bytes; /* in the buf */ };
+
+static bool is_as_before(const struct telling *t, const struct checked *c)
 {
-    enum { KEYS_BYTES = 512 /* all keys, times and numbers */, WHY_BYTES = 64 /* of our own */ };
-    struct span words = view->with_words ? c->check->on[d->platform].words_json : SPAN_NONE;
-    size_t texts = c->result != NULL ? c->result->saw.bytes + c->result->why.bytes + c->result->policy.bytes + WHY_BYTES : 0;
-    char *at = to_json_run(w, KEYS_BYTES + c->check->head_json.bytes + words.bytes + TO_JSON_ESCAPED * texts);
-    if (at == NULL)
-        return;
-    at = w->first ? to_json_run_literal(at, "{") : to_json_run_literal(at, ",{");
-    at = to_json_run_literal(to_json_run_span(at, c->check->head_json), ",\"result\":\"");
-    at = c->verdict == VERDICT_PASS ? to_json_run_literal(at, "pass\"") : to_json_run_literal(to_json_run_span(at, span_of(verdict_name(c->verdict))), "\"");
-    if (c->result != NULL)
-        at = run_of_result(c, now_s, w, at);
-    if (!span_empty(words))
-        at = to_json_run_span(to_json_run_literal(at, ","), words);
-    to_json_ran(w, to_json_run_literal(at, "}"));
+    const struct checked *before = t->before;
+    if (before == NULL || c->result == NULL || c->result != before->result || c->verdict != before->verdict)
+        return false;
+    return c->verdict == c->result->verdict; /* otherwise the check says why */
 }
 
+static char *run_of_middle(const struct telling *t, const struct checked *c, bool same, char *at)
+{
+    if (same) {
+        memcpy(at, t->w->out->at + t->middle_at, t->middle_bytes);
+        return at + t->middle_bytes;
+    }
+    at = to_json_run_literal(to_json_run_span(at, span_of(verdict_name(c->verdict))), "\"");
+    return c->result != NULL ? run_of_result(t->w, c, t->now_s, at) : at;
+}
+
+static size_t most_of_middle(const struct checked *c)
+{
+    enum { KEYS_BYTES = 512 /* all keys, times and numbers */, WHY_BYTES = 64 /* of our own */ };
+    return KEYS_BYTES + (c->result == NULL ? 0 : TO_JSON_ESCAPED * (c->result->saw.bytes + c->result->why.bytes + c->result->policy.bytes + WHY_BYTES));
+}
+
+/* Twenty of them and more are most of an answer, so each is one run. */
+static void write_result(struct telling *t, const struct checked *c)
+{
+    bool same = is_as_before(t, c);
+    struct span begin = c->check->begin_json, end = t->with_words ? c->on->end_json : SPAN_LITERAL("}");
+    size_t comma = t->w->first ? 1 : 0;
+    char *at = to_json_run(t->w, begin.bytes + end.bytes + (same ? t->middle_bytes : most_of_middle(c)));
+    if (at == NULL)
+        return;
+    memcpy(at, begin.at + comma, begin.bytes - comma);
+    const char *middle = at + begin.bytes - comma, *behind = run_of_middle(t, c, same, at + begin.bytes - comma);
+    t->before = c;
+    t->middle_at = (size_t)(middle - t->w->out->at);
+    t->middle_bytes = (size_t)(behind - middle);
+    at += begin.bytes - comma + t->middle_bytes;
+    memcpy(at, end.at, end.bytes);
+    to_json_ran(t->w, at + end.bytes);
+}
+
+static void write_results(const struct http_request *r, const struct posture_view *view, const struct all_checked *c, struct to_json *w)
+{
+    struct telling t = { .w = w, .with_words = view->with_words, .now_s = r->now_s };
+    to_json_key(w, "results");
+    to_json_array(w);
+    for (size_t i = 0; i < c->count; i++)
+        write_result(&t, &c->all[i]);
+    to_json_end(w);
+}
+
+static bool anything_shows(const struct device *d)
+{
+    for (size_t i = 0; i < d->result_count; i++)
+        if (d->results[i].visible_s != 0)
+            return true;
+    return false;
+}
+
+/* The rung, and what stands on it. */
 static void write_standings(const struct http_request *r, const struct device *d, struct to_json *w)
 {
     struct decision_input in = { 0 };
@@ -133,14 +222,16 @@ static void write_standings(const struct http_request *r, const struct device *d
 
 void posture_write_device(const struct http_request *r, const struct device *d, const struct posture_view *view, struct to_json *w)
 {
-    const struct policy *policy = directory_control(r->node->directory)->policy;
-    struct checked *all = NULL;
-    size_t count = policy != NULL ? check_all(r, policy, d, view->max_age_s, &all) : 0;
+    const struct control *control = directory_control(r->node->directory);
+    struct all_checked checked = { .all = NULL };
+    if (control->policy != NULL)
+        checked = check_all(r, control, d, view->max_age_s);
+    w->out->failed = w->out->memory_short = w->out->failed || checked.memory_short;
     struct device_live *live = directory_live(r->node->directory, d->id);
     int64_t seen_s = live != NULL && live->seen_s > d->seen_s ? live->seen_s : d->seen_s;
     to_json_member_text(w, "device", d->id);
     to_json_member_text_if(w, "name", d->name);
-    to_json_member_text(w, "platform", span_of(platform_name(d->platform)));
+    to_json_member_plain(w, "platform", span_of(platform_name(d->platform)));
     to_json_member_text_if(w, "model", d->model);
     to_json_member_text_if(w, "serial", d->serial);
     to_json_member_text_if(w, "os_version", d->os_version);
@@ -148,14 +239,13 @@ void posture_write_device(const struct http_request *r, const struct device *d, 
     const struct person *owner = view->with_owner_email && !span_empty(d->owner) ? directory_person(r->node->directory, d->owner) : NULL;
     if (owner != NULL && owner->email_count > 0)
         to_json_member_text(w, "owner_email", owner->emails[0]);
-    to_json_member_plain(w, "verdict", verdict_over(d, all, count, view->max_age_s));
-    write_standings(r, d, w);
+    to_json_member_plain(w, "verdict", verdict_over(d, &checked, view->max_age_s));
+    if (anything_shows(d))
+        write_standings(r, d, w);
+    else
+        to_json_member_raw(w, "failing", SPAN_LITERAL("[]")); /* no ladder is stood on, so neither owner nor calendar is looked for */
     to_json_member_time_if(w, "seen_at", seen_s);
     if (seen_s > 0)
         to_json_member_int(w, "seen_age_s", r->now_s - seen_s);
-    to_json_key(w, "results");
-    to_json_array(w);
-    for (size_t i = 0; i < count; i++)
-        write_result(&all[i], d, view, r->now_s, w);
-    to_json_end(w);
+    write_results(r, view, &checked, w);
 }
