@@ -280,7 +280,10 @@ static enum err_code claim_emails(struct store *store, const struct person_input
 
 enum err_code people_import(const struct node *node, struct store *store, const struct person_input *in, struct span cause, struct person_outcome *out, struct err *err)
 {
+    struct err why;
     *out = (struct person_outcome){ 0 };
+    if (in->has_zone && !span_empty(in->zone) && calendar_is_zone(node->calendar, in->zone, &why) != OK)
+        return err_set(err, ERR_INPUT, "has a zone that is not known here, %.*s; write one such as Europe/Berlin", SPAN_ARGS(in->zone));
     enum err_code code = find_holder(store, in, out->id, err);
     if (code == OK && out->id[0] == '\0')
         secret_new_id('p', out->id);

@@ -20,7 +20,7 @@ struct person_input {
 /* {"emails": [..] or "email": "..", "name", "slack", "aliases" or "id", "groups", "zone", "region", "locale", "days": ["mon", ..], "hours": "09:00-17:00",
  * "write_at": "13:30"}; strict. Days, hours and write_at may be empty: the organisation's. Texts in `arena`. */
 MUST_CHECK enum err_code person_input_read(const struct from_json_value *v, struct arena *arena, struct person_input *out, struct err *err);
-/* New, or the person who has one of the e-mails. Two e-mails of different persons: ERR_CONFLICT. `id` gets p_...; *created and *changed tell. Idempotent. */
+/* New, or the person who has one of the e-mails. Two e-mails of different persons: ERR_CONFLICT; a zone that is not known here: ERR_INPUT. `id` gets p_...; *created and *changed tell. Idempotent. */
 struct person_outcome { char id[32]; bool created, changed; };
 MUST_CHECK enum err_code people_import(const struct node *node, struct store *store, const struct person_input *in, struct span cause, struct person_outcome *out, struct err *err);
 /* They are away; `cause` says who said so, and is kept as its source. The same stretch again changes nothing. */

@@ -148,11 +148,21 @@ static enum err_code publish(struct publishing *p, struct store *store, char ver
     return code;
 }
 
+bool publish_zone_is_known(const struct calendar *calendar, const struct policy *policy, struct span file, struct mistakes *mistakes)
+{
+    const struct yaml_node whole = { .file = file };
+    struct err err;
+    if (span_empty(policy->nudges.zone) || calendar_is_zone(calendar, policy->nudges.zone, &err) == OK)
+        return true;
+    yaml_mistake(mistakes, &whole, "nudges.zone: %s; write one such as Europe/Berlin", err.text);
+    return false;
+}
+
 enum err_code publish_policy(const struct node *node, struct store *store, const struct publication *what, struct mistakes *mistakes, char version[65], struct err *err)
 {
     CLEANUP(policy_freep) struct policy *policy = NULL;
     policy_read(what->text, what->file, mistakes, &policy);
-    if (policy == NULL)
+    if (policy == NULL || !publish_zone_is_known(node->calendar, policy, what->file, mistakes))
         return err_set(err, ERR_INPUT, "the policy has %zu mistake%s", mistakes_errors(mistakes), mistakes_errors(mistakes) == 1 ? "" : "s");
     struct publishing p = { node, policy, what->by, what->only_if_empty, what->only_over, what->whole, what->keep_ring, "" };
     return publish(&p, store, version, err);

@@ -5,6 +5,9 @@
 #include "gateway/node.h"
 #include "posture/ports.h"
 
+/* A zone that is not known here would be read as UTC, and people be written to at the wrong hours: that is a mistake of the policy's. False: there is one more. */
+bool publish_zone_is_known(const struct calendar *calendar, const struct policy *policy, struct span file, struct mistakes *mistakes);
+
 struct publication {
     struct span text, file, by;
     bool only_if_empty;

@@ -121,6 +121,18 @@ enum err_code calendar_prepare(struct calendar *c, struct span zone, struct err 
     return OK;
 }
 
+enum err_code calendar_is_zone(const struct calendar *c, struct span zone, struct err *err)
+{
+    if (span_equal_text(zone, "UTC") || (is_name(zone) && find_zone(c, zone) != NULL))
+        return OK;
+    if (!is_name(zone))
+        return err_set(err, ERR_NOT_FOUND, "\"%.*s\" is no name of a time zone", SPAN_ARGS(span_slice(zone, 0, TZIF_NAME_BYTES)));
+    struct zone *z = calloc(1, sizeof *z);
+    enum err_code code = z != NULL ? load_zone(c, zone, z, err) : err_set(err, ERR_MEMORY, "zone %.*s: memory is short", SPAN_ARGS(zone));
+    zone_free(z);
+    return code;
+}
+
 struct span calendar_zone(const struct policy *policy, const struct person *person)
 {
     if (person != NULL && !span_empty(person->zone))

@@ -11,6 +11,8 @@ void calendar_free(struct calendar *c);
 /* Makes `zone` available to lookups; not thread-safe against itself, safe against readers (readers see the old table). Names are checked
  * ([A-Za-z0-9_+-/], no ".."). ERR_NOT_FOUND for an unknown zone. */
 MUST_CHECK enum err_code calendar_prepare(struct calendar *c, struct span zone, struct err *err);
+/* OK for UTC and for a zone that could be prepared; ERR_NOT_FOUND, or what is wrong with its file. Keeps nothing; any thread. */
+MUST_CHECK enum err_code calendar_is_zone(const struct calendar *c, struct span zone, struct err *err);
 struct local_time { int32_t day; /* yyyymmdd */ int32_t minute; /* 0..1439 */ int32_t second; unsigned weekday; /* 0 Monday */ int32_t offset_s; struct span abbreviation; };
 struct local_time calendar_local(const struct calendar *c, struct span zone, int64_t at_s);
 

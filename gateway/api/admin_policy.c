@@ -159,7 +159,7 @@ void admin_plan_policy(struct http_request *r, struct http_response *res)
     }
     mistakes_init(&mistakes);
     policy_read(text, file, &mistakes, &after);
-    if (after == NULL)
+    if (after == NULL || !publish_zone_is_known(r->node->calendar, after, file, &mistakes))
         admin_answer_mistakes(res, &mistakes);
     else
         answer_plan(r, res, after, &mistakes);

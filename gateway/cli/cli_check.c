@@ -3,8 +3,10 @@
 #include "gateway/cli/print.h"
 #include "gateway/doors/door_check.h"
 #include "gateway/options.h"
+#include "gateway/publish.h"
 #include "posture/base/clock.h"
 #include "posture/base/file.h"
+#include "posture/calendar.h"
 #include "posture/policy.h"
 #include "posture/policy_wording.h"
 
@@ -56,6 +58,15 @@ static void check_wording(struct checked *c, struct span text)
     mistakes_done(&ignored);
 }
 
+/* Of this machine's zones. */
+static void check_zone(struct checked *c)
+{
+    struct calendar *calendar = calendar_new("/usr/share/zoneinfo");
+    if (calendar != NULL)
+        (void)publish_zone_is_known(calendar, c->policy, span_of(c->path), &c->mistakes);
+    calendar_free(calendar);
+}
+
 static void check_text(struct checked *c, struct span text)
 {
     struct span file = span_of(c->path);
@@ -64,6 +75,8 @@ static void check_text(struct checked *c, struct span text)
     if (c->is_policy) {
         policy_read(text, file, &c->mistakes, &c->policy);
         check_wording(c, text);
+        if (c->policy != NULL)
+            check_zone(c);
         if (c->policy != NULL)
             check_doors(c);
         c->good = c->policy != NULL && mistakes_errors(&c->mistakes) == 0;

@@ -160,6 +160,13 @@ def story_times_that_no_record_can_hold_are_refused(world):
         with open(path, "w") as f:
             f.write("person,from,to\nana@acme.example,%s\n" % dates)
         expect("line 2: " in gateway.cli("person", "absences", path, code=1), dates)
+    said = gateway.cli("person", "import", "-", stdin="email,zone\nana@acme.example,Europe/Berlln\n", code=1)
+    expect("line 2: has a zone that is not known here, Europe/Berlln" in said, "she would be written to at the wrong hours: %s" % said)
+    wrong = os.path.join(gateway.state, "zone.yaml")
+    with open(wrong, "w") as f:
+        f.write(fast_policy().replace("channels: [slack]", "channels: [slack], zone: Europe/Berlln"))
+    for words in (("check", wrong), ("plan", wrong), ("apply", wrong, "--yes")):
+        expect("nudges.zone: zone Europe/Berlln is not known" in gateway.cli(*words, code=1), "and everybody: %s" % words[0])
     gateway.cli("person", "back", "ana@acme.example")  # all of these records still take changes
     gateway.cli(*away, "--to", "9999-12-31T23:59:59Z")
     gateway.cli("key", "create", "--scope", "decide", "--expires", "36500d")

@@ -180,7 +180,12 @@ static void names_that_are_no_zones_are_refused(void **state)
         struct err err;
         if (calendar_prepare(*state, span_of(names[i]), &err) == OK)
             fail_msg("\"%s\" was taken", names[i]);
+        if (calendar_is_zone(*state, span_of(names[i]), &err) == OK)
+            fail_msg("\"%s\" is a zone", names[i]);
     }
+    struct err err;
+    assert_int_equal(calendar_is_zone(*state, SPAN_LITERAL("America/Lima"), &err), OK);
+    assert_int_equal(calendar_is_zone(*state, SPAN_LITERAL("UTC"), &err), OK);
 }
 
 static void a_person_without_a_zone_has_the_organisations(void **state)
