@@ -48,12 +48,13 @@ static bool apply_id(const struct applying *a, struct person *p, struct change_e
     return true;
 }
 
-/* A zone that somebody gave here goes before Slack's. */
+/* A zone that somebody gave here goes before Slack's. One that this machine has no rules for would be read as UTC: then the organisation's is nearer. */
 static bool apply_zone(const struct applying *a, struct person *p, struct change_events *events)
 {
     struct span zone = span_of(a->user->zone);
     bool ours = span_empty(p->zone) || p->zone_from_slack;
-    if (!a->write_to || span_empty(zone) || !ours || span_equal(p->zone, zone))
+    struct err ignored;
+    if (!a->write_to || span_empty(zone) || !ours || span_equal(p->zone, zone) || calendar_is_zone(a->node->calendar, zone, &ignored) != OK)
         return true;
     p->zone = arena_copy(&p->arena, zone);
     p->zone_from_slack = true;

@@ -81,7 +81,7 @@ static void everybody_is_found_by_address_page_by_page(void **state)
     buf_append_text(&people, "[{\"id\":\"U0ANA\",\"email\":\"Ana@Acme.example\",\"tz\":\"Europe/Lisbon\"}");
     for (int i = 0; i < 250; i++) /* three pages */
         buf_format(&people, ",{\"id\":\"U1%05d\",\"email\":\"x%d@acme.example\"}", i, i);
-    buf_append_text(&people, ",{\"id\":\"U9BEN\",\"email\":\"ben@acme.example\"}]");
+    buf_append_text(&people, ",{\"id\":\"U9BEN\",\"email\":\"ben@acme.example\",\"tz\":\"Mars/Base\"}]");
     begin(&w, buf_text(&people));
     story_pass(&w.story, 20);
     assert_slack(&w, ANA, "U0ANA");
@@ -89,6 +89,9 @@ static void everybody_is_found_by_address_page_by_page(void **state)
     struct person *ana = story_stored_person(&w.story, ANA);
     assert_true(span_equal_text(ana->zone, "Europe/Lisbon") && ana->zone_from_slack);
     person_free(ana);
+    struct person *ben = story_stored_person(&w.story, BEN);
+    assert_true(span_empty(ben->zone)); /* the organisation's, and not UTC */
+    person_free(ben);
     assert_int_equal(story_events(&w.story, "person.slack"), 2);
     size_t calls = fake_peer_count(&w.slack, "/control/calls", NULL);
     story_restart_effects(&w.story, &w.options); /* another process, the same hours: once is enough */
