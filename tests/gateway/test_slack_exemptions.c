@@ -83,13 +83,8 @@ static void end(struct world *w)
 static const char *seen(struct world *w, const char *path, const char *member)
 {
     static char text[256 * 1024];
-    struct from_json *doc = fake_peer_get(&w->slack, path);
-    struct from_json_value root = from_json_root(doc), v = member != NULL ? from_json_member(&root, member) : root;
-    CLEANUP(buf_done) struct buf all;
-    buf_init(&all, sizeof text);
-    assert_true(from_json_write(&v, &all));
+    CLEANUP(buf_done) struct buf all = fake_peer_seen(&w->slack, path, member);
     snprintf(text, sizeof text, "%s", buf_text(&all));
-    from_json_free(doc);
     return text;
 }
 
@@ -107,18 +102,6 @@ static void assert_unseen(const char *what, const char *words)
 
 static size_t messages(struct world *w, const char *to) { return fake_peer_count(&w->slack, "/control/messages", to); }
 
-static struct span fresh(struct world *w, const char *path, const char *key, char text[256])
-{
-    struct from_json *doc = fake_peer_get(&w->slack, path);
-    struct from_json_value root = from_json_root(doc), v = from_json_member(&root, key);
-    struct span s = SPAN_NONE;
-    struct err err;
-    assert_int_equal(from_json_text(&v, 255, &s, &err), OK);
-    snprintf(text, 256, "%.*s", SPAN_ARGS(s));
-    from_json_free(doc);
-    return span_of(text);
-}
-
 /* ---- what people do ---- */
 
 /* A press, as it comes from Slack. */
@@ -130,8 +113,8 @@ static void click(struct world *w, const char *user, const char *action, const c
     arena_init(&arena, 16 * 1024, 4 * 1024 * 1024);
     const struct slack_heard h = { .kind = SLACK_HEARD_CLICK, .key = span_of(key), .team = SPAN_LITERAL("T0001"), .user = span_of(user), .action = span_of(action), .value = span_of(value),
                                    .channel = message != NULL ? SPAN_LITERAL(CHANNEL) : SPAN_NONE, .message = message != NULL ? span_of(message) : SPAN_NONE, .view = message == NULL ? SPAN_LITERAL("VHOME") : SPAN_NONE,
-                                   .trigger = trigger != NULL ? span_of(trigger) : fresh(w, "/control/trigger", "trigger_id", fresh_trigger),
-                                   .response_url = message != NULL ? fresh(w, "/control/response", "response_url", address) : SPAN_NONE };
+                                   .trigger = trigger != NULL ? span_of(trigger) : fake_peer_text(&w->slack, "/control/trigger", "trigger_id", fresh_trigger),
+                                   .response_url = message != NULL ? fake_peer_text(&w->slack, "/control/response", "response_url", address) : SPAN_NONE };
     const struct slack_intake in = { &w->story.node, w->story.store, &arena, SPAN_LITERAL("r1"), SPAN_NONE };
     struct slack_answer answer;
     slack_answer_init(&answer);

@@ -121,38 +121,10 @@ static int64_t updates(struct world *w, size_t n)
 
 static bool answered(struct world *w, const char *words)
 {
-    struct from_json *doc = fake_peer_get(&w->slack, "/control/answers");
-    struct buf all;
-    struct from_json_value root = from_json_root(doc);
-    buf_init(&all, 1024 * 1024);
-    assert_true(from_json_write(&root, &all));
+    struct buf all = fake_peer_seen(&w->slack, "/control/answers", NULL);
     bool found = strstr(buf_text(&all), words) != NULL;
     buf_done(&all);
-    from_json_free(doc);
     return found;
-}
-
-static struct buf home_of(struct world *w)
-{
-    struct from_json *doc = fake_peer_get(&w->slack, "/control/home");
-    struct buf all;
-    struct from_json_value root = from_json_root(doc);
-    buf_init(&all, 1024 * 1024);
-    assert_true(from_json_write(&root, &all));
-    from_json_free(doc);
-    return all;
-}
-
-static struct span fresh(struct world *w, const char *path, const char *key, char text[256])
-{
-    struct from_json *doc = fake_peer_get(&w->slack, path);
-    struct from_json_value root = from_json_root(doc), v = from_json_member(&root, key);
-    struct span s = SPAN_NONE;
-    struct err err;
-    assert_int_equal(from_json_text(&v, 255, &s, &err), OK);
-    snprintf(text, 256, "%.*s", SPAN_ARGS(s));
-    from_json_free(doc);
-    return span_of(text);
 }
 
 /* ---- what people do ---- */
@@ -316,7 +288,7 @@ static void remind_me_tomorrow_says_when_and_how_often(void **state)
     story_pass(&w.story, 2);
     assert_says(&w, 0, "We remind you again ");
     assert_int_equal(story_events(&w.story, "person.snoozed"), 1);
-    press(&w, SLACK_ASK_SNOOZE, (struct slack_order){ .response_url = fresh(&w, "/control/response", "response_url", address) });
+    press(&w, SLACK_ASK_SNOOZE, (struct slack_order){ .response_url = fake_peer_text(&w.slack, "/control/response", "response_url", address) });
     assert_true(answered(&w, "This is put off already."));
     assert_int_equal(story_events(&w.story, "person.snoozed"), 1);
     end(&w);
@@ -329,7 +301,7 @@ static void this_looks_wrong_asks_for_a_sentence_and_freezes(void **state)
     (void)state;
     start(&w, "U0ANA");
     fail_and_tell(&w);
-    press(&w, SLACK_ASK_WRONG, (struct slack_order){ .trigger = fresh(&w, "/control/trigger", "trigger_id", trigger) });
+    press(&w, SLACK_ASK_WRONG, (struct slack_order){ .trigger = fake_peer_text(&w.slack, "/control/trigger", "trigger_id", trigger) });
     assert_int_equal(fake_peer_count(&w.slack, "/control/modals", NULL), 1);
     assert_int_equal(story_events(&w.story, "person.disputed"), 0);
     press(&w, SLACK_ASK_WRONG_SENT, (struct slack_order){ .text = SPAN_LITERAL("It is on."), .view = SPAN_LITERAL("V1") });
@@ -359,7 +331,7 @@ static void a_person_is_asked(void **state)
     (void)state;
     start(&w, "U0ANA");
     fail_and_tell(&w);
-    press(&w, SLACK_ASK_PERSON, (struct slack_order){ .trigger = fresh(&w, "/control/trigger", "trigger_id", trigger) });
+    press(&w, SLACK_ASK_PERSON, (struct slack_order){ .trigger = fake_peer_text(&w.slack, "/control/trigger", "trigger_id", trigger) });
     press(&w, SLACK_ASK_PERSON_SENT, (struct slack_order){ .text = SPAN_LITERAL("I have no admin password."), .view = SPAN_LITERAL("V1") });
     story_pass(&w.story, 2);
     assert_int_equal(story_events(&w.story, "person.asked"), 1);
@@ -439,14 +411,14 @@ static void the_home_tab_follows_what_happens(void **state)
     fail_and_tell(&w);
     assert_int_equal(fake_peer_count(&w.slack, "/control/home", NULL), 0); /* nobody looked */
     order(&w, (struct slack_order){ .ask = SLACK_ASK_HOME, .person = SPAN_LITERAL(ANA) });
-    struct buf home = home_of(&w);
+    struct buf home = fake_peer_seen(&w.slack, "/control/home", NULL);
     assert_non_null(strstr(buf_text(&home), "1 thing to fix"));
     assert_non_null(strstr(buf_text(&home), "What is collected, and why"));
     assert_null(strstr(buf_text(&home), "Well since"));
     buf_done(&home);
     result(&w, "firewall", VERDICT_PASS);
     story_pass(&w.story, 5);
-    home = home_of(&w);
+    home = fake_peer_seen(&w.slack, "/control/home", NULL);
     assert_non_null(strstr(buf_text(&home), "Nothing to fix."));
     assert_non_null(strstr(buf_text(&home), "Your device is well. Well since "));
     buf_done(&home);
@@ -464,7 +436,7 @@ static void not_mine_takes_the_device_away(void **state)
     struct device *dover = story_stored_device(&w.story, DOVER);
     assert_true(span_empty(dover->owner));
     device_free(dover);
-    struct buf home = home_of(&w);
+    struct buf home = fake_peer_seen(&w.slack, "/control/home", NULL);
     assert_non_null(strstr(buf_text(&home), "We know no device of yours yet."));
     buf_done(&home);
     end(&w);
@@ -564,7 +536,7 @@ static void a_command_is_answered_at_its_address(void **state)
     (void)state;
     start(&w, "U0ANA");
     fail_and_tell(&w);
-    order(&w, (struct slack_order){ .ask = SLACK_ASK_RECHECK, .person = SPAN_LITERAL(ANA), .channel = SPAN_LITERAL("C1"), .response_url = fresh(&w, "/control/response", "response_url", address) });
+    order(&w, (struct slack_order){ .ask = SLACK_ASK_RECHECK, .person = SPAN_LITERAL(ANA), .channel = SPAN_LITERAL("C1"), .response_url = fake_peer_text(&w.slack, "/control/response", "response_url", address) });
     story_pass(&w.story, 2);
     result(&w, "firewall", VERDICT_PASS);
     result(&w, "screen-lock", VERDICT_PASS);
@@ -583,7 +555,7 @@ static void a_button_of_an_old_message_acts_on_nothing_old(void **state)
     fail_and_tell(&w);
     struct person *ana = story_stored_person(&w.story, ANA);
     order(&w, (struct slack_order){ .ask = SLACK_ASK_RECHECK, .person = SPAN_LITERAL(ANA), .notice = SPAN_LITERAL("e_old"), .device = SPAN_LITERAL(DOVER), .check = SPAN_LITERAL("firewall"),
-                                    .channel = SPAN_LITERAL("D0ANA"), .message = ana->notice.message /* the fake knows no other */, .response_url = fresh(&w, "/control/response", "response_url", address) });
+                                    .channel = SPAN_LITERAL("D0ANA"), .message = ana->notice.message /* the fake knows no other */, .response_url = fake_peer_text(&w.slack, "/control/response", "response_url", address) });
     person_free(ana);
     assert_says(&w, 0, "There is a newer message below.");
     story_pass(&w.story, 2);
@@ -618,7 +590,7 @@ static void people_of_elsewhere_are_told_so(void **state)
     char address[256];
     (void)state;
     start(&w, "U0ANA");
-    order(&w, (struct slack_order){ .ask = SLACK_ASK_FOREIGN, .user = SPAN_LITERAL("U0FAR"), .response_url = fresh(&w, "/control/response", "response_url", address) });
+    order(&w, (struct slack_order){ .ask = SLACK_ASK_FOREIGN, .user = SPAN_LITERAL("U0FAR"), .response_url = fake_peer_text(&w.slack, "/control/response", "response_url", address) });
     assert_true(answered(&w, "another company"));
     end(&w);
 }

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ARGUMENTS_MOST = 16, ANSWER_BYTES = 4 * 1024 * 1024, CALL_MS = 5000 };
+enum { ARGUMENTS_MOST = 16, ANSWER_BYTES = 4 * 1024 * 1024, CALL_MS = 5000, SEEN_BYTES = 1024 * 1024 };
 extern char **environ;
 
 static void must(bool well, const char *what)
@@ -108,4 +108,27 @@ size_t fake_peer_count(const struct fake_peer *p, const char *path, const char *
     size_t count = from_json_count(&list);
     from_json_free(doc);
     return count;
+}
+
+struct span fake_peer_text(const struct fake_peer *p, const char *path, const char *key, char text[FAKE_PEER_TEXT_BYTES])
+{
+    struct from_json *doc = fake_peer_get(p, path);
+    struct from_json_value root = from_json_root(doc), v = from_json_member(&root, key);
+    struct span s = SPAN_NONE;
+    struct err err;
+    must(from_json_text(&v, FAKE_PEER_TEXT_BYTES - 1, &s, &err) == OK, "reading a text of a fake");
+    snprintf(text, FAKE_PEER_TEXT_BYTES, "%.*s", SPAN_ARGS(s));
+    from_json_free(doc);
+    return span_of(text);
+}
+
+struct buf fake_peer_seen(const struct fake_peer *p, const char *path, const char *member)
+{
+    struct from_json *doc = fake_peer_get(p, path);
+    struct from_json_value root = from_json_root(doc), v = member != NULL ? from_json_member(&root, member) : root;
+    struct buf all;
+    buf_init(&all, SEEN_BYTES);
+    must(from_json_write(&v, &all), "writing what a fake saw");
+    from_json_free(doc);
+    return all;
 }
