@@ -5,6 +5,9 @@
 #include "gateway/people.h"
 #include "gateway/publish.h"
 
+#include <openssl/rand.h>
+
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,12 +25,26 @@ void year_must(bool well, const char *what, const struct err *err)
 
 /* ---- chance ---- */
 
-static uint64_t next_random(struct year *y)
+static uint64_t next_of(uint64_t *random)
 {
-    y->random ^= y->random << 13;
-    y->random ^= y->random >> 7;
-    y->random ^= y->random << 17;
-    return y->random;
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    return *random;
+}
+
+static uint64_t next_random(struct year *y) { return next_of(&y->random); }
+
+static _Atomic uint64_t ids = 1;
+
+/* libcrypto's, of which ids and salts are made, stands behind this one in this program: the same seed is the same year, to the letter. */
+int RAND_bytes(unsigned char *out, int bytes)
+{
+    uint64_t random = ids;
+    for (int i = 0; i < bytes; i++)
+        out[i] = (unsigned char)(next_of(&random) >> 32);
+    ids = random;
+    return 1;
 }
 
 bool year_chance(struct year *y, double probability) { return (double)(next_random(y) >> 11) / 9007199254740992.0 < probability; }
@@ -229,6 +246,7 @@ void year_start(struct year *y, const struct year_options *options)
     char text[POLICY_BYTES];
     struct err err = { 0 };
     *y = (struct year){ .options = *options, .random = options->seed * 2654435761u + 88172645463325252u };
+    ids = y->random;
     year_must(options->people <= YEAR_PEOPLE_MOST && options->devices <= YEAR_DEVICES_MOST, "too many people or devices", NULL);
     y->out = fopen(options->log, "w");
     year_must(y->out != NULL, "opening the log file", NULL);
