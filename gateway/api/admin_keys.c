@@ -32,7 +32,8 @@ static enum err_code read_expiry(const struct http_request *r, const struct from
     return OK;
 }
 
-static bool event_about(struct change_events *events, const struct node *node, const char *type, struct span id, struct span label, struct span cause)
+/* Of a secret that is somebody's, `person`: its label may be their name, and the archive seals what is about a person. */
+static bool event_about(struct change_events *events, const struct node *node, const char *type, struct span person, struct span id, struct span label, struct span cause)
 {
     struct buf data;
     struct to_json w;
@@ -42,7 +43,7 @@ static bool event_about(struct change_events *events, const struct node *node, c
     to_json_member_text(&w, "id", id);
     to_json_member_text_if(&w, "label", label);
     to_json_end(&w);
-    bool good = change_event(events, node, type, SPAN_NONE, SPAN_NONE, cause, buf_span(&data));
+    bool good = change_event(events, node, type, person, SPAN_NONE, cause, buf_span(&data));
     buf_done(&data);
     return good;
 }
@@ -122,7 +123,7 @@ static enum change_say edit_keys(void *context, struct span before, struct buf *
     to_json_init(&w, after);
     control_api_keys_to_json(all, count, &w);
     const char *type = found ? "key.revoked" : "key.created";
-    return event_about(events, e->r->node, type, found ? e->revoke : e->key.id, e->key.label, admin_cause(e->r)) ? CHANGE_COMMIT : refuse(err, ERR_MEMORY, "event", SPAN_NONE);
+    return event_about(events, e->r->node, type, SPAN_NONE, found ? e->revoke : e->key.id, e->key.label, admin_cause(e->r)) ? CHANGE_COMMIT : refuse(err, ERR_MEMORY, "event", SPAN_NONE);
 }
 
 static enum err_code read_scopes(const struct from_json_value *root, unsigned *out, struct err *err)
@@ -230,7 +231,7 @@ static enum change_say revoke_of_door(void *context, struct span before, struct 
             break;
         all[i].revoked = true;
         revoked++;
-        if (!event_about(events, e->r->node, "key.revoked", all[i].id, all[i].label, admin_cause(e->r)))
+        if (!event_about(events, e->r->node, "key.revoked", SPAN_NONE, all[i].id, all[i].label, admin_cause(e->r)))
             return refuse(err, ERR_MEMORY, "event", SPAN_NONE);
     }
     if (revoked == 0)
@@ -291,6 +292,7 @@ static enum change_say edit_secrets(void *context, struct span before, struct bu
 {
     struct list_edit *e = context;
     struct enroll_secret all[KEYS_MOST + 1];
+    struct span person = e->secret.person;
     size_t count = 0;
     bool found = false;
     if (control_enroll_secrets_from_json(before, events->arena, all, KEYS_MOST, &count, err) != OK)
@@ -301,6 +303,7 @@ static enum change_say edit_secrets(void *context, struct span before, struct bu
         if (all[i].revoked)
             return CHANGE_NOTHING;
         all[i].revoked = found = true;
+        person = all[i].person;
     }
     if (!span_empty(e->revoke) && !found)
         return refuse(err, ERR_NOT_FOUND, "no enrol secret", e->revoke);
@@ -312,7 +315,7 @@ static enum change_say edit_secrets(void *context, struct span before, struct bu
     to_json_init(&w, after);
     control_enroll_secrets_to_json(all, count, &w);
     const char *type = found ? "key.enroll_secret_revoked" : "key.enroll_secret_created";
-    return event_about(events, e->r->node, type, found ? e->revoke : e->secret.id, e->secret.label, admin_cause(e->r)) ? CHANGE_COMMIT : refuse(err, ERR_MEMORY, "event", SPAN_NONE);
+    return event_about(events, e->r->node, type, person, found ? e->revoke : e->secret.id, e->secret.label, admin_cause(e->r)) ? CHANGE_COMMIT : refuse(err, ERR_MEMORY, "event", SPAN_NONE);
 }
 
 static enum err_code read_secret(struct http_request *r, const struct from_json_value *root, struct enroll_secret *s, struct err *err)

@@ -83,7 +83,7 @@ def story_a_changed_letter_is_found_and_named(world):
 def story_an_erased_person_is_nobody_and_reports_come_from_a_copy(world):
     gateway = world.gateway(policy=fast_policy("2s")).start()
     add(gateway, {"email": "ana@acme.example", "name": "Ana Lima"})
-    secret = gateway.cli_json("enroll-secret", "create", "--person", "ana@acme.example")["secret"]
+    secret = gateway.cli_json("enroll-secret", "create", "--person", "ana@acme.example", "--label", "Limas-laptop")["secret"]
     fleet = Fleet(world, gateway, [{"name": "dover", "platform": "macos", "serial": "C02DOVER01", "uuid": "3b1c0000-0000-4000-8000-00000000d0e1", "hostname": "dover", "enroll_secret": secret}])
     wait_for("a healthy report", lambda: gateway.api("GET", "/v1/posture?serial=C02DOVER01").json().get("verdict") == "pass")
     fleet.control("break", "dover", "firewall")
@@ -99,7 +99,7 @@ def story_an_erased_person_is_nobody_and_reports_come_from_a_copy(world):
     gateway.cli("audit", "show", record["id"], "--open", code=1)
     text = "".join(open(p).read() for p in glob.glob(folders(gateway)[0] + "/*/*.jsonl"))
     person = json.loads(opened.splitlines()[-1])["person"]
-    for word in ("ana@", "Ana Lima", "dover", "C02DOVER01", person):
+    for word in ("ana@", "Ana Lima", "Limas-laptop", "dover", "C02DOVER01", person):
         expect(word not in text, "%s stands in the archive" % word)
     expect("whole" in gateway.cli("audit", "verify"), "and it is whole")
     expect(gateway.get("/admin/v1/persons", admin=True).status in (401, 403), "the admin's door needs a key")
