@@ -58,6 +58,7 @@ struct effects_destination {
     char name[WEBHOOK_ID_BYTES + 16];
     bool stopped;                                /* nothing is sent until the configuration changes; `why` says what was answered */
     char why[EFFECTS_ERROR_BYTES];               /* the last failure; empty after a success */
+    int64_t failing_s;                           /* since when nothing but failures, wall; 0: the last one worked */
     unsigned waiting, set_aside;                 /* in the partitions that this node holds */
 };
 /* Whether a destination of that name is there and stopped. Any thread. */

@@ -57,8 +57,7 @@ static struct span next_channel(const struct message_try *t)
     return next;
 }
 
-/* True: *result is how the try ends. */
-static bool move_on(struct message_try *t, const char *why, struct item_result *result)
+bool message_move_on(struct message_try *t, const char *why, struct item_result *result)
 {
     struct err err;
     struct span next = next_channel(t);
@@ -74,7 +73,7 @@ static bool move_on(struct message_try *t, const char *why, struct item_result *
 struct item_result message_undeliverable(struct message_try *t, const char *why)
 {
     struct item_result result;
-    return move_on(t, why, &result) ? result : message_failed(t, why, false);
+    return message_move_on(t, why, &result) ? result : message_failed(t, why, false);
 }
 
 /* ---- the record ---- */
@@ -235,6 +234,8 @@ bool message_may_repeat(const struct message_try *t)
     return notice_step(t->person, &known, time_of(t)) == NOTICE_STEP_SEND;
 }
 
+bool message_is_today(const struct message_try *t) { return time_of(t).local_day == t->person->notice.local_day; }
+
 /* The wall clock too: the other one stands still in a machine that sleeps. */
 bool message_may_leave(void *try)
 {
@@ -256,7 +257,7 @@ struct item_result message_unsendable(const struct node *node, struct reader *r,
             result = message_failed(&t, "ambiguous", false);
         else if (unsent && too_old)
             result = message_failed(&t, "not_sent_for_a_day", true);
-        else if (step == NOTICE_STEP_READ_BACK || (unsent && !move_on(&t, "channel_stopped", &result)))
+        else if (step == NOTICE_STEP_READ_BACK || (unsent && !message_move_on(&t, "channel_stopped", &result)))
             result = message_later(MESSAGE_UNSENDABLE_MS, false);
     }
     message_done(&t);

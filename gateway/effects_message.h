@@ -33,6 +33,8 @@ bool message_write(struct message_try *t, message_write_fn *write, void *context
 bool message_announce(struct message_try *t, struct item_result *result);
 /* Whether what surely is not there may be sent once more: it is still its day, and within the hours. */
 bool message_may_repeat(const struct message_try *t);
+/* Whether it is still the day of the notice, where the person is. */
+bool message_is_today(const struct message_try *t);
 /* For the wire, right before the first byte leaves: whether this node has not stood still meanwhile, and the partition is still its own. `try`: a message_try. */
 bool message_may_leave(void *try);
 
@@ -45,6 +47,8 @@ struct item_result message_delivered(struct message_try *t, struct span conversa
 struct item_result message_failed(struct message_try *t, const char *why, bool free_cap);
 /* Surely nothing was sent by this channel, nor will be: the next channel of the policy takes over under the same reservation, or the notice failed. */
 struct item_result message_undeliverable(struct message_try *t, const char *why);
+/* As message_undeliverable() where there is a next channel. False: there is none, and nothing happened. */
+bool message_move_on(struct message_try *t, const char *why, struct item_result *result);
 /* For reader_ops.unsendable: nothing is sent by this channel now. Surely unsent notices go to the next channel; else they wait, and fail once too old. */
 struct item_result message_unsendable(const struct node *node, struct reader *r, unsigned partition, struct effects_item *item);
 /* For reader_ops.entry: queues a notice that was reserved for, or moved to, `channel`. */

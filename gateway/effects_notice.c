@@ -17,17 +17,25 @@ enum notice_step notice_step(const struct person *person, const struct effects_i
 
 bool notice_may_leave(int64_t begun_ms, int64_t now_ms) { return now_ms >= begun_ms && now_ms - begun_ms <= NOTICE_LEAVES_WITHIN_MS; }
 
+static int64_t settles_ms(unsigned resends)
+{
+    int64_t ms = NOTICE_SETTLES_MS;
+    for (unsigned i = 0; i < resends && ms < NOTICE_SETTLES_MOST_MS; i++)
+        ms *= 2;
+    return ms < NOTICE_SETTLES_MOST_MS ? ms : NOTICE_SETTLES_MOST_MS;
+}
+
 enum notice_missing notice_missing(struct effects_item *item, int64_t call_ms, int64_t now_ms, int64_t *wait_ms)
 {
     bool ended = item->ended_ms != 0;
-    int64_t longest_ms = ended ? NOTICE_SETTLES_MS : NOTICE_LEAVES_WITHIN_MS + call_ms + NOTICE_SETTLES_MS;
+    int64_t longest_ms = ended ? settles_ms(item->resends) : NOTICE_LEAVES_WITHIN_MS + call_ms + NOTICE_SETTLES_MS;
     if (item->begun_ms == 0)
         item->begun_ms = now_ms;
     int64_t left_ms = (ended ? item->ended_ms : item->begun_ms) + longest_ms - now_ms;
     *wait_ms = left_ms < longest_ms ? left_ms : longest_ms; /* a clock that was set back */
     if (left_ms > 0)
         return ++item->reads < NOTICE_LOOKS_MOST ? NOTICE_MISSING_LOOK_AGAIN : NOTICE_MISSING_GIVE_UP;
-    return ended && item->resends == 0 ? NOTICE_MISSING_SEND_AGAIN : NOTICE_MISSING_GIVE_UP;
+    return ended && item->resends < NOTICE_RESENDS_MOST ? NOTICE_MISSING_SEND_AGAIN : NOTICE_MISSING_GIVE_UP;
 }
 
 struct edit {

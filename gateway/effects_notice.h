@@ -20,15 +20,16 @@ enum notice_step notice_step(const struct person *person, const struct effects_i
 
 /* A send that was announced has NOTICE_LEAVES_WITHIN_MS to begin: the sender asks right before its first byte (http_call.may_leave), by its own clock. One that
  * stood still longer sends nothing. `begun_ms` and `now_ms` by the same clock. */
-enum { NOTICE_LEAVES_WITHIN_MS = 10 * 1000, NOTICE_SETTLES_MS = 30 * 1000, NOTICE_LOOKS_MOST = 6 };
+enum { NOTICE_LEAVES_WITHIN_MS = 10 * 1000, NOTICE_SETTLES_MS = 30 * 1000, NOTICE_SETTLES_MOST_MS = 600 * 1000, NOTICE_LOOKS_MOST = 6, NOTICE_RESENDS_MOST = 64 };
 bool notice_may_leave(int64_t begun_ms, int64_t now_ms);
 
 /* The channel was asked, answered cleanly, and the message is not there. It may still be on its way: of a call that came to its end (item->ended_ms) for
- * NOTICE_SETTLES_MS, as nothing of it is left on our side (its socket is closed and the kernel gives up by then); of one whose end nobody saw for the longest
- * that a sender has, and then it is given up, because that sender may only be standing still. So no message is made again while another could follow. */
+ * NOTICE_SETTLES_MS, as nothing of it is left on our side (its socket is closed and the kernel gives up by then), and twice as long after each further one up to
+ * NOTICE_SETTLES_MOST_MS, as the channel is ill; of one whose end nobody saw for the longest that a sender has, and then it is given up, because that sender may
+ * only be standing still. So no message is made again while another could follow. */
 enum notice_missing {
     NOTICE_MISSING_LOOK_AGAIN, /* in *wait_ms */
-    NOTICE_MISSING_SEND_AGAIN, /* once: the call before ended, and what it sent would be there */
+    NOTICE_MISSING_SEND_AGAIN, /* every call before ended, and what they sent would be there; the caller asks whether it is still the day for it */
     NOTICE_MISSING_GIVE_UP
 };
 /* `call_ms`: the longest that one call takes. Counts the look in item->reads, and takes an item without a beginning to have begun now. Times by the wall clock. */

@@ -565,6 +565,7 @@ void reader_describe(struct reader *r, struct effects_destination *out)
     memcpy(out->name, r->name, sizeof r->name);
     pthread_mutex_lock(&r->lock);
     out->stopped = r->stopped;
+    out->failing_s = r->failing_s;
     memcpy(out->why, r->why, sizeof out->why);
     pthread_mutex_unlock(&r->lock);
 }
@@ -575,6 +576,10 @@ static void set_why(struct reader *r, bool stopped, const char *why)
 {
     pthread_mutex_lock(&r->lock);
     r->stopped = r->stopped || stopped;
+    if (why[0] == '\0')
+        r->failing_s = 0;
+    else if (r->failing_s == 0)
+        r->failing_s = wall_ms(r) / 1000;
     snprintf(r->why, sizeof r->why, "%s", why);
     pthread_mutex_unlock(&r->lock);
 }

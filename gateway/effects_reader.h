@@ -23,7 +23,7 @@ struct effects_item {
     struct span id, type, person, error, payload;
     int64_t first_ms, due_ms;
     int64_t begun_ms, ended_ms;            /* of the newest send, wall: announced; its call came to an end that does not tell (0: nobody saw its end) */
-    unsigned tries, sends, reads, resends; /* sends: posts begun; reads: read-backs tried; resends: posts repeated after a clean read-back */
+    unsigned tries, sends, reads, resends; /* sends: posts begun; reads: clean read-backs since the last; resends: posts repeated after one */
     bool set_aside, unclear, asked;        /* unclear: a post was begun and its end is not known; asked: an admin wants it sent */
 };
 bool effects_item_write(const struct effects_item *item, struct buf *out);
@@ -79,10 +79,11 @@ struct reader {
     pthread_t thread;
     bool started;
     atomic_bool stop;
-    pthread_mutex_t lock;                 /* guards `awake`, `stopped`, `why`: read and set from other threads, held for a few loads */
+    pthread_mutex_t lock;                 /* guards `awake`, `stopped`, `why`, `failing_s`: read and set from other threads, held for a few loads */
     pthread_cond_t wake;
     bool awake, stopped;
     char why[EFFECTS_ERROR_BYTES];
+    int64_t failing_s;                    /* wall: since the first failure in a row; 0: none. Under `lock`, as `why` */
     _Atomic unsigned waiting, set_aside;
 };
 

@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BETWEEN_POSTS_MS = 1000, BEFORE_READ_BACK_MS = 3000, BETWEEN_READS_MS = 5000, READS_MOST = 3, WORKSPACE_PAUSE_MS = 3600 * 1000,
-       HISTORY_BACK_S = 600, TEXT_BYTES = 256 * 1024, PAUSE_MOST_S = 3600 };
+enum { BETWEEN_POSTS_MS = 1000, BEFORE_READ_BACK_MS = 3000, WORKSPACE_PAUSE_MS = 3600 * 1000,
+       HISTORY_BACK_S = 600, TEXT_BYTES = 256 * 1024 };
 
 struct slack_reader {
     const struct node *node;
@@ -35,32 +35,38 @@ struct post { struct message_try t; struct slack_reader *s; struct span to, text
 
 static struct item_result deliver(struct post *p, const struct slack_posted *posted)
 {
+    reader_note_success(p->t.r);
     return message_delivered(&p->t, span_of(posted->conversation), span_of(posted->message)); /* when the store waits, it is found by reading back */
 }
 
-/* Surely not sent. After too many tries it is listed, and the person is not written to today. */
-static struct item_result try_later(struct post *p, const struct slack_result *result)
+/* All of Slack, for as long as it says, or longer with each failure in a row. */
+static void leave_alone(struct post *p, const struct slack_result *result)
 {
     int64_t after_ms = slack_leave_alone_ms(result);
-    p->t.item->unclear = false;
-    message_note_error(&p->t, result->error);
-    if (p->t.item->tries + 1 >= EFFECTS_TRIES) {
-        struct item_result ended = message_undeliverable(&p->t, result->error);
-        return ended.end == ITEM_DONE ? (struct item_result){ ITEM_GIVEN_UP, -1, true } : ended;
-    }
     if (after_ms >= 0)
         reader_pause(p->t.r, after_ms);
     else
         reader_note_failure(p->t.r, result->error);
-    return message_later(after_ms, true);
+}
+
+/* Surely not sent. After too many tries the next channel has it; where there is none it is tried for as long as its day and hours last (message_step()). */
+static struct item_result try_later(struct post *p, const struct slack_result *result)
+{
+    int64_t after_ms = slack_leave_alone_ms(result);
+    struct item_result moved;
+    bool often = p->t.item->tries + 1 >= EFFECTS_TRIES;
+    p->t.item->unclear = false;
+    message_note_error(&p->t, result->error);
+    if (often && message_move_on(&p->t, result->error, &moved))
+        return moved;
+    leave_alone(p, result);
+    return message_later(after_ms, !often);
 }
 
 static struct item_result judge_post(struct post *p, const struct slack_result *result, const struct slack_posted *posted)
 {
     switch (result->outcome) {
-    case SLACK_DONE:
-        reader_note_success(p->t.r);
-        return deliver(p, posted);
+    case SLACK_DONE: return deliver(p, posted);
     case SLACK_EXPIRED: p->s->token_is_old = true; return try_later(p, result);
     case SLACK_LATER: return try_later(p, result);
     case SLACK_BLOCKS: /* refused without blocks as well */
@@ -80,7 +86,7 @@ static struct item_result judge_post(struct post *p, const struct slack_result *
     p->t.item->ended_ms = clock_wall_ms(p->s->node->clock); /* the call is over: nothing more of it leaves from here */
     message_note_error(&p->t, result->error);
     reader_note_failure(p->t.r, result->error);
-    return message_later(BEFORE_READ_BACK_MS, true);
+    return message_later(BEFORE_READ_BACK_MS, p->t.item->resends == 0);
 }
 
 /* ---- the message ---- */
@@ -202,17 +208,37 @@ static struct item_result is_missing(struct post *p)
 {
     int64_t wait_ms = 0;
     switch (notice_missing(p->t.item, SLACK_CALL_MS, clock_wall_ms(p->s->node->clock), &wait_ms)) {
-    case NOTICE_MISSING_LOOK_AGAIN: return message_later(wait_ms, true);
+    case NOTICE_MISSING_LOOK_AGAIN: return message_later(wait_ms, false);
     case NOTICE_MISSING_SEND_AGAIN:
         if (!message_may_repeat(&p->t))
             break;
-        p->t.item->resends = 1;     /* written with the announcement of the post: never a third */
+        p->t.item->resends++;       /* written with the announcement of the post */
         p->t.item->reads = 0;
         p->t.item->unclear = false; /* it was looked for and is not there */
         return send_message(p);
     case NOTICE_MISSING_GIVE_UP: break;
     }
     return message_failed(&p->t, "ambiguous", false);
+}
+
+/* It cannot be told. While Slack is ill that is asked again, and nothing is sent, for as long as the day of the notice lasts. */
+static struct item_result is_unread(struct post *p, const struct slack_result *result)
+{
+    bool stopped = result->outcome == SLACK_STOPPED && strcmp(result->error, "missing_scope") != 0;
+    if (stopped)
+        reader_stop_sending(p->t.r, result->error);
+    else if (result->outcome == SLACK_EXPIRED)
+        p->s->token_is_old = true;
+    else if (result->outcome == SLACK_PAUSED)
+        reader_pause(p->t.r, WORKSPACE_PAUSE_MS);
+    else if (result->outcome == SLACK_LATER)
+        leave_alone(p, result);
+    bool passes = stopped || result->outcome == SLACK_EXPIRED || result->outcome == SLACK_PAUSED || result->outcome == SLACK_LATER;
+    if (!passes || !message_is_today(&p->t))
+        return message_failed(&p->t, "ambiguous", false);
+    int64_t after_ms = slack_leave_alone_ms(result);
+    message_note_error(&p->t, result->error);
+    return message_later(after_ms >= 0 ? after_ms : reader_backoff_ms(p->t.r->failures + 1), false);
 }
 
 static struct item_result read_back(struct post *p)
@@ -224,13 +250,7 @@ static struct item_result read_back(struct post *p)
         return deliver(p, &posted);
     if (result.outcome == SLACK_DONE)
         return is_missing(p);
-    if (result.outcome == SLACK_LATER && ++p->t.item->reads < READS_MOST) {
-        message_note_error(&p->t, result.error);
-        return message_later(result.retry_after_s >= 0 && result.retry_after_s < PAUSE_MOST_S ? result.retry_after_s * 1000 : BETWEEN_READS_MS, true);
-    }
-    if (result.outcome == SLACK_STOPPED && strcmp(result.error, "missing_scope") != 0)
-        reader_stop_sending(p->t.r, result.error);
-    return message_failed(&p->t, "ambiguous", false);
+    return is_unread(p, &result);
 }
 
 /* ---- the reader ---- */

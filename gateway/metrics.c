@@ -219,6 +219,8 @@ static void write_gauges(const struct metrics_gauges *g, struct buf *out)
     write_gauge(out, "postern_outbox_waiting", "Deliveries that wait to be sent.", g->outbox_waiting);
     write_gauge(out, "postern_outbox_set_aside", "Deliveries that were given up.", g->outbox_set_aside);
     write_gauge(out, "postern_destinations_stopped", "Destinations that nothing goes to or comes from until the configuration changes.", g->stopped);
+    write_gauge(out, "postern_destinations_failing", "Destinations whose last delivery failed, and that are tried again.", g->failing);
+    write_seconds(out, "postern_destinations_failing_seconds", "For how long the one of them that has failed longest has done nothing but fail.", g->failing_ms);
     write_gauge(out, "postern_exemptions_open", "Exemptions in force.", g->exemptions_open);
     write_gauge(out, "postern_exemptions_waiting", "Exemptions that were asked for and nobody has decided.", g->exemptions_waiting);
     write_gauge(out, "postern_exemptions_overdue", "Exemptions past their end, or asked for until a time that is past, and not closed yet.", g->exemptions_overdue);

@@ -110,6 +110,7 @@ static void write_senders(struct http_request *r, struct to_json *w)
         to_json_member_text(w, "id", span_of(all[i].name));
         to_json_member_text(w, "state", all[i].stopped ? SPAN_LITERAL("stopped") : all[i].why[0] != '\0' ? SPAN_LITERAL("failing") : SPAN_LITERAL("ok"));
         to_json_member_text_if(w, "detail", span_of(all[i].why));
+        to_json_member_time_if(w, "failing_since", all[i].failing_s);
         to_json_member_int(w, "waiting", all[i].waiting);
         to_json_member_int(w, "set_aside", all[i].set_aside);
         to_json_end(w);

@@ -56,6 +56,7 @@ static void write_destination(const struct effects_destination *e, struct to_jso
     to_json_member_text(w, "id", span_of(e->name));
     to_json_member_text(w, "state", e->stopped ? SPAN_LITERAL("stopped") : e->why[0] != '\0' ? SPAN_LITERAL("failing") : SPAN_LITERAL("ok"));
     to_json_member_text_if(w, "detail", span_of(e->why));
+    to_json_member_time_if(w, "failing_since", e->failing_s);
     to_json_member_int(w, "waiting", e->waiting);
     to_json_member_int(w, "set_aside", e->set_aside);
     to_json_end(w);

@@ -77,6 +77,10 @@ static void add_outboxes(const struct node *node, struct metrics_gauges *gauges)
         gauges->outbox_waiting += all[i].waiting;
         gauges->outbox_set_aside += all[i].set_aside;
         gauges->stopped += all[i].stopped;
+        bool failing = all[i].failing_s != 0 && !all[i].stopped;
+        int64_t failing_ms = failing ? clock_wall_ms(node->clock) - all[i].failing_s * 1000 : 0;
+        gauges->failing += failing;
+        gauges->failing_ms = failing_ms > gauges->failing_ms ? failing_ms : gauges->failing_ms;
     }
 }
 

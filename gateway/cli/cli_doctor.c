@@ -89,10 +89,11 @@ static void examine_destination(struct examination *e, const struct from_json_va
     char what[DOCTOR_TEXT_BYTES];
     struct span state = json_text(d, "state");
     long long waiting = json_int(d, "waiting", 0), aside = json_int(d, "set_aside", 0);
+    struct span since = json_text(d, "failing_since");
     snprintf(what, sizeof what, "%.*s", SPAN_ARGS(json_text(d, "id")));
     if (!span_equal_text(state, "ok"))
-        doctor_say(e, span_equal_text(state, "failing") ? DOCTOR_WARN : DOCTOR_FAIL, what, "mend what it says; waiting messages are tried again by themselves", "%.*s: %.*s (%lld waiting, %lld set aside)",
-            SPAN_ARGS(state), SPAN_ARGS(json_text(d, "detail")), waiting, aside);
+        doctor_say(e, span_equal_text(state, "failing") ? DOCTOR_WARN : DOCTOR_FAIL, what, "mend what it says; waiting messages are tried again by themselves", "%.*s%s%.*s: %.*s (%lld waiting, %lld set aside)",
+            SPAN_ARGS(state), span_empty(since) ? "" : " since ", SPAN_ARGS(since), SPAN_ARGS(json_text(d, "detail")), waiting, aside);
     else if (aside > 0)
         doctor_say(e, DOCTOR_WARN, what, "postern delivery list, then postern delivery resend DELIVERY", "%lld waiting, %lld set aside", waiting, aside);
     else

@@ -59,9 +59,9 @@ static int manifest(const struct args *args)
 
 static void print_sender(const struct from_json_value *s)
 {
-    struct span detail = json_text(s, "detail");
-    print_line(stdout, "%.*s: %.*s%s%.*s, %lld waiting, %lld set aside", SPAN_ARGS(json_text(s, "id")), SPAN_ARGS(json_text(s, "state")), span_empty(detail) ? "" : " ", SPAN_ARGS(detail),
-               (long long)json_int(s, "waiting", 0), (long long)json_int(s, "set_aside", 0));
+    struct span detail = json_text(s, "detail"), since = json_text(s, "failing_since");
+    print_line(stdout, "%.*s: %.*s%s%.*s%s%.*s, %lld waiting, %lld set aside", SPAN_ARGS(json_text(s, "id")), SPAN_ARGS(json_text(s, "state")), span_empty(detail) ? "" : " ", SPAN_ARGS(detail),
+               span_empty(since) ? "" : " since ", SPAN_ARGS(since), (long long)json_int(s, "waiting", 0), (long long)json_int(s, "set_aside", 0));
 }
 
 static void print_app(const struct from_json_value *root)

@@ -1,8 +1,9 @@
 /* The cap of one message a day, model-checked: two nodes (and so, two channels in a row) reserve, announce, send, look for what they sent, send again and settle,
  * with the gateway's own code over one store. Every order of their steps is played, and in each of them one node may die before any of its steps. A step is what
  * others can see: a commit, what is written under the fence, the post as it leaves, the end of its call, a look into the conversation, a wait. A post arrives and
- * is answered; arrives, and the answer is lost; is on its way for a while and arrives at any later moment; or never arrives. Afterwards a node that knows nothing
- * starts and brings all to an end. Never do two messages arrive.
+ * is answered; arrives, and the answer is lost; is on its way for a while and arrives at any later moment; or never arrives: each of the first few, so that one
+ * is made again and again; and once a look into the conversation may fail. Afterwards a node that knows nothing starts and brings all to an end. Never do two messages
+ * arrive.
  *
  * A second family is about the day after: a node stands still before any of its steps until the others have had that day and the next, and then goes on.
  *
@@ -31,7 +32,7 @@ static const char policy[] =
     "visible_after: { reads: 1, apart: 0s }\ngrace: { new_device: 0s, after_absence: 0s }\n"
     "nudges: { per_person: 1/1d, apart: 16h, hours: \"00:00-24:00\", days: [mon, tue, wed, thu, fri, sat, sun], channels: [slack, email] }\nbreaker: off\n";
 
-enum { NODES = 2, LAST = 2 /* the node that starts afterwards */, HAPPENS_ARRIVAL = 0, HAPPENS_DEATH = 1 /* and the node after */, POSTS_MOST = 8, DAYS = 3, DAY_MS = 24 * 3600 * 1000, TRIES_MOST = 12, STALLS_MOST = 16 };
+enum { NODES = 2, LAST = 2 /* the node that starts afterwards */, HAPPENS_ARRIVAL = 0, HAPPENS_DEATH = 1 /* and the node after */, POSTS_MOST = 8, DAYS = 3, DAY_MS = 24 * 3600 * 1000, ILL_MS = 5000, TRIES_MOST = 16, STALLS_MOST = 16 };
 enum fate { ANSWERED, ANSWER_LOST, LATE, NEVER, REFUSED /* the first post: nobody is reached this way, the other channel takes over */, FATES };
 /* What is taken away of the product. */
 enum guard { NONE, END_IS_KNOWN /* again, whether the call before ended or not */, IT_SETTLES /* again at once */, BOTH, LEAVES_IN_TIME /* however long it stood still */ };
@@ -50,6 +51,8 @@ struct world {
     struct posted posts[POSTS_MOST]; size_t post_count;
     unsigned arrived_on[DAYS];
     int first_fate;                       /* of the first post, by a rule; -1: all are played */
+    size_t bad_most;                      /* posts after these are answered */
+    bool nobody_dies, may_be_ill, was_ill;             /* a look could not be made */
     bool refuses;                         /* the first channel refuses every post for sure: the second takes over */
     enum guard without;
     struct interleave *order; struct interleave_model *model;
@@ -198,7 +201,7 @@ enum post_end { POST_DONE, POST_REFUSED, POST_UNCLEAR, POST_HELD_BACK, POST_DEAD
 /* Mail is taken or not: its end is never looked for. */
 static enum fate fate_of(struct world *w, int channel)
 {
-    if (channel != 0)
+    if (channel != 0 || w->post_count >= w->bad_most)
         return ANSWERED;
     if (w->refuses)
         return REFUSED;
@@ -290,6 +293,24 @@ static enum notice_missing missing(const struct world *w, struct effects_item *i
     return what;
 }
 
+/* Whether the look cannot be made. */
+static bool is_ill(struct player *p)
+{
+    struct world *w = p->world;
+    bool ill = w->may_be_ill && !w->was_ill && p->number != LAST && interleave_pick(w->order, 2) == 1;
+    w->was_ill = w->was_ill || ill;
+    remember_int(p, ill);
+    return ill;
+}
+
+/* It is still its day, and within the hours. */
+static bool may_repeat(const struct person *person, const struct effects_item *item, struct notice_time now)
+{
+    struct effects_item known = *item;
+    known.unclear = false;
+    return notice_step(person, &known, now) == NOTICE_STEP_SEND;
+}
+
 /* Mail cannot be looked for. */
 static void look_for(struct player *p, const struct person *person, struct effects_item *item, struct notice_time now)
 {
@@ -300,6 +321,11 @@ static void look_for(struct player *p, const struct person *person, struct effec
     }
     if (!step(p))
         return;
+    if (is_ill(p)) {
+        if (step(p))
+            pass(p->world, ILL_MS); /* nothing was seen and nothing is sent: the same again later */
+        return;
+    }
     bool found = has_arrived(p->world, person->notice.id);
     remember_int(p, found);
     if (found) {
@@ -312,7 +338,11 @@ static void look_for(struct player *p, const struct person *person, struct effec
             pass(p->world, wait_ms);
         break;
     case NOTICE_MISSING_SEND_AGAIN:
-        item->resends = 1;
+        if (!may_repeat(person, item, now)) {
+            give_up(p, item);
+            break;
+        }
+        item->resends++;
         item->reads = 0;
         item->unclear = false;
         send_now(p, person, item, now);
@@ -405,7 +435,7 @@ static uint64_t state_of(void *context)
     struct person *ana = story_stored_person(w->story, ANA);
     const struct notice *n = &ana->notice;
     int64_t numbers[] = { ana->version - w->start_version, n->state, n->sends, channel_of(n->channel), (int64_t)ana->told_count, ana->nudge_day, now_ms(w), w->holder == -1,
-                          w->item.sends, w->item.unclear, w->item.reads, w->item.resends, w->item.begun_ms, w->item.ended_ms, (int64_t)w->post_count, w->refuses };
+                          w->item.sends, w->item.unclear, w->item.reads, w->item.resends, w->item.begun_ms, w->item.ended_ms, (int64_t)w->post_count, w->refuses, w->was_ill };
     uint64_t hash = interleave_mix(UINT64_C(14695981039346656037), numbers, sizeof numbers);
     for (size_t i = 0; i < w->post_count; i++) {
         int64_t post[] = { w->posts[i].channel, w->posts[i].left_ms, w->posts[i].ended_ms, w->posts[i].on_its_way, w->posts[i].arrived };
@@ -421,7 +451,7 @@ static uint64_t state_of(void *context)
 static unsigned others(void *context, unsigned ready)
 {
     struct world *w = context;
-    bool all_live = !w->players[0].dead && !w->players[1].dead && w->stalls_at < 0;
+    bool all_live = !w->players[0].dead && !w->players[1].dead && w->stalls_at < 0 && !w->nobody_dies;
     return (on_its_way(w) != NULL ? 1U << HAPPENS_ARRIVAL : 0) | (all_live ? ready << HAPPENS_DEATH : 0);
 }
 
@@ -552,14 +582,14 @@ static bool play(struct story *story, const struct world *like, unsigned *plays)
 /* True: no order, fate or death breaks a promise. */
 static bool play_orders(struct story *story, enum guard without, unsigned *plays)
 {
-    return play(story, &(struct world){ .first_fate = -1, .stalls_at = -1, .without = without }, plays);
+    return play(story, &(struct world){ .first_fate = -1, .stalls_at = -1, .bad_most = 2, .without = without }, plays);
 }
 
 static bool play_stalls(struct story *story, enum guard without, unsigned *plays)
 {
     for (int fate = 0; fate < FATES; fate++)
         for (int stalls_at = 0; stalls_at < STALLS_MOST; stalls_at++)
-            if (!play(story, &(struct world){ .first_fate = fate, .stalls_at = stalls_at, .without = without }, plays))
+            if (!play(story, &(struct world){ .first_fate = fate, .stalls_at = stalls_at, .bad_most = 3, .without = without }, plays))
                 return false;
     return true;
 }
@@ -584,6 +614,23 @@ static void at_most_one_message_arrives_in_every_order_and_whoever_dies(void **s
     print_message("%u orders\n", plays);
     assert_true(plays > 1000);
     story_end(&story);
+}
+
+static void nor_when_a_look_fails_or_one_post_after_the_other_is_lost(void **state)
+{
+    static const struct { const char *name; struct world like; } rows[] = {
+        { "a look fails after a post that arrives late", { .first_fate = LATE, .stalls_at = -1, .bad_most = 1, .may_be_ill = true } },
+        { "three posts never arrive, or late", { .first_fate = NEVER, .stalls_at = -1, .bad_most = 3, .nobody_dies = true } },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct story story;
+        unsigned plays = 0;
+        start(&story);
+        assert_true(play(&story, &rows[i].like, &plays));
+        print_message("%s: %u orders\n", rows[i].name, plays);
+        story_end(&story);
+    }
 }
 
 static void a_node_that_stood_still_for_a_day_adds_no_message(void **state)
@@ -621,6 +668,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(at_most_one_message_arrives_in_every_order_and_whoever_dies),
+        cmocka_unit_test(nor_when_a_look_fails_or_one_post_after_the_other_is_lost),
         cmocka_unit_test(a_node_that_stood_still_for_a_day_adds_no_message),
         cmocka_unit_test(without_any_guard_the_model_finds_the_second_message),
     };

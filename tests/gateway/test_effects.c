@@ -146,7 +146,11 @@ static void what_is_missing_is_sent_again_only_when_nothing_can_follow(void **st
         { "its call just ended", T, T + 1000, T + 4000, 0, 0, NOTICE_MISSING_LOOK_AGAIN, NOTICE_SETTLES_MS - 3000 },
         { "its call ended, a moment before it settled", T, T, T + NOTICE_SETTLES_MS - 1, 0, 1, NOTICE_MISSING_LOOK_AGAIN, 1 },
         { "its call ended and settled", T, T, T + NOTICE_SETTLES_MS, 0, 1, NOTICE_MISSING_SEND_AGAIN, 0 },
-        { "settled, and it was sent again before", T, T, T + NOTICE_SETTLES_MS, 1, 1, NOTICE_MISSING_GIVE_UP, 0 },
+        { "settled, had it been the first", T, T, T + NOTICE_SETTLES_MS, 1, 1, NOTICE_MISSING_LOOK_AGAIN, NOTICE_SETTLES_MS },
+        { "the second call ended and settled", T, T, T + 2 * NOTICE_SETTLES_MS, 1, 1, NOTICE_MISSING_SEND_AGAIN, 0 },
+        { "the tenth, a moment before it settled", T, T, T + NOTICE_SETTLES_MOST_MS - 1, 9, 1, NOTICE_MISSING_LOOK_AGAIN, 1 },
+        { "the tenth settled", T, T, T + NOTICE_SETTLES_MOST_MS, 9, 1, NOTICE_MISSING_SEND_AGAIN, 0 },
+        { "sent as often as anything is", T, T, T + NOTICE_SETTLES_MOST_MS, NOTICE_RESENDS_MOST, 1, NOTICE_MISSING_GIVE_UP, 0 },
         { "nobody saw its end, not long ago", T, 0, T + 4000, 0, 0, NOTICE_MISSING_LOOK_AGAIN, UNSEEN - 4000 },
         { "nobody saw its end, however long ago", T, 0, T + 100 * UNSEEN, 0, 1, NOTICE_MISSING_GIVE_UP, 0 },
         { "nobody knows when it began", 0, 0, T, 0, 0, NOTICE_MISSING_LOOK_AGAIN, UNSEEN },
@@ -222,11 +226,12 @@ static void a_fault_ends_in_one_message_or_in_none(void **state)
         { "answer cut short", "[{\"method\":\"chat.postMessage\",\"kind\":\"truncated\"}]", 1, 1, NOTICE_DELIVERED, NULL },
         { "answer that is no JSON", "[{\"method\":\"chat.postMessage\",\"kind\":\"not_json\"}]", 1, 1, NOTICE_DELIVERED, NULL },
         { "fatal_error", "[{\"method\":\"chat.postMessage\",\"kind\":\"error\",\"error\":\"fatal_error\"}]", 2, 1, NOTICE_DELIVERED, NULL },
-        { "500 twice before the post", "[{\"method\":\"chat.postMessage\",\"kind\":\"500_before\",\"times\":2}]", 2, 0, NOTICE_FAILED, "ambiguous" },
+        { "500 twice before the post", "[{\"method\":\"chat.postMessage\",\"kind\":\"500_before\",\"times\":2}]", 3, 1, NOTICE_DELIVERED, NULL },
+        { "500 before the post, then 500 after it", "[{\"method\":\"chat.postMessage\",\"kind\":\"500_before\"},{\"method\":\"chat.postMessage\",\"kind\":\"500_after\"}]", 2, 1, NOTICE_DELIVERED, NULL },
         { "500 after the post, history ill for a while",
           "[{\"method\":\"chat.postMessage\",\"kind\":\"500_after\"},{\"method\":\"conversations.history\",\"kind\":\"500_before\",\"times\":2}]", 1, 1, NOTICE_DELIVERED, NULL },
-        { "500 after the post, history unreadable",
-          "[{\"method\":\"chat.postMessage\",\"kind\":\"500_after\"},{\"method\":\"conversations.history\",\"kind\":\"500_before\",\"times\":99}]", 1, 1, NOTICE_FAILED, "ambiguous" },
+        { "500 after the post, history ill ever since",
+          "[{\"method\":\"chat.postMessage\",\"kind\":\"500_after\"},{\"method\":\"conversations.history\",\"kind\":\"500_before\",\"times\":99}]", 1, 1, NOTICE_SENDING, NULL },
         { "500 before the post, no scope for history",
           "[{\"method\":\"chat.postMessage\",\"kind\":\"500_before\"},{\"method\":\"conversations.open\",\"kind\":\"error\",\"error\":\"missing_scope\"}]", 1, 0, NOTICE_FAILED, "ambiguous" },
         { "user_not_found", "[{\"method\":\"chat.postMessage\",\"kind\":\"error\",\"error\":\"user_not_found\",\"times\":9}]", 1, 0, NOTICE_FAILED, "user_not_found" },
@@ -241,7 +246,7 @@ static void a_fault_ends_in_one_message_or_in_none(void **state)
         start_slack(&w, "U0ANA");
         fake_peer_post(&w.slack, "/control/faults", rows[i].faults);
         fail_check(&w);
-        story_pass(&w.story, 80); /* two calls whose ends are waited out */
+        story_pass(&w.story, 120); /* two calls whose ends are waited out, the second for longer */
         assert_int_equal(notice_state(&w), rows[i].at);
         assert_int_equal(calls_of(&w, "chat.postMessage"), rows[i].posts);
         assert_int_equal(messages(&w), rows[i].messages);
@@ -249,6 +254,73 @@ static void a_fault_ends_in_one_message_or_in_none(void **state)
         assert_int_equal(story_events(&w.story, "notice.delivered"), rows[i].at == NOTICE_DELIVERED);
         if (rows[i].why != NULL)
             assert_why(&w, rows[i].why);
+        end(&w);
+    }
+}
+
+/* An hour in which Slack answers 500 to everything, or to posts alone, or to what is asked afterwards; whether the post was done before the answer or not. */
+static void an_hour_of_500_ends_in_one_message(void **state)
+{
+    static const struct { const char *name, *slack, *faults; size_t posts_least, posts_most; } rows[] = {
+        { "everything, and nothing is done", "U0ANA", "[{\"method\":\"*\",\"kind\":\"500_before\",\"times\":999999}]", 2, 2 },
+        { "posts, and nothing is done", "U0ANA", "[{\"method\":\"chat.postMessage\",\"kind\":\"500_before\",\"times\":999999}]", 8, 12 },
+        { "posts, and each is done", "U0ANA", "[{\"method\":\"chat.postMessage\",\"kind\":\"500_after\",\"times\":999999}]", 1, 1 },
+        { "everything, and the post is done", "U0ANA",
+          "[{\"method\":\"chat.postMessage\",\"kind\":\"500_after\",\"times\":999999},{\"method\":\"*\",\"kind\":\"500_before\",\"times\":999999}]", 1, 1 },
+        { "everything, and nobody knows yet who it is for", NULL, "[{\"method\":\"*\",\"kind\":\"500_before\",\"times\":999999}]", 1, 1 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct world w;
+        struct effects_destination d;
+        print_message("%s\n", rows[i].name);
+        start_slack(&w, rows[i].slack);
+        int64_t begun_s = w.story.now_ms / 1000;
+        fake_peer_post(&w.slack, "/control/faults", rows[i].faults);
+        fail_check(&w);
+        story_pass(&w.story, 3600);
+        bool done = notice_state(&w) == NOTICE_DELIVERED;
+        assert_int_equal(effects_destinations(w.story.effects, &d, 1), 1);
+        assert_true(done ? d.failing_s == 0 : d.failing_s >= begun_s && d.failing_s < begun_s + 60 && d.waiting == 1 && strcmp(d.why, "server_error") == 0);
+        fake_peer_post(&w.slack, "/control/faults", "[]");
+        story_pass(&w.story, 1300);
+        assert_int_equal(notice_state(&w), NOTICE_DELIVERED);
+        assert_int_equal(messages(&w), 1);
+        assert_in_range(calls_of(&w, "chat.postMessage"), rows[i].posts_least, rows[i].posts_most);
+        assert_true(effects_destinations(w.story.effects, &d, 1) == 1 && d.failing_s == 0 && d.waiting == 0);
+        assert_int_equal(story_events(&w.story, "notice.reserved"), 1);
+        assert_int_equal(story_events(&w.story, "notice.delivered"), 1);
+        end(&w);
+    }
+}
+
+/* It cannot be told for the rest of the day: then the day is over, the next has its own message, and nothing is sent late. */
+static void an_outage_until_night_costs_the_day_and_no_more(void **state)
+{
+    static const struct { const char *name, *faults, *why; } rows[] = {
+        { "it may have been posted", "[{\"method\":\"*\",\"kind\":\"500_before\",\"times\":999999}]", "ambiguous" },
+        { "it surely was not", "[{\"method\":\"*\",\"kind\":\"error\",\"error\":\"new_word\",\"times\":999999}]", "too_late" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct world w;
+        print_message("%s\n", rows[i].name);
+        start_slack(&w, "U0ANA");
+        fake_peer_post(&w.slack, "/control/faults", rows[i].faults);
+        fail_check(&w);
+        story_pass(&w.story, 600);
+        assert_int_equal(notice_state(&w), NOTICE_SENDING);
+        for (int hour = 0; hour < 13; hour++) { /* noon to one in the night */
+            w.story.now_ms += 3600 * 1000;
+            story_pass(&w.story, 30);
+        }
+        assert_why(&w, rows[i].why);
+        fake_peer_post(&w.slack, "/control/faults", "[]");
+        w.story.now_ms += 8 * 3600 * 1000; /* nine in the morning */
+        story_pass(&w.story, 600);
+        assert_int_equal(notice_state(&w), NOTICE_DELIVERED);
+        assert_int_equal(messages(&w), 1);
+        assert_int_equal(story_events(&w.story, "notice.reserved"), 2);
         end(&w);
     }
 }
@@ -632,6 +704,8 @@ int main(void)
         cmocka_unit_test(an_item_survives_being_written),
         cmocka_unit_test(a_notice_is_sent_once_and_counts_as_told),
         cmocka_unit_test(a_fault_ends_in_one_message_or_in_none),
+        cmocka_unit_test(an_hour_of_500_ends_in_one_message),
+        cmocka_unit_test(an_outage_until_night_costs_the_day_and_no_more),
         cmocka_unit_test(a_dead_token_stops_all_sending),
         cmocka_unit_test(a_process_that_dies_at_any_step_sends_exactly_one),
         cmocka_unit_test(a_person_without_slack_id_is_looked_up_once_and_remembered),
