@@ -18,17 +18,18 @@ struct load {
     size_t filled, emptied;      /* batches so far: number n lies in batches[n % BATCHES], and belongs to the reader from n emptied - BATCHES on until it is filled */
     bool ended;                  /* nothing comes after `filled` */
     struct batch batches[BATCHES];
-    size_t put;                  /* records; the putting thread's */
+    size_t put;                  /* records; the putting thread's, and so is the room */
+    struct device *room;
     struct err err;              /* the reading thread's, and so is the code */
     enum err_code code;
 };
 
 /* A record that cannot be read is logged and left out: the others are no worse for it. */
-static void put(const struct node *node, pthread_mutex_t *writing, const struct record *record, const struct refresh *refresh)
+static void put(const struct node *node, pthread_mutex_t *writing, struct device *room, const struct record *record, const struct refresh *refresh)
 {
     struct directory_state state;
     struct err err;
-    enum err_code code = directory_state_read(record, refresh, &state, &err);
+    enum err_code code = directory_state_read(record, refresh, room, &state, &err);
     if (code == OK) {
         pthread_mutex_lock(writing);
         code = directory_state_put(node->directory, &state, &err);
@@ -101,7 +102,7 @@ static void *read_all(void *context)
 static void put_batch(struct load *l, const struct batch *b)
 {
     for (size_t i = 0; i < b->count && !*l->stop; i++) {
-        put(l->node, l->writing, &b->all[i].record, b->all[i].refreshed ? &b->all[i].refresh : NULL);
+        put(l->node, l->writing, l->room, &b->all[i].record, b->all[i].refreshed ? &b->all[i].refresh : NULL);
         if (++l->put % HEARD_EVERY == 0)
             directory_heard(l->node->directory); /* what is answered meanwhile rests on records that were read just now */
     }
@@ -136,6 +137,7 @@ static struct load *load_new(const struct node *node, pthread_mutex_t *writing, 
     l->stop = stop;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->moved, NULL);
+    l->room = device_new();
     for (size_t i = 0; i < BATCHES; i++)
         arena_init(&l->batches[i].arena, BATCH_BYTES, 4 * (size_t)DEVICE_BODY_BYTES + BATCH_BYTES);
     return l;
@@ -143,10 +145,13 @@ static struct load *load_new(const struct node *node, pthread_mutex_t *writing, 
 
 static void load_free(struct load *l)
 {
+    if (l == NULL)
+        return;
     for (size_t i = 0; i < BATCHES; i++)
         arena_done(&l->batches[i].arena);
     pthread_cond_destroy(&l->moved);
     pthread_mutex_destroy(&l->lock);
+    device_free(l->room);
     free(l);
 }
 
@@ -154,8 +159,10 @@ enum err_code feed_load_states(const struct node *node, pthread_mutex_t *writing
 {
     struct load *l = load_new(node, writing, stop);
     pthread_t reader;
-    if (l == NULL)
+    if (l == NULL || l->room == NULL) {
+        load_free(l);
         return err_set(err, ERR_MEMORY, "loading the directory: memory is short");
+    }
     enum err_code code = pthread_create(&reader, NULL, read_all, l) == 0 ? OK : err_set(err, ERR_IO, "starting a thread that loads");
     if (code == OK) {
         for (const struct batch *b = next_batch(l); b != NULL; b = next_batch(l)) {
@@ -174,10 +181,13 @@ enum err_code feed_load_states(const struct node *node, pthread_mutex_t *writing
 enum err_code feed_load_one(const struct node *node, pthread_mutex_t *writing, struct store *store, enum record_kind kind, struct span id, struct err *err)
 {
     CLEANUP(buf_done) struct buf body, times;
+    CLEANUP(device_freep) struct device *room = device_new();
     struct record record = { .kind = kind, .id = id };
     struct refresh refresh = { .device = id };
     buf_init(&body, DEVICE_BODY_BYTES);
     buf_init(&times, TIMES_BYTES);
+    if (room == NULL)
+        return err_set(err, ERR_MEMORY, "reading record %.*s: memory is short", SPAN_ARGS(id));
     enum err_code code = store->ops->get(store, kind, id, &body, &record.version, err);
     if (code != OK)
         return code == ERR_NOT_FOUND ? OK : code;
@@ -186,7 +196,7 @@ enum err_code feed_load_one(const struct node *node, pthread_mutex_t *writing, s
         return seen;
     record.body = buf_span(&body);
     refresh.times = buf_span(&times);
-    put(node, writing, &record, seen == OK ? &refresh : NULL);
+    put(node, writing, room, &record, seen == OK ? &refresh : NULL);
     directory_heard(node->directory);
     return OK;
 }

@@ -347,26 +347,54 @@ static void read_device(struct record_body *b, const struct from_json_value *roo
     read_doubts(b, root, d);
 }
 
+static enum err_code finish_device(struct record_body *b, const struct from_json *doc, int64_t version, bool with_facts, struct device *d)
+{
+    struct from_json_value root = from_json_root(doc);
+    read_device(b, &root, with_facts, d);
+    if (b->code == OK && span_empty(d->id))
+        b->code = err_set(b->err, ERR_INPUT, "device record: id is missing");
+    d->version = version;
+    return b->code;
+}
+
+static const struct from_json_limits body_limits = { DEVICE_BODY_BYTES, RECORD_BODY_DEPTH };
+
 enum err_code device_from_json(struct span body, int64_t version, bool with_facts, struct device **out, struct err *err)
 {
     CLEANUP(from_json_freep) struct from_json *doc = NULL;
-    CLEANUP(device_freep) struct device *d = NULL;
-    enum err_code code = from_json_parse_without(body, with_facts ? SPAN_NONE : SPAN_LITERAL("facts"), (struct from_json_limits){ DEVICE_BODY_BYTES, RECORD_BODY_DEPTH }, "device record", &doc, err);
+    CLEANUP(device_freep) struct device *d = device_new();
+    enum err_code code = from_json_parse_without(NULL, body, with_facts ? SPAN_NONE : SPAN_LITERAL("facts"), body_limits, "device record", &doc, err);
+    if (code == OK && d == NULL)
+        code = err_set(err, ERR_MEMORY, "device record: memory is short");
     if (code != OK)
         return code;
-    d = device_new();
-    if (d == NULL)
-        return err_set(err, ERR_MEMORY, "device record: memory is short");
     struct record_body b = { .arena = &d->arena, .err = err };
-    struct from_json_value root = from_json_root(doc);
-    read_device(&b, &root, with_facts, d);
-    if (b.code == OK && span_empty(d->id))
-        b.code = err_set(err, ERR_INPUT, "device record: id is missing");
-    if (b.code != OK)
-        return b.code;
-    d->version = version;
-    *out = TAKE(d);
-    return OK;
+    code = finish_device(&b, doc, version, with_facts, d);
+    if (code == OK)
+        *out = TAKE(d);
+    return code;
+}
+
+/* The document and the lists of most devices fit into one block, which stays from one to the next. */
+static void forget(struct device *d)
+{
+    enum { BLOCK_BYTES = 32 * 1024, LIMIT_BYTES = 64 * 1024 * 1024 /* a document is up to 33 times as long as its text */ };
+    struct arena arena = d->arena;
+    arena_reset(&arena);
+    if (arena.block_bytes != BLOCK_BYTES) {
+        arena_done(&arena);
+        arena_init(&arena, BLOCK_BYTES, LIMIT_BYTES);
+    }
+    *d = (struct device){ .arena = arena };
+}
+
+enum err_code device_from_json_into(struct span body, int64_t version, struct device *d, struct err *err)
+{
+    struct from_json *doc = NULL;
+    forget(d);
+    enum err_code code = from_json_parse_without(&d->arena, body, SPAN_LITERAL("facts"), body_limits, "device record", &doc, err);
+    struct record_body b = { .arena = &d->arena, .err = err, .texts_stay = true };
+    return code == OK ? finish_device(&b, doc, version, false, d) : code;
 }
 
 /* ---- questions ---- */

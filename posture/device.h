@@ -112,6 +112,9 @@ void device_freep(struct device **d);
 void device_to_json(const struct device *d, struct to_json *w);
 /* `with_facts` false leaves facts out (directory). */
 MUST_CHECK enum err_code device_from_json(struct span body, int64_t version, bool with_facts, struct device **out, struct err *err);
+/* The same without facts into a device that was there before (device_new(), or one that is done with), for who reads one after the other and keeps none, as a load does. It is several times as
+ * large, because its arena holds the text it was read from. After an error it is good for the next, and for nothing else. */
+MUST_CHECK enum err_code device_from_json_into(struct span body, int64_t version, struct device *d, struct err *err);
 
 const struct result *device_result(const struct device *d, struct span check); /* binary search */
 const struct fact *device_fact(const struct device *d, struct span name);

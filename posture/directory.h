@@ -95,10 +95,10 @@ MUST_CHECK enum err_code directory_put_device(struct directory *d, struct device
 MUST_CHECK enum err_code directory_put_person(struct directory *d, struct person *takes, struct err *err);
 MUST_CHECK enum err_code directory_put_control(struct directory *d, struct span record_id, struct span body, int64_t version, struct err *err);
 MUST_CHECK enum err_code directory_put_seen(struct directory *d, const struct refresh *refresh, struct err *err); /* times of a refresh */
-/* A device or person record, with its newest refresh (NULL: none), made ready for its place: by any thread, so that several may load side by side. One of the two is not NULL;
- * putting takes it. */
+/* A device or person record, with its newest refresh (NULL: none), made ready for its place: by any thread, so that several may load side by side. A device is read into `room`
+ * (device_from_json_into), a person is made. Putting takes a person, and is done with the room. */
 struct directory_state { struct device *device; struct person *person; };
-MUST_CHECK enum err_code directory_state_read(const struct record *record, const struct refresh *refresh, struct directory_state *out, struct err *err);
+MUST_CHECK enum err_code directory_state_read(const struct record *record, const struct refresh *refresh, struct device *room, struct directory_state *out, struct err *err);
 MUST_CHECK enum err_code directory_state_put(struct directory *d, struct directory_state *takes, struct err *err);
 void directory_set_complete(struct directory *d, bool complete);
 /* One log entry: decodes its record or seen data and puts it. Unknown event types without a record are ignored. */

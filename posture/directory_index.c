@@ -100,6 +100,12 @@ static bool make_room(struct directory_index *ix)
     return true;
 }
 
+void directory_index_soon(const struct directory_index *ix, uint64_t hash)
+{
+    const struct directory_slots *s = atomic_load_explicit(&ix->slots, memory_order_relaxed);
+    __builtin_prefetch((const void *)(uintptr_t)&s->at[tag_of(hash) & s->mask], 1);
+}
+
 /* Where it stands, or NULL. */
 static _Atomic uint64_t *find(const struct directory_index *ix, uint64_t hash, uint32_t number)
 {

@@ -21,6 +21,8 @@ size_t directory_index_bytes(const struct directory_index *ix);
 
 /* The writer. Adding what is there changes nothing; false when memory is short. */
 bool directory_index_add(struct directory_index *ix, uint64_t hash, uint32_t number);
+/* It will be looked for or added soon: its place is fetched into the cache meanwhile. */
+void directory_index_soon(const struct directory_index *ix, uint64_t hash);
 void directory_index_remove(struct directory_index *ix, uint64_t hash, uint32_t number);
 
 /* Readers: start, then next until false. */

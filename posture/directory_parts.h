@@ -45,6 +45,8 @@ uint64_t directory_hash_id(const struct directory *d, struct span id);
 uint64_t directory_hash_name(const struct directory *d, struct span name); /* ASCII case folded */
 uint64_t directory_hash_identifier(const struct directory *d, struct span kind, struct span value);
 bool directory_has_name(const struct person *p, struct span name);
+/* directory_put_device() that takes nothing: the writer packs what it is shown. */
+MUST_CHECK enum err_code directory_put_read(struct directory *d, struct device *device, struct err *err);
 /* Frees `what` once no reader can have it. NULL is fine. */
 void directory_retire(const struct directory *d, void (*free_it)(void *), void *what);
 #endif

@@ -1,5 +1,6 @@
 #include "posture/directory_seen.h"
 
+#include "posture/directory_parts.h"
 #include "posture/record_body.h"
 
 #include <string.h>
@@ -159,33 +160,33 @@ static enum err_code apply_seen(struct directory *d, struct span data, struct er
     return code;
 }
 
-enum err_code directory_state_read(const struct record *record, const struct refresh *refresh, struct directory_state *out, struct err *err)
+enum err_code directory_state_read(const struct record *record, const struct refresh *refresh, struct device *room, struct directory_state *out, struct err *err)
 {
-    CLEANUP(device_freep) struct device *device = NULL;
-    *out = (struct directory_state){ NULL, NULL };
-    enum err_code code = record->kind == RECORD_PERSON ? person_from_json(record->body, record->version, &out->person, err)
-                                                       : device_from_json(record->body, record->version, false, &device, err);
-    if (code == OK && device != NULL && refresh != NULL)
-        code = directory_seen_into(device, refresh, err);
-    out->device = TAKE(device);
-    if (code == OK)
-        return OK;
-    device_free(out->device);
-    *out = (struct directory_state){ NULL, NULL };
-    return err_wrap(err, "record %.*s", SPAN_ARGS(record->id));
+    bool is_person = record->kind == RECORD_PERSON;
+    struct person *person = NULL;
+    enum err_code code = is_person ? person_from_json(record->body, record->version, &person, err) : device_from_json_into(record->body, record->version, room, err);
+    if (code == OK && !is_person && refresh != NULL)
+        code = directory_seen_into(room, refresh, err);
+    if (code != OK)
+        return err_wrap(err, "record %.*s", SPAN_ARGS(record->id));
+    *out = (struct directory_state){ is_person ? NULL : room, person };
+    return OK;
 }
 
 enum err_code directory_state_put(struct directory *d, struct directory_state *takes, struct err *err)
 {
     struct directory_state state = *takes;
     *takes = (struct directory_state){ NULL, NULL };
-    return state.device != NULL ? directory_put_device(d, state.device, err) : state.person != NULL ? directory_put_person(d, state.person, err) : OK;
+    return state.device != NULL ? directory_put_read(d, state.device, err) : state.person != NULL ? directory_put_person(d, state.person, err) : OK;
 }
 
 static enum err_code apply_state(struct directory *d, const struct record *record, struct err *err)
 {
+    CLEANUP(device_freep) struct device *room = device_new();
     struct directory_state state;
-    enum err_code code = directory_state_read(record, NULL, &state, err);
+    if (room == NULL)
+        return err_set(err, ERR_MEMORY, "record %.*s: memory is short", SPAN_ARGS(record->id));
+    enum err_code code = directory_state_read(record, NULL, room, &state, err);
     return code == OK ? directory_state_put(d, &state, err) : code;
 }
 

@@ -43,12 +43,26 @@ static void count_change(_Atomic size_t *count, bool was, bool is)
 
 /* ---- indexes ---- */
 
-/* What both versions have stays, what only the old one had goes after the new one stands. */
-static bool link_device(struct directory *d, const struct device *device, uint32_t number)
+/* Where a device is to be found, beside its id. */
+struct device_keys { uint64_t owner, identifiers[DEVICE_MAX_IDENTIFIERS]; };
+
+/* The places are far apart and in no cache: all are asked for at once, before the first is looked at. */
+static void find_keys(const struct directory *d, const struct device *device, struct device_keys *out)
 {
-    bool linked = span_empty(device->owner) || directory_index_add(&d->owners, directory_hash_id(d, device->owner), number);
+    out->owner = span_empty(device->owner) ? 0 : directory_hash_id(d, device->owner);
+    directory_index_soon(&d->owners, out->owner);
+    for (size_t i = 0; i < device->identifier_count; i++) {
+        out->identifiers[i] = directory_hash_identifier(d, device->identifiers[i].kind, device->identifiers[i].value);
+        directory_index_soon(&d->identifiers, out->identifiers[i]);
+    }
+}
+
+/* What both versions have stays, what only the old one had goes after the new one stands. */
+static bool link_device(struct directory *d, const struct device *device, const struct device_keys *keys, uint32_t number)
+{
+    bool linked = span_empty(device->owner) || directory_index_add(&d->owners, keys->owner, number);
     for (size_t i = 0; i < device->identifier_count && linked; i++)
-        linked = directory_index_add(&d->identifiers, directory_hash_identifier(d, device->identifiers[i].kind, device->identifiers[i].value), number);
+        linked = directory_index_add(&d->identifiers, keys->identifiers[i], number);
     return linked;
 }
 
@@ -103,7 +117,7 @@ static void count_bytes(struct directory *d, struct packed_device *old, struct p
         atomic_fetch_sub(&d->packed_bytes, malloc_usable_size(old) + sizeof(size_t));
 }
 
-static enum err_code add_device(struct directory *d, const struct device *device, struct err *err)
+static enum err_code add_device(struct directory *d, const struct device *device, const struct device_keys *keys, struct err *err)
 {
     uint32_t number;
     struct device_entry *e = add_entry(&d->device_entries, &number);
@@ -115,7 +129,7 @@ static enum err_code add_device(struct directory *d, const struct device *device
     count_entry(&d->device_entries, number);
     count_bytes(d, NULL, packed);
     count_change(&d->device_count, false, !device->removed);
-    bool linked = directory_index_add(&d->devices, directory_hash_id(d, device->id), number) && link_device(d, device, number);
+    bool linked = directory_index_add(&d->devices, directory_hash_id(d, device->id), number) && link_device(d, device, keys, number);
     return linked ? OK : err_set(err, ERR_MEMORY, "the identifiers of device %.*s: memory is short", SPAN_ARGS(device->id));
 }
 
@@ -141,10 +155,10 @@ static void publish(struct directory *d, struct device_entry *e, struct packed_d
     atomic_store_explicit(&e->device, packed, memory_order_release);
 }
 
-static enum err_code replace_device(struct directory *d, struct device_entry *e, const struct device *old, const struct device *device, struct err *err)
+static enum err_code replace_device(struct directory *d, struct device_entry *e, const struct device *old, const struct device *device, const struct device_keys *keys, struct err *err)
 {
     uint32_t number = number_of(d, device->id, e);
-    struct packed_device *packed = link_device(d, device, number) ? device_pack(device, d->pool) : NULL;
+    struct packed_device *packed = link_device(d, device, keys, number) ? device_pack(device, d->pool) : NULL;
     if (packed == NULL)
         return err_set(err, ERR_MEMORY, "the identifiers of device %.*s: memory is short", SPAN_ARGS(device->id));
     count_change(&d->device_count, !old->removed, !device->removed);
@@ -158,21 +172,31 @@ static enum err_code replace_device(struct directory *d, struct device_entry *e,
 
 static enum err_code put_device(struct directory *d, struct device *device, struct err *err)
 {
+    struct device_keys keys;
+    if (device->identifier_count > DEVICE_MAX_IDENTIFIERS)
+        return err_set(err, ERR_LIMIT, "device %.*s: %zu identifiers, at most %d", SPAN_ARGS(device->id), device->identifier_count, DEVICE_MAX_IDENTIFIERS);
+    find_keys(d, device, &keys);
     struct device_entry *e = directory_find_device(d, device->id);
     if (e == NULL)
-        return add_device(d, device, err);
+        return add_device(d, device, &keys, err);
     if (device->version <= directory_newest_device(e)->version)
         return OK;
     const struct device *old = device_unpack(directory_newest_device(e), d->pool, DEVICE_WHOLE, &d->scratch);
     if (old == NULL || !directory_seen_carry(old, device))
         return err_set(err, ERR_MEMORY, "device %.*s: memory is short", SPAN_ARGS(device->id));
-    return replace_device(d, e, old, device, err);
+    return replace_device(d, e, old, device, &keys, err);
+}
+
+enum err_code directory_put_read(struct directory *d, struct device *device, struct err *err)
+{
+    enum err_code code = put_device(d, device, err);
+    arena_reset(&d->scratch);
+    return code;
 }
 
 enum err_code directory_put_device(struct directory *d, struct device *takes, struct err *err)
 {
-    enum err_code code = put_device(d, takes, err);
-    arena_reset(&d->scratch);
+    enum err_code code = directory_put_read(d, takes, err);
     device_free(takes);
     return code;
 }

@@ -3,6 +3,8 @@
 #include <limits.h>
 #include <string.h>
 
+enum { AT_ONCE = 32 };
+
 struct span record_body_keep(struct record_body *b, struct span text)
 {
     if (span_empty(text))
@@ -46,7 +48,7 @@ static void read_text(struct record_body *b, const struct from_json_value *v, co
     struct span text = SPAN_NONE;
     b->code = from_json_text_opt(v, field->most, &text, b->err);
     if (b->code == OK)
-        *out = field->kind == RECORD_BORROWED ? text : record_body_keep(b, text);
+        *out = field->kind == RECORD_BORROWED || b->texts_stay ? text : record_body_keep(b, text);
 }
 
 static void read_number(struct record_body *b, const struct from_json_value *v, const struct record_body_field *field, void *out)
@@ -76,14 +78,24 @@ static void read_field(struct record_body *b, const struct from_json_value *v, c
         read_number(b, v, field, out);
 }
 
+/* At most AT_ONCE, looked up in one walk over the object. */
+static void read_members(struct record_body *b, const struct from_json_value *object, const struct record_body_field *fields, size_t count, void *into)
+{
+    struct span keys[AT_ONCE] = { { NULL, 0 } };
+    struct from_json_value members[AT_ONCE];
+    for (size_t i = 0; i < count; i++)
+        keys[i] = span_of(fields[i].key);
+    from_json_members(object, keys, count, members);
+    for (size_t i = 0; i < count; i++)
+        read_field(b, &members[i], &fields[i], into);
+}
+
 void record_body_read(struct record_body *b, const struct from_json_value *object, const struct record_body_field *fields, size_t count, void *into)
 {
     if (b->code == OK)
         b->code = from_json_object(object, b->err);
-    for (size_t i = 0; i < count && b->code == OK; i++) {
-        struct from_json_value member = from_json_member(object, fields[i].key);
-        read_field(b, &member, &fields[i], into);
-    }
+    for (size_t from = 0; from < count && b->code == OK; from += AT_ONCE)
+        read_members(b, object, fields + from, count - from < AT_ONCE ? count - from : AT_ONCE, into);
 }
 
 void record_body_read_row(struct record_body *b, const struct from_json_value *row, const struct record_body_field *fields, size_t count, void *into)

@@ -26,6 +26,7 @@ struct record_body {
     struct arena *arena;
     struct err *err;
     enum err_code code; /* the first mistake */
+    bool texts_stay;    /* the document lives as long as what is read from it: its texts are not copied */
     struct span shared[RECORD_BODY_SHARED];
     unsigned next_shared;
 };

@@ -15,8 +15,9 @@ struct from_json_limits { size_t max_bytes; unsigned max_depth; };
 void from_json_seed(size_t seed);
 /* Owned by the caller. `what` names the text in errors ("body"). ERR_LIMIT or ERR_INPUT. */
 MUST_CHECK enum err_code from_json_parse(struct span text, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err);
-/* The same, but a list `left_out` among the members of the outermost object is passed over and is absent then: what is large and not asked for. Of it nothing is looked at but quotes and brackets. */
-MUST_CHECK enum err_code from_json_parse_without(struct span text, struct span left_out, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err);
+/* The same, but a list `left_out` among the members of the outermost object is passed over and is absent then: what is large and not asked for. Of it nothing is looked at but quotes and brackets.
+ * `arena`: as below; NULL: owned by the caller. */
+MUST_CHECK enum err_code from_json_parse_without(struct arena *arena, struct span text, struct span left_out, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err);
 /* The same in an arena, for the length of a request: nothing to free (freeing does nothing). */
 MUST_CHECK enum err_code from_json_parse_in(struct arena *arena, struct span text, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err);
 void from_json_free(struct from_json *doc); /* NULL is fine */

@@ -449,9 +449,9 @@ enum err_code from_json_parse(struct span text, struct from_json_limits limits, 
     return parse(NULL, text, SPAN_NONE, limits, what, out, err);
 }
 
-enum err_code from_json_parse_without(struct span text, struct span left_out, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err)
+enum err_code from_json_parse_without(struct arena *arena, struct span text, struct span left_out, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err)
 {
-    return parse(NULL, text, left_out, limits, what, out, err);
+    return parse(arena, text, left_out, limits, what, out, err);
 }
 
 enum err_code from_json_parse_in(struct arena *arena, struct span text, struct from_json_limits limits, const char *what, struct from_json **out, struct err *err)

@@ -282,7 +282,7 @@ static void a_list_is_left_out_where_it_is_asked(void **state)
         CLEANUP(from_json_freep) struct from_json *doc = NULL;
         CLEANUP(buf_done) struct buf out;
         struct err err;
-        enum err_code code = from_json_parse_without(span_of(rows[i].text), SPAN_LITERAL("f"), limits, "body", &doc, &err);
+        enum err_code code = from_json_parse_without(NULL, span_of(rows[i].text), SPAN_LITERAL("f"), limits, "body", &doc, &err);
         assert_int_equal(code == OK, rows[i].then != NULL);
         if (code != OK)
             continue;
