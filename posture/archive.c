@@ -12,8 +12,6 @@
 static const char *const kind_names[] = { [ARCHIVE_OPEN] = "open", [ARCHIVE_RECORD] = "record", [ARCHIVE_CLOSE] = "close" };
 enum { KINDS = sizeof kind_names / sizeof kind_names[0] };
 
-const char *archive_kind_name(enum archive_kind kind) { return kind_names[kind]; }
-
 struct archive_chain archive_chain_start(void)
 {
     struct archive_chain chain = { .seq = 0 };

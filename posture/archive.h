@@ -12,8 +12,7 @@
 
 enum { ARCHIVE_HASH_BYTES = 64, ARCHIVE_LINE_BYTES = 4 * 1024 * 1024, ARCHIVE_ID_BYTES = 64, ARCHIVE_NAME_BYTES = 16, ARCHIVE_DAY_BYTES = 10 };
 
-enum archive_kind { ARCHIVE_OPEN, ARCHIVE_RECORD, ARCHIVE_CLOSE };
-const char *archive_kind_name(enum archive_kind kind); /* "open", "record", "close" */
+enum archive_kind { ARCHIVE_OPEN, ARCHIVE_RECORD, ARCHIVE_CLOSE }; /* "open", "record", "close" */
 
 /* Where a chain stands: its last line. */
 struct archive_chain { uint64_t seq; char hash[ARCHIVE_HASH_BYTES + 1]; };

@@ -17,7 +17,6 @@ static const struct { const char *word, *name, *about; } headers[CERTIFICATE_HEA
     [HEADER_SHA256] = { "sha256", "X-SSL-Client-SHA256", NULL },
 };
 
-const char *certificate_header_word(enum certificate_header h) { return headers[h].word; }
 const char *certificate_header_name(enum certificate_header h) { return headers[h].name; }
 const char *certificate_header_about(enum certificate_header h) { return headers[h].about; }
 

@@ -16,8 +16,7 @@ enum certificate_header {
     HEADER_SHA256,         /* sha256: X-SSL-Client-SHA256: only the digest of its DER */
     CERTIFICATE_HEADERS
 };
-const char *certificate_header_word(enum certificate_header h);      /* "rfc9440", ... as the option names it */
-bool certificate_header_from(struct span word, enum certificate_header *h);
+bool certificate_header_from(struct span word, enum certificate_header *h); /* "rfc9440", ... as the option names it */
 const char *certificate_header_name(enum certificate_header h);      /* "Client-Cert" */
 /* Is it the name of any of them, or of what comes about one? Asked for each header of each request of a proxy. */
 bool certificate_header_is_one(struct span name);

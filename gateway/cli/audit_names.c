@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct entry { struct span name, id, shown, owner; }; /* in the answer */
+struct entry { struct span name, id, shown; }; /* in the answer */
 struct audit_names { struct client_answer answer; struct entry *all; size_t count; };
 
 void audit_names_free(struct audit_names *n)
@@ -30,7 +30,7 @@ static void take(struct audit_names *n, const struct from_json_value *list, cons
 {
     for (size_t i = 0; i < from_json_count(list); i++) {
         struct from_json_value item = from_json_item(list, i);
-        struct entry e = { json_text(&item, "name"), json_text(&item, "id"), json_text(&item, shown), json_text(&item, "owner") };
+        struct entry e = { json_text(&item, "name"), json_text(&item, "id"), json_text(&item, shown) };
         if (!span_empty(e.name))
             n->all[n->count++] = e;
     }
@@ -74,12 +74,6 @@ struct span audit_names_id(const struct audit_names *n, struct span name)
 {
     const struct entry *e = entry_of(n, name);
     return e == NULL ? SPAN_NONE : e->id;
-}
-
-struct span audit_names_owner(const struct audit_names *n, struct span name)
-{
-    const struct entry *e = entry_of(n, name);
-    return e == NULL ? SPAN_NONE : e->owner;
 }
 
 struct span audit_names_find(const struct audit_names *n, struct span who)

@@ -9,10 +9,9 @@ struct audit_names;
 int audit_names_fetch(const struct args *args, struct audit_names **out);
 void audit_names_free(struct audit_names *n); /* NULL is fine */
 void audit_names_freep(struct audit_names **n);
-/* Borrowed; empty: not known. Of a name in the archive: an e-mail address or serial (or id), the id, a device's owner's id. */
+/* Borrowed; empty: not known. Of a name in the archive: an e-mail address or serial (or id), the id. */
 struct span audit_names_of(const struct audit_names *n, struct span name);
 struct span audit_names_id(const struct audit_names *n, struct span name);
-struct span audit_names_owner(const struct audit_names *n, struct span name);
 /* The name in the archive of an id, e-mail address or serial. */
 struct span audit_names_find(const struct audit_names *n, struct span who);
 #endif
