@@ -121,6 +121,12 @@ struct slack_result slack_find(struct slack *s, struct span to, struct span noti
     return r.outcome == SLACK_DONE ? read_history(s, notice, since_s, found, posted) : r;
 }
 
+struct slack_result slack_find_in(struct slack *s, struct span conversation, struct span notice, int64_t since_s, bool *found, struct slack_posted *posted)
+{
+    *found = false;
+    return slack_copy_id(conversation, posted->conversation) ? read_history(s, notice, since_s, found, posted) : slack_end(SLACK_REFUSED, "channel_not_found");
+}
+
 static bool flag_at(const struct from_json_value *object, const char *key)
 {
     struct from_json_value v = from_json_member(object, key);

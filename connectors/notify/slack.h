@@ -48,6 +48,9 @@ struct slack_result slack_post(struct slack *s, const struct slack_message *m, s
 /* After an ambiguous post: conversations.open, then conversations.history since `since_s`, looking for the notice id. SLACK_DONE with
  * *found false is a clean answer that it is not there. */
 struct slack_result slack_find(struct slack *s, struct span to, struct span notice, int64_t since_s, bool *found, struct slack_posted *posted);
+/* The same in a conversation that is known. A channel's history may be read only with a scope that the app does not ask for (channels:history, or groups:history
+ * of a private one): without it SLACK_STOPPED missing_scope. */
+struct slack_result slack_find_in(struct slack *s, struct span conversation, struct span notice, int64_t since_s, bool *found, struct slack_posted *posted);
 /* users.lookupByEmail. SLACK_REFUSED users_not_found: nobody; user_disabled: a deleted account or a bot. */
 struct slack_result slack_lookup(struct slack *s, struct span email, char user[SLACK_ID_BYTES]);
 /* auth.test: whether the token works, and whose it is. `scopes`: as the answer's header lists them, cut to fit. */

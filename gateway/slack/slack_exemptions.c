@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { ANSWER_AFTER_MS = 200 };
+enum { ANSWER_AFTER_MS = 200, HISTORY_BACK_S = 600 };
 
 /* ---- modals ---- */
 
@@ -211,30 +211,37 @@ static struct item_result note_place(struct reply *p, const struct request *q)
     return code == OK || code == ERR_NOT_FOUND ? reply_done() : reply_store_waits(p, &err);
 }
 
-/* At most once: what was posted in a channel cannot be looked for without the right to read it, and those who decide have it in their Home tab and on their page. */
+/* From now on all that is left is to note where it stands. */
+static struct item_result is_posted(struct reply *p, const struct request *q, const struct slack_posted *posted)
+{
+    struct span payload = arena_format(&p->r->item_arena, "%.*s|%s|%s", SPAN_ARGS(q->id), posted->conversation, posted->message);
+    if (payload.at != NULL)
+        p->item->payload = payload;
+    return note_place(p, &(struct request){ q->id, span_of(posted->conversation), span_of(posted->message) });
+}
+
+/* A post whose end is not known is looked for, as far as the app may read the channel; where it may not, the request is left to the Home tab and the page of those
+ * who decide. True: it surely came to nothing, and may be posted once more. */
+static bool look_for_request(struct reply *p, const struct request *q, struct item_result *result)
+{
+    struct slack_posted posted = { { 0 }, { 0 } };
+    bool found = false, again = false;
+    struct slack_result r = slack_find_in(p->s->client, slack_app_options(p->s->node->slack)->approvals, p->item->id, p->item->first_ms / 1000 - HISTORY_BACK_S, &found, &posted);
+    *result = found ? is_posted(p, q, &posted) : reply_unseen(p, &r, &again);
+    if (!found && !again && result->end == ITEM_DONE)
+        log_event(p->s->node->log, LOG_WARN, "slack.request_unclear", LOG_SPAN("exemption", q->id), LOG_STR("error", r.error));
+    return again;
+}
+
+/* At most once. */
 static struct item_result post_request(struct reply *p, const struct request *q, const struct slack_said *said)
 {
     struct slack_posted posted = { { 0 }, { 0 } };
-    struct err err;
-    if (p->item->unclear) {
-        log_event(p->s->node->log, LOG_WARN, "slack.request_unclear", LOG_SPAN("exemption", q->id));
-        return reply_done();
-    }
-    p->item->unclear = true;
-    if (reader_store_item(p->r, p->partition, p->item, &err) != OK)
-        return reply_store_waits(p, &err);
-    const struct slack_message m = { .to = slack_app_options(p->s->node->slack)->approvals, .text = buf_span(&said->text), .blocks = buf_span(&said->blocks), .notice = p->item->id };
-    struct slack_result r = slack_post(p->s->client, &m, &posted);
-    if (r.outcome == SLACK_AMBIGUOUS)
-        return reply_later(-1, true);
-    p->item->unclear = false;
-    struct item_result result = reply_judge(p, &r, NULL);
-    if (r.outcome != SLACK_DONE)
+    struct item_result result = reply_done();
+    if (p->item->unclear && !look_for_request(p, q, &result))
         return result;
-    struct span payload = arena_format(&p->r->item_arena, "%.*s|%s|%s", SPAN_ARGS(q->id), posted.conversation, posted.message);
-    if (payload.at != NULL)
-        p->item->payload = payload;
-    return note_place(p, &(struct request){ q->id, span_of(posted.conversation), span_of(posted.message) });
+    struct slack_result r = reply_post_announced(p, slack_app_options(p->s->node->slack)->approvals, said, &posted, &result);
+    return r.outcome == SLACK_DONE ? is_posted(p, q, &posted) : result;
 }
 
 static bool copy_place(const struct exemption *e, struct slack_posted *out)

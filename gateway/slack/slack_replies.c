@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum { WORKSPACE_PAUSE_MS = 3600 * 1000, STORE_WAITS_MS = 1000, INTRODUCE_EVERY_MS = 10 * 1000,
-       HOME_SLICE_S = 15 * 86400, HISTORY_BACK_S = 600, READ_BACK_MS = 3000, CLOSED_APART_S = 3600 };
+       HOME_SLICE_S = 15 * 86400, HISTORY_BACK_S = 600, READ_BACK_MS = 3000, REPEAT_FOR_MS = 2 * 3600 * 1000, CLOSED_APART_S = 3600 };
 static const char item_closed[] = "slack.closed", item_old[] = "slack.old";
 
 /* ---- ends ---- */
@@ -238,23 +238,40 @@ static bool may_leave(void *context)
     return reader_holds(p->r, p->partition) && notice_may_leave(p->item->begun_ms, clock_wall_ms(p->s->node->clock));
 }
 
-static struct item_result post_announced(struct reply *p, struct span user, const struct slack_said *said)
+struct slack_result reply_post_announced(struct reply *p, struct span to, const struct slack_said *said, struct slack_posted *posted, struct item_result *result)
 {
-    struct slack_posted posted = { { 0 }, { 0 } };
+    struct slack_result r = { .outcome = SLACK_AMBIGUOUS, .retry_after_s = -1 };
     struct err err;
     p->item->unclear = true;
     p->item->ended_ms = 0;
     p->item->begun_ms = clock_wall_ms(p->s->node->clock);
-    if (reader_store_item(p->r, p->partition, p->item, &err) != OK)
-        return reply_store_waits(p, &err);
-    const struct slack_message m = { .to = user, .text = buf_span(&said->text), .blocks = buf_span(&said->blocks), .notice = p->item->id, .may_leave = may_leave, .may_leave_context = p };
-    struct slack_result r = slack_post(p->s->client, &m, &posted);
+    if (reader_store_item(p->r, p->partition, p->item, &err) != OK) {
+        *result = reply_store_waits(p, &err);
+        return r;
+    }
+    const struct slack_message m = { .to = to, .text = buf_span(&said->text), .blocks = buf_span(&said->blocks), .notice = p->item->id, .may_leave = may_leave, .may_leave_context = p };
+    r = slack_post(p->s->client, &m, posted);
     if (r.outcome == SLACK_AMBIGUOUS) {
         p->item->ended_ms = clock_wall_ms(p->s->node->clock);
-        return reply_later(READ_BACK_MS, true);
+        *result = reply_later(READ_BACK_MS, true);
+        return r;
     }
     p->item->unclear = false;
-    return reply_judge(p, &r, NULL);
+    *result = reply_judge(p, &r, NULL);
+    return r;
+}
+
+struct item_result reply_unseen(struct reply *p, const struct slack_result *r, bool *again)
+{
+    int64_t wait_ms = 0, now_ms = clock_wall_ms(p->s->node->clock);
+    enum notice_missing what = r->outcome == SLACK_DONE ? notice_missing(p->item, SLACK_CALL_MS, now_ms, &wait_ms) : NOTICE_MISSING_GIVE_UP;
+    *again = what == NOTICE_MISSING_SEND_AGAIN && now_ms - p->item->first_ms < REPEAT_FOR_MS;
+    p->item->unclear = !*again;
+    p->item->resends += *again;
+    p->item->reads = *again ? 0 : p->item->reads;
+    if (what == NOTICE_MISSING_LOOK_AGAIN)
+        return reply_later(wait_ms, false);
+    return r->outcome == SLACK_LATER && p->item->tries < EFFECTS_TRIES ? reply_judge(p, r, NULL) : reply_done();
 }
 
 /* At most once: an end that is not known is settled by reading the conversation back; where that says nothing, it is left. */
@@ -262,17 +279,9 @@ static struct item_result read_back_post(struct reply *p, struct span user, bool
 {
     struct slack_posted posted = { { 0 }, { 0 } };
     bool found = false;
-    int64_t wait_ms = 0;
     struct slack_result r = slack_find(p->s->client, user, p->item->id, p->item->first_ms / 1000 - HISTORY_BACK_S, &found, &posted);
-    enum notice_missing what = NOTICE_MISSING_GIVE_UP;
-    if (r.outcome == SLACK_DONE && !found)
-        what = notice_missing(p->item, SLACK_CALL_MS, clock_wall_ms(p->s->node->clock), &wait_ms);
-    *again = what == NOTICE_MISSING_SEND_AGAIN;
-    p->item->unclear = !*again;
-    p->item->resends += *again;
-    if (what == NOTICE_MISSING_LOOK_AGAIN)
-        return reply_later(wait_ms, true);
-    return r.outcome == SLACK_LATER && p->item->tries < EFFECTS_TRIES ? reply_judge(p, &r, NULL) : reply_done();
+    *again = false;
+    return found ? reply_done() : reply_unseen(p, &r, again);
 }
 
 struct item_result reply_post_once(struct reply *p, reply_write_fn *write)
@@ -291,7 +300,10 @@ struct item_result reply_post_once(struct reply *p, reply_write_fn *write)
     bool wanted = write(p, &said, &err, &code);
     if (code != OK)
         log_event(p->s->node->log, LOG_ERROR, "slack.no_message", LOG_SPAN("person", p->item->person), LOG_ERR(&err));
-    result = wanted && code == OK ? post_announced(p, user, &said) : reply_done();
+    struct slack_posted posted;
+    result = reply_done();
+    if (wanted && code == OK)
+        (void)reply_post_announced(p, user, &said, &posted, &result);
     slack_said_done(&said);
     return result;
 }

@@ -42,6 +42,10 @@ struct slack_result reply_publish_home(struct reply *p, struct span person, stru
 enum { REPLY_MESSAGE_AFTER_MS = 500, REPLY_HOME_AFTER_MS = 2000 };
 struct reply_item { const char *type; char letter; struct span name, person, payload; int64_t after_ms; };
 MUST_CHECK enum err_code reply_enqueue(struct reader *r, const struct reply_item *what, struct err *err);
+/* Writes down, under the fence, that a post begins, and makes it. `said` is the caller's. *result is how the try ends, unless Slack took it (SLACK_DONE, `posted`) and there is more to do. */
+struct slack_result reply_post_announced(struct reply *p, struct span to, const struct slack_said *said, struct slack_posted *posted, struct item_result *result);
+/* Its end was not known, and a look (`r`) did not find it: how the try ends, or *again: what began surely came to nothing, and it may be made once more. */
+struct item_result reply_unseen(struct reply *p, const struct slack_result *r, bool *again);
 /* A direct message of its own, at most once: an end that is not known is settled by reading the conversation back. `write` says false when there is nothing to tell. */
 typedef bool reply_write_fn(struct reply *p, struct slack_said *said, struct err *err, enum err_code *code);
 struct item_result reply_post_once(struct reply *p, reply_write_fn *write);

@@ -355,20 +355,27 @@ static void a_modal_that_comes_too_late_changes_nothing(void **state)
     end(&w);
 }
 
+#define MAY_LOOK "[\"chat:write\",\"commands\",\"im:history\",\"im:write\",\"users:read\",\"users:read.email\",\"channels:history\"]"
+
 static void a_channel_that_fails_loses_no_request(void **state)
 {
-    static const struct { const char *name, *channel, *faults; size_t posts, announced; } rows[] = {
-        { "the app was not invited", "C0OTHER", "[]", 0, 0 },
-        { "the answer is lost", CHANNEL, "[{\"method\": \"chat.postMessage\", \"kind\": \"500_after\", \"times\": 1}]", 1, 0 },
-        { "slow down", CHANNEL, "[{\"method\": \"chat.postMessage\", \"kind\": \"429\", \"retry_after\": 1, \"times\": 2}]", 1, 1 },
+    static const struct { const char *name, *channel, *faults; size_t posts, announced; const char *scopes; } rows[] = {
+        { "the app was not invited", "C0OTHER", "[]", 0, 0, NULL },
+        { "the answer is lost", CHANNEL, "[{\"method\": \"chat.postMessage\", \"kind\": \"500_after\", \"times\": 1}]", 1, 0, NULL },
+        { "the answer is lost, and the app may look", CHANNEL, "[{\"method\": \"chat.postMessage\", \"kind\": \"500_after\", \"times\": 1}]", 1, 1, MAY_LOOK },
+        { "it is not posted", CHANNEL, "[{\"method\": \"chat.postMessage\", \"kind\": \"500_before\", \"times\": 1}]", 0, 0, NULL },
+        { "it is not posted, and the app may look", CHANNEL, "[{\"method\": \"chat.postMessage\", \"kind\": \"500_before\", \"times\": 2}]", 1, 1, MAY_LOOK },
+        { "slow down", CHANNEL, "[{\"method\": \"chat.postMessage\", \"kind\": \"429\", \"retry_after\": 1, \"times\": 2}]", 1, 1, NULL },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct world w;
         char id[32];
         start_in(&w, rows[i].channel);
         fake_peer_post(&w.slack, "/control/faults", rows[i].faults);
+        if (rows[i].scopes != NULL)
+            fake_peer_post(&w.slack, "/control/scopes", rows[i].scopes);
         ask(&w, id);
-        story_pass(&w.story, 30);
+        story_pass(&w.story, 120);
         if (messages(&w, CHANNEL) != rows[i].posts || story_events(&w.story, "exemption.announced") != rows[i].announced)
             fail_msg("%s: %zu posts", rows[i].name, messages(&w, CHANNEL));
         assert_seen(submit(&w, (struct form){ .user = "U0BEN", .action = "pst.approve", .value = id }), "Approved until");

@@ -39,7 +39,7 @@ METHODS = {
                           "reply_broadcast", "icon_emoji", "icon_url", "username", "attachments")),
     "chat.update": ("POST", True, "chat:write", ("channel", "ts"), ("text", "blocks", "metadata", "parse", "link_names", "attachments")),
     "conversations.open": ("POST", True, "im:write", ("users",), ("channel", "return_im", "prevent_creation")),
-    "conversations.history": ("GET", False, "im:history", ("channel",), ("cursor", "inclusive", "latest", "limit", "oldest", "include_all_metadata")),
+    "conversations.history": ("GET", False, None, ("channel",), ("cursor", "inclusive", "latest", "limit", "oldest", "include_all_metadata")),
     "users.lookupByEmail": ("GET", False, "users:read.email", ("email",), ()),
     "users.info": ("GET", False, "users:read", ("user",), ("include_locale",)),
     "users.list": ("GET", False, "users:read", (), ("limit", "cursor", "include_locale", "team_id")),
@@ -327,7 +327,8 @@ class Workspace(Views, Profiles):
         return {"channel": {"id": self.conversation(self.person(a["users"])["id"])}}
 
     def history(self, a):
-        self.user_of(a["channel"])
+        if a["channel"] not in CHANNELS:
+            self.user_of(a["channel"])
         oldest, limit = float(a.get("oldest", 0)), int(a.get("limit", 100))
         found = [m for m in reversed(self.messages) if m["channel"] == a["channel"] and float(m["ts"]) > oldest]
         shown = []
@@ -433,6 +434,8 @@ class Handler(BaseHTTPRequestHandler):
         if method == "users.profile.set":
             raise Refused("not_allowed_token_type")
         scope = METHODS[method][2]
+        if method == "conversations.history":
+            scope = {"C": "channels:history", "G": "groups:history"}.get(found.get("channel", "")[:1], "im:history")
         if scope is not None and scope not in workspace.scopes:
             raise Refused("missing_scope", needed=scope, provided=",".join(sorted(workspace.scopes)))
 
