@@ -48,6 +48,7 @@ static void read_header(const struct archive_segment *segment, const char *chain
     struct from_json_value root = from_json_root(doc);
     *h = (struct archive_header){ .read = true, .seq = line.seq, .number = (uint64_t)member_int(&root, "segment"), .chains = member_int(&root, "chains") };
     memcpy(h->prev, line.prev.at, ARCHIVE_HASH_BYTES);
+    snprintf(h->chain, sizeof h->chain, "%.*s", SPAN_ARGS(span_slice(member_text(&root, "chain"), 0, ARCHIVE_NAME_BYTES - 1)));
     snprintf(h->day, sizeof h->day, "%.*s", SPAN_ARGS(span_slice(member_text(&root, "day"), 0, ARCHIVE_DAY_BYTES)));
 }
 

@@ -4,7 +4,7 @@
 #include "gateway/archive_folder.h"
 
 /* A segment's open line, read beforehand: where the segment says that it begins, and so where the one before it ends. */
-struct archive_header { bool read; uint64_t seq, number; char prev[ARCHIVE_HASH_BYTES + 1], day[ARCHIVE_DAY_BYTES + 1]; int64_t chains; };
+struct archive_header { bool read; uint64_t seq, number; char chain[ARCHIVE_NAME_BYTES]; char prev[ARCHIVE_HASH_BYTES + 1], day[ARCHIVE_DAY_BYTES + 1]; int64_t chains; };
 struct archive_order {
     struct archive_segments segments;   /* ascending by number, each number once */
     struct archive_header *headers;     /* of each; `read` false: its first line is no open line */

@@ -119,6 +119,21 @@ static void look_for_missing(struct archive_run *r, const struct names *names, b
     }
 }
 
+/* How many there are stands in every segment: what somebody put beside them is no evidence. */
+static void look_for_more(const struct archive_run *r, struct archive_checked *out)
+{
+    char name[ARCHIVE_NAME_BYTES];
+    bool known = r->chains == 0 || r->chains > ARCHIVE_CHAINS_MOST || out->broken.fault != ARCHIVE_FINE;
+    for (int64_t i = 0; i < r->chains && !known; i++) {
+        archive_chain_name((unsigned)i, (unsigned)r->chains - 1, name);
+        known = strcmp(name, out->chain) == 0;
+    }
+    if (!known)
+        snprintf(out->broken.chain, sizeof out->broken.chain, "%s", out->chain);
+    if (!known)
+        archive_broken_say(&out->broken, ARCHIVE_UNREADABLE, 0, 1, SPAN_NONE, "chain %s is none of the %lld that there are", out->chain, (long long)r->chains);
+}
+
 static enum err_code verify_all(struct archive_run *r, const struct names *names, struct head *heads, bool *whole, struct err *err)
 {
     size_t head_count = 0;
@@ -131,6 +146,7 @@ static enum err_code verify_all(struct archive_run *r, const struct names *names
         struct archive_checked out = { .lines = 0 };
         const struct head *head = head_of(heads, head_count, names->all[i]);
         archive_chain_check(r, names->all[i], &out);
+        look_for_more(r, &out);
         if (head != NULL && out.broken.fault == ARCHIVE_FINE)
             check_head(r, head, &out);
         *whole = *whole && out.broken.fault == ARCHIVE_FINE;

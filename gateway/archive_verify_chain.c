@@ -289,6 +289,8 @@ static bool follows(struct walk *w, size_t i)
     else if (h->read && (h->number != number || strcmp(h->day, w->order.segments.all[i].name.day) != 0))
         broken(w, ARCHIVE_SWAPPED, 1, h->seq, SPAN_NONE, "the file is named as segment %llu of %s and holds segment %llu of %s", (unsigned long long)number, w->order.segments.all[i].name.day,
                (unsigned long long)h->number, h->day);
+    else if (h->read && strcmp(h->chain, w->chain) != 0)
+        broken(w, ARCHIVE_SWAPPED, 1, h->seq, SPAN_NONE, "the file lies in the folder of chain %s and holds chain %s", w->chain, h->chain);
     return is_fine(w);
 }
 

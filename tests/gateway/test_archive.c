@@ -529,6 +529,57 @@ static void every_change_is_found_and_named(void **state)
     end(&w);
 }
 
+/* The open line as one of another chain, its hash made anew. */
+static void write_open_of(const char *path, const char *chain, const char *other)
+{
+    char was[40], is[40], hash[SECRET_HEX_BYTES + 1];
+    struct lines l;
+    struct buf keep;
+    split(path, &l);
+    snprintf(was, sizeof was, "\"chain\":\"%s\"", chain);
+    snprintf(is, sizeof is, "\"chain\":\"%s\"", other);
+    size_t at = span_search(l.all[0], span_of(was));
+    assert_true(at < l.all[0].bytes && strlen(was) == strlen(is));
+    buf_init(&keep, FILE_MOST);
+    buf_append(&keep, l.all[0]);
+    memcpy(keep.at + at, is, strlen(is));
+    size_t tail = keep.bytes - (ARCHIVE_HASH_BYTES + 2);
+    secret_sha256_hex(span_slice(buf_span(&keep), 0, tail - strlen(",\"hash\":\"")), hash);
+    memcpy(keep.at + tail, hash, ARCHIVE_HASH_BYTES);
+    l.all[0] = buf_span(&keep);
+    l.count = 1;
+    join(path, &l);
+    buf_done(&keep);
+    buf_done(&l.text);
+}
+
+static void a_chain_counts_only_as_itself_and_in_its_place(void **state)
+{
+    static const struct { const char *name, *to; bool own; enum archive_fault fault; const char *why; } rows[] = {
+        { "another's segments beside all", "p09", false, ARCHIVE_SWAPPED, "in the folder of chain p09 and holds chain p0" },
+        { "one too many, made by hand", "p09", true, ARCHIVE_UNREADABLE, "chain p09 is none of the 5 that there are" },
+    };
+    struct world w;
+    struct seen s;
+    char chain[ARCHIVE_NAME_BYTES], command[512], path[ARCHIVE_PATH_BYTES];
+    (void)state;
+    start_archive(&w, 0, false);
+    start_people(&w);
+    chain_of(&w, RECORD_DEVICE, DOVER, chain);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(command, sizeof command, "rm -rf %s/%s && cp -r %s/%s %s/%s", w.folder, rows[i].to, w.folder, chain, w.folder, rows[i].to);
+        assert_int_equal(system(command), 0);
+        segment_path(&w, rows[i].to, 0, path);
+        if (rows[i].own)
+            write_open_of(path, chain, rows[i].to);
+        assert_false(verify(&w, &s));
+        if (s.broken.fault != rows[i].fault || strcmp(s.broken.chain, rows[i].to) != 0 || strstr(s.broken.why, rows[i].why) == NULL)
+            fail_msg("%s: %s of %s: %s", rows[i].name, archive_fault_name(s.broken.fault), s.broken.chain, s.broken.why);
+        buf_done(&s.text);
+    }
+    end(&w);
+}
+
 /* ---- retention, keys ---- */
 
 static void old_segments_go_and_the_chain_stays_whole(void **state)
@@ -653,6 +704,7 @@ int main(void)
         cmocka_unit_test(a_torn_line_is_cut_off_at_the_start),
         cmocka_unit_test(another_disk_goes_on_in_a_new_segment),
         cmocka_unit_test(every_change_is_found_and_named),
+        cmocka_unit_test(a_chain_counts_only_as_itself_and_in_its_place),
         cmocka_unit_test(old_segments_go_and_the_chain_stays_whole),
         cmocka_unit_test(a_head_shows_that_the_end_was_cut_off),
         cmocka_unit_test(a_key_that_nobody_gave_signs_nothing),
