@@ -5,7 +5,7 @@
 #include <endian.h>
 #include <string.h>
 
-enum { UUID_TEXT_BYTES = 36, UUID_BYTES = 16, ID_TEXT_BYTES = 28, ID_LETTERS = 26, ID_BYTES = 17, HEX_MOST = 128, SHORT_TEXT_BYTES = HEX_MOST + 1 };
+enum { UUID_TEXT_BYTES = 36, UUID_BYTES = 16, ID_TEXT_BYTES = 28, ID_BYTES = 17, HEX_MOST = 128, SHORT_TEXT_BYTES = HEX_MOST + 1 };
 enum text_kind { TEXT_HERE, TEXT_UUID /* length: 1 for capitals */, TEXT_HEX, TEXT_ID /* length: its letter */ };
 
 /* ---- numbers ---- */
@@ -17,22 +17,20 @@ void record_pack_number(struct record_packer *p, uint64_t n)
     buf_append_byte(&p->out, (char)n);
 }
 
-/* Most are one byte. The position is the caller's own where many follow each other: in memory each would wait for the one before. */
-static inline __attribute__((always_inline)) uint64_t number_at(const unsigned char **at)
+/* Most are one byte. */
+static inline __attribute__((always_inline)) uint64_t next_number(struct record_unpacker *u)
 {
-    uint64_t n = *(*at)++;
+    uint64_t n = *u->at++;
     if (n < 0x80)
         return n;
     n &= 0x7f;
     for (unsigned shift = 7;; shift += 7) {
-        uint64_t more = *(*at)++;
+        uint64_t more = *u->at++;
         n |= (more & 0x7f) << shift;
         if (more < 0x80)
             return n;
     }
 }
-
-static inline __attribute__((always_inline)) uint64_t next_number(struct record_unpacker *u) { return number_at(&u->at); }
 
 uint64_t record_unpack_number(struct record_unpacker *u) { return next_number(u); }
 
@@ -138,25 +136,34 @@ static bool to_id(struct span text, unsigned char out[ID_BYTES])
     return true;
 }
 
-/* 130 bits: twelve letters out of one word, twelve out of another that begins within the last byte of the first, and two. */
+/* Eight letters of forty bits: each five get a byte of their own, and those above 25 are digits. */
+static inline __attribute__((always_inline)) void eight_letters(uint64_t bits, char *out)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101), to_digits = 'a' - ('2' - 26);
+    bits = (bits << 12 & UINT64_C(0x000fffff00000000)) | (bits & UINT64_C(0x00000000000fffff));
+    bits = (bits << 6 & UINT64_C(0x03ff000003ff0000)) | (bits & UINT64_C(0x000003ff000003ff));
+    bits = (bits << 3 & UINT64_C(0x1f001f001f001f00)) | (bits & UINT64_C(0x001f001f001f001f));
+    uint64_t digits = (bits + each * (0x80 - 26)) >> 7 & each;
+    bits = htobe64(bits + each * 'a' - digits * to_digits);
+    memcpy(out, &bits, sizeof bits);
+}
+
+/* 130 bits: five bytes are eight letters, three times, and two letters are left. */
 static void from_id(const unsigned char *from, char letter, char *out)
 {
-    enum { LETTERS = 12, BITS = 5, FIRST = 64 - BITS, SECOND = FIRST - 4 };
-    uint64_t first, second;
+    enum { FIVE = 5 };
+    uint64_t words[3];
     unsigned last = (unsigned)from[15] << 2 | from[16] >> 6;
-    memcpy(&first, from, sizeof first);
-    memcpy(&second, from + 7, sizeof second);
-    first = be64toh(first);
-    second = be64toh(second);
+    memcpy(&words[0], from, sizeof words[0]);
+    memcpy(&words[1], from + FIVE, sizeof words[1]);
+    memcpy(&words[2], from + ID_BYTES - sizeof words[2], sizeof words[2]); /* no further than the id reaches */
     out[0] = letter;
     out[1] = '_';
-#pragma GCC unroll 12
-    for (unsigned i = 0; i < LETTERS; i++) {
-        out[2 + i] = base32[first >> (FIRST - BITS * i) & 31];
-        out[2 + LETTERS + i] = base32[second >> (SECOND - BITS * i) & 31];
-    }
-    out[2 + 2 * LETTERS] = base32[last >> BITS & 31];
-    out[3 + 2 * LETTERS] = base32[last & 31];
+    eight_letters(be64toh(words[0]) >> 24, out + 2);
+    eight_letters(be64toh(words[1]) >> 24, out + 10);
+    eight_letters(be64toh(words[2]) >> 16 & UINT64_C(0xffffffffff), out + 18);
+    out[26] = base32[last >> FIVE & 31];
+    out[27] = base32[last & 31];
 }
 
 /* ---- texts ---- */
@@ -250,18 +257,13 @@ static __attribute__((noinline)) struct span own_text(struct record_unpacker *u,
 }
 
 /* Most are words: those cost no call. */
-static inline __attribute__((always_inline)) struct span text_at(struct record_unpacker *u, const unsigned char **at)
+static inline __attribute__((always_inline)) struct span next_text(struct record_unpacker *u)
 {
-    uint64_t head = number_at(at);
-    if ((head & 1) != 0)
-        return text_pool_get(u->pool, (uint32_t)(head >> 1));
-    u->at = *at;
-    struct span text = own_text(u, head_of(head));
-    *at = u->at;
-    return text;
+    uint64_t head = next_number(u);
+    return (head & 1) != 0 ? text_pool_get(u->pool, (uint32_t)(head >> 1)) : own_text(u, head_of(head));
 }
 
-struct span record_unpack_text(struct record_unpacker *u) { return text_at(u, &u->at); }
+struct span record_unpack_text(struct record_unpacker *u) { return next_text(u); }
 
 bool record_unpack_is(struct record_unpacker *u, struct span wanted)
 {
@@ -344,30 +346,24 @@ void record_pack_fields(struct record_packer *p, const struct record_body_field 
 
 uint64_t record_unpack_fields(struct record_unpacker *u, const struct record_body_field *fields, void *into)
 {
-    const unsigned char *from = u->at;
-    const uint64_t all = number_at(&from);
+    const uint64_t all = next_number(u);
     for (uint64_t differing = all >> 1; differing != 0; differing &= differing - 1) {
         const struct record_body_field *f = &fields[__builtin_ctzll(differing)];
         void *at = (char *)into + f->offset;
         uint64_t n = 0;
-        if (f->kind == RECORD_WORD) { /* most are */
-            *(struct span *)at = text_at(u, &from);
-            continue;
-        }
         switch (f->kind) {
         case RECORD_TEXT:
-        case RECORD_WORD: *(struct span *)at = text_at(u, &from); break;
+        case RECORD_WORD: *(struct span *)at = next_text(u); break;
         case RECORD_TIME:
-            n = number_at(&from);
+            n = next_number(u);
             *(int64_t *)at = n == 0 ? 0 : *(int64_t *)at + unfolded(n);
             break;
-        case RECORD_COUNT: *(unsigned *)at = (unsigned)number_at(&from); break;
-        case RECORD_DAY: *(int32_t *)at = (int32_t)unfolded(number_at(&from)); break;
+        case RECORD_COUNT: *(unsigned *)at = (unsigned)next_number(u); break;
+        case RECORD_DAY: *(int32_t *)at = (int32_t)unfolded(next_number(u)); break;
         case RECORD_FLAG: *(bool *)at = !*(bool *)at; break;
         case RECORD_BORROWED: break;
         }
     }
-    u->at = from;
     return all;
 }
 
