@@ -1,5 +1,6 @@
 #include "gateway/http/kept_response.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@ enum { VALUE_BYTES = 8 * 1024, COPIED_BYTES = 1024 /* a longer body is sent from
 
 /* What two answers have to have in common: of each header the name's address, and the address of a fixed value or the length of another. Nothing lies at an address as
  * small as a length. Of a body the length, and where it stands when it is not copied: exchanges are used again last first, so that is mostly where the one before stood. */
-struct shape { size_t count, body_bytes; uintptr_t body_at, sum; struct { uintptr_t name, value; } headers[KEPT_HEADERS]; };
+struct shape { uintptr_t sum /* of all the rest, to tell most apart */; size_t count, body_bytes; uintptr_t body_at; struct { uintptr_t name, value; } headers[KEPT_HEADERS]; };
 struct kept_response {
     struct MHD_Response *mhd;
     bool in_use;
@@ -150,9 +151,7 @@ static void take_shape(const struct reply_header *headers, size_t count, struct 
 
 static bool has_shape(const struct kept_response *kept, const struct shape *shape)
 {
-    const struct shape *own = &kept->shape;
-    return own->sum == shape->sum && own->count == shape->count && own->body_bytes == shape->body_bytes && own->body_at == shape->body_at &&
-           memcmp(own->headers, shape->headers, shape->count * sizeof shape->headers[0]) == 0;
+    return kept->shape.sum == shape->sum && memcmp(&kept->shape, shape, offsetof(struct shape, headers) + shape->count * sizeof shape->headers[0]) == 0;
 }
 
 /* What was looked into: its copies of texts are read when the answer is sent, and nowhere else. */

@@ -221,6 +221,7 @@ static void run_daemon(struct server *s, int most_ms)
 {
     s->ready = false;
     s->turn_known = false;
+    s->ended_us = 0;
     uint64_t before = s->steps;
     (void)MHD_run_wait(s->daemon, most_ms);
     s->runs_in_vain = s->steps == before ? s->runs_in_vain + 1 : 0;

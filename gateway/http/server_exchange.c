@@ -107,7 +107,7 @@ void *exchange_open(void *server, const char *target, struct MHD_Connection *mhd
     x->server = s;
     x->connection = c;
     c->exchange = x;
-    x->started_us = mono_us();
+    x->started_us = s->ended_us != 0 ? s->ended_us : mono_us(); /* one that is taken up behind another lay there when that ended */
     if (!s->turn_known)
         server_look_at_clock(s);
     x->target_at = (uintptr_t)target;
@@ -311,7 +311,8 @@ void exchange_complete(void *server, struct MHD_Connection *mhd, void **con_cls,
     kept_response_return(x->kept);
     x->kept = NULL;
     s->steps++;
-    int64_t us = mono_us() - x->started_us;
+    s->ended_us = mono_us();
+    int64_t us = s->ended_us - x->started_us;
     if (x->stage == STAGE_NEW) {
         counter_add(s->counters, COUNT_PREFLIGHT_REFUSED, 1); /* libmicrohttpd refused the head itself */
     } else {

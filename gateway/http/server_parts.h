@@ -94,6 +94,7 @@ struct server {
     int epoll_fd;
     unsigned port;
     int64_t turn_ms, turn_wall_ms;   /* the clock as it was when libmicrohttpd was last run: what happens in one turn happens at one time */
+    int64_t ended_us;                /* when the last request of this turn ended; 0: none did */
     bool turn_known;
     int64_t asked_ms;                /* how long libmicrohttpd allowed to wait this turn; -1: for ever */
     bool waits;                      /* libmicrohttpd's epoll waits for the whole loop */
