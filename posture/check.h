@@ -16,13 +16,14 @@ enum { CHECK_MAX_FIX = 32, CHECK_MAX_NAMES = 64 /* columns, and facts, of one pl
 
 struct check_platform {
     bool applies;                      /* has a statement, or rules over pushed facts alone (then PLATFORM_UNKNOWN too) */
+    struct span end_json;              /* how its result ends in an answer, where it applies: ,"what":..., why, minutes, needs_admin, restart, fix and the brace; and how that of the
+                                          next check begins that applies there, if there is one */
     struct span osquery;               /* SQL; empty for a check over pushed facts only */
     const struct expression *pass, *unknown_if, *in_progress_if; /* the last two may be NULL */
     const struct expression *second;   /* the same question asked of pushed facts, an MDM's: true, false, or nothing known; NULL: nobody else is asked */
     struct span pass_text, unknown_text, in_progress_text, second_text; /* as written, for the pages, explain and the canonical form */
     struct span saw;                   /* template with {column} and {rows}; may be empty */
     const struct span *fix; size_t fix_count;
-    struct span end_json;              /* how its result ends in an answer: ,"what":..., why, minutes, needs_admin, restart, fix and the brace; where it applies */
     const struct span *columns; size_t column_count; /* columns the rules and `saw` name, ascending: all that is kept of a row */
     const struct span *facts; size_t fact_count;     /* pushed facts the rules name, ascending */
 };

@@ -5,6 +5,8 @@
 
 enum { WORDS_BYTES = 1024 * 1024 };
 
+static struct check *own(const struct check *check) { return (struct check *)(uintptr_t)check; } /* nobody else has it yet */
+
 /* A copy without the last `less` bytes, which stay with the policy. */
 static struct span keep(struct policy_reader *r, const struct buf *out, size_t less)
 {
@@ -30,7 +32,7 @@ static void write_begin(struct policy_reader *r, struct check *check, struct buf
     check->title_json = span_slice(check->begin_json, title_at, title_end - title_at);
 }
 
-static struct span end_of(struct policy_reader *r, const struct check *check, const struct check_platform *on, struct buf *out)
+static void write_end(struct policy_reader *r, const struct check *check, struct check_platform *on, struct span next_json, struct buf *out)
 {
     struct to_json w;
     buf_clear(out);
@@ -49,18 +51,32 @@ static struct span end_of(struct policy_reader *r, const struct check *check, co
     to_json_end(&w);
     if (!out->failed)
         out->at[0] = ','; /* its brace stands in front of all that is known of the result */
-    return keep(r, out, 0);
+    buf_append(out, next_json);
+    on->end_json = keep(r, out, 0);
+}
+
+/* Platform by platform, so that what one answer takes lies side by side. */
+static void write_ends(struct policy_reader *r, enum platform platform, struct buf *out)
+{
+    struct check *before = NULL;
+    for (size_t i = 0; i < r->policy->check_count; i++) {
+        struct check *check = own(&r->policy->checks[i]);
+        if (!check->on[platform].applies)
+            continue;
+        if (before != NULL)
+            write_end(r, before, &before->on[platform], check->begin_json, out);
+        before = check;
+    }
+    if (before != NULL)
+        write_end(r, before, &before->on[platform], SPAN_NONE, out);
 }
 
 void policy_words_write(struct policy_reader *r)
 {
     CLEANUP(buf_done) struct buf out;
     buf_init(&out, WORDS_BYTES);
-    for (size_t i = 0; i < r->policy->check_count; i++) {
-        struct check *check = (struct check *)(uintptr_t)&r->policy->checks[i]; /* nobody else has it yet */
-        write_begin(r, check, &out);
-        for (size_t k = 0; k < PLATFORM_COUNT; k++)
-            if (check->on[k].applies)
-                check->on[k].end_json = end_of(r, check, &check->on[k], &out);
-    }
+    for (size_t i = 0; i < r->policy->check_count; i++)
+        write_begin(r, own(&r->policy->checks[i]), &out);
+    for (size_t k = 0; k < PLATFORM_COUNT; k++)
+        write_ends(r, (enum platform)k, &out);
 }

@@ -21,7 +21,7 @@ static void write_age(const struct http_request *r, struct to_json *w)
     to_json_member_int(w, "data_age_ms", age_ms);
     const struct policy *policy = directory_control(r->node->directory)->policy;
     if (policy != NULL)
-        to_json_member_text(w, "policy_version", span_of(policy->version));
+        to_json_member_plain(w, "policy_version", span_of(policy->version)); /* a hash */
 }
 
 static void write_one(const struct http_request *r, const struct device *d, const struct posture_view *view, struct to_json *w)

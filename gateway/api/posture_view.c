@@ -42,12 +42,15 @@ static bool find_result(struct results *r, struct span check)
     return false;
 }
 
-/* NULL when there is none, or memory is short. */
+/* NULL when there is none, or memory is short. Nearly all are as the one before, and nothing is unpacked for those. */
 static const struct result *result_of(struct results *r, const struct check *check, const struct packed_name *name, struct arena *arena, bool *memory_short)
 {
-    bool found = (!r->ahead && name != NULL && packed_results_pass(&r->walk, name)) || find_result(r, check->id);
-    if (!found || r->kept != NULL)
-        return found ? r->kept : NULL;
+    if (r->kept != NULL && !r->ahead && name != NULL && packed_results_pass(&r->walk, name))
+        return r->kept;
+    if (!find_result(r, check->id))
+        return NULL;
+    if (r->kept != NULL)
+        return r->kept;
     struct result *kept = arena_alloc_raw(arena, sizeof *kept);
     if (kept != NULL)
         *kept = r->walk.result;
@@ -59,22 +62,23 @@ static const struct result *result_of(struct results *r, const struct check *che
 static struct all_checked check_all(const struct http_request *r, const struct control *control, const struct device *d, int64_t max_age_s)
 {
     const struct policy *policy = control->policy;
-    struct all_checked c = { .all = arena_array(r->arena, policy->check_count, sizeof *c.all) };
+    const struct packed_name *names = control->names;
+    struct checked *all = arena_array(r->arena, policy->check_count, sizeof *all), *to = all;
     struct results results = { .ahead = false };
+    unsigned verdicts = 0;
+    bool memory_short = all == NULL;
     directory_results(r->node->directory, d, &results.walk);
-    c.memory_short = c.all == NULL;
-    for (size_t i = 0; c.all != NULL && i < policy->check_count; i++) {
+    for (size_t i = 0; all != NULL && i < policy->check_count; i++) {
         const struct check *check = &policy->checks[i];
         const struct check_platform *on = &check->on[d->platform];
         if (!on->applies)
             continue;
-        const struct result *result = result_of(&results, check, control->names != NULL ? &control->names[i] : NULL, r->arena, &c.memory_short);
+        const struct result *result = result_of(&results, check, names != NULL ? &names[i] : NULL, r->arena, &memory_short);
         enum verdict verdict = verdict_of(check, d, result, r->now_s, max_age_s);
-        c.verdicts |= 1U << verdict;
-        c.all[c.count++] = (struct checked){ check, on, result, verdict };
+        verdicts |= 1U << verdict;
+        *to++ = (struct checked){ check, on, result, verdict };
     }
-    c.memory_short = c.memory_short || results.walk.unpacker.memory_short;
-    return c;
+    return (struct all_checked){ all, (size_t)(to - all), verdicts, memory_short || results.walk.unpacker.memory_short };
 }
 
 static bool some(const struct all_checked *c, enum verdict v) { return (c->verdicts & 1U << v) != 0; }
@@ -124,25 +128,17 @@ static char *run_of_result(struct to_json *w, const struct checked *c, int64_t n
     return at;
 }
 
-/* The results of one answer. What stands between a check's name and its words is mostly what stood there in the result before: a report judges many checks in one second. */
-struct telling { struct to_json *w; bool with_words; int64_t now_s; const struct checked *before; size_t middle_at, middle_bytes; /* in the buf */ };
-
-static bool is_as_before(const struct telling *t, const struct checked *c)
+static bool is_as_before(const struct checked *before, const struct checked *c)
 {
-    const struct checked *before = t->before;
     if (before == NULL || c->result == NULL || c->result != before->result || c->verdict != before->verdict)
         return false;
     return c->verdict == c->result->verdict; /* otherwise the check says why */
 }
 
-static char *run_of_middle(const struct telling *t, const struct checked *c, bool same, char *at)
+static char *run_of_middle(struct to_json *w, const struct checked *c, int64_t now_s, char *at)
 {
-    if (same) {
-        memcpy(at, t->w->out->at + t->middle_at, t->middle_bytes);
-        return at + t->middle_bytes;
-    }
     at = to_json_run_literal(to_json_run_span(at, span_of(verdict_name(c->verdict))), "\"");
-    return c->result != NULL ? run_of_result(t->w, c, t->now_s, at) : at;
+    return c->result != NULL ? run_of_result(w, c, now_s, at) : at;
 }
 
 static size_t most_of_middle(const struct checked *c)
@@ -151,33 +147,48 @@ static size_t most_of_middle(const struct checked *c)
     return KEYS_BYTES + (c->result == NULL ? 0 : TO_JSON_ESCAPED * (c->result->saw.bytes + c->result->why.bytes + c->result->policy.bytes + WHY_BYTES));
 }
 
-/* Twenty of them and more are most of an answer, so each is one run. */
-static void write_result(struct telling *t, const struct checked *c)
+/* Twenty results and more are most of an answer. Beginning and end the policy has written already (policy_words.c); what stands between them is mostly what stood there in the
+ * result before: a report judges many checks in one second. */
+static void write_results(const struct http_request *r, const struct posture_view *view, const struct all_checked *checked, struct to_json *w)
 {
-    bool same = is_as_before(t, c);
-    struct span begin = c->check->begin_json, end = t->with_words ? c->on->end_json : SPAN_LITERAL("}");
-    size_t comma = t->w->first ? 1 : 0;
-    char *at = to_json_run(t->w, begin.bytes + end.bytes + (same ? t->middle_bytes : most_of_middle(c)));
-    if (at == NULL)
-        return;
-    memcpy(at, begin.at + comma, begin.bytes - comma);
-    const char *middle = at + begin.bytes - comma, *behind = run_of_middle(t, c, same, at + begin.bytes - comma);
-    t->before = c;
-    t->middle_at = (size_t)(middle - t->w->out->at);
-    t->middle_bytes = (size_t)(behind - middle);
-    at += begin.bytes - comma + t->middle_bytes;
-    memcpy(at, end.at, end.bytes);
-    to_json_ran(t->w, at + end.bytes);
-}
-
-static void write_results(const struct http_request *r, const struct posture_view *view, const struct all_checked *c, struct to_json *w)
-{
-    struct telling t = { .w = w, .with_words = view->with_words, .now_s = r->now_s };
+    const struct checked *before = NULL;
+    size_t middle_at = 0, middle_bytes = 0; /* of that one, in the buf */
     to_json_key(w, "results");
     to_json_array(w);
-    for (size_t i = 0; i < c->count; i++)
-        write_result(&t, &c->all[i]);
+    for (const struct checked *c = checked->all; c < checked->all + checked->count; before = c++) {
+        bool same = is_as_before(before, c), begun = before != NULL && view->with_words;
+        struct span begin = begun ? SPAN_NONE : c->check->begin_json, end = view->with_words ? c->on->end_json : SPAN_LITERAL("}");
+        char *at = to_json_run(w, begin.bytes + end.bytes + (same ? middle_bytes : most_of_middle(c)));
+        if (at == NULL)
+            break;
+        at = to_json_run_json(at, before == NULL ? span_slice(begin, 1, begin.bytes) /* without its comma */ : begin);
+        const char *middle = at;
+        at = same ? to_json_run_json(at, span_make(w->out->at + middle_at, middle_bytes)) : run_of_middle(w, c, r->now_s, at);
+        middle_at = (size_t)(middle - w->out->at);
+        middle_bytes = (size_t)(at - middle);
+        to_json_ran(w, to_json_run_json(at, end));
+    }
     to_json_end(w);
+}
+
+/* A key of ours with what belongs to it, and a text that may be empty: then neither. */
+TO_JSON_INLINE char *run_of_text_if(struct to_json *w, char *at, const char *key, struct span text)
+{
+    return span_empty(text) ? at : to_json_run_text(w, to_json_run_literal(at, key), text);
+}
+
+static void write_names(const struct device *d, struct to_json *w)
+{
+    enum { KEYS_BYTES = 128 };
+    char *at = to_json_run(w, KEYS_BYTES + TO_JSON_ESCAPED * (d->name.bytes + d->model.bytes + d->serial.bytes + d->os_version.bytes + d->owner.bytes));
+    if (at == NULL)
+        return;
+    at = run_of_text_if(w, at, ",\"name\":", d->name);
+    at = to_json_run_literal(to_json_run_span(to_json_run_literal(at, ",\"platform\":\""), span_of(platform_name(d->platform))), "\"");
+    at = run_of_text_if(w, at, ",\"model\":", d->model);
+    at = run_of_text_if(w, at, ",\"serial\":", d->serial);
+    at = run_of_text_if(w, at, ",\"os_version\":", d->os_version);
+    to_json_ran(w, run_of_text_if(w, at, ",\"owner\":", d->owner));
 }
 
 static bool anything_shows(const struct device *d)
@@ -230,12 +241,7 @@ void posture_write_device(const struct http_request *r, const struct device *d, 
     struct device_live *live = directory_live(r->node->directory, d->id);
     int64_t seen_s = live != NULL && live->seen_s > d->seen_s ? live->seen_s : d->seen_s;
     to_json_member_text(w, "device", d->id);
-    to_json_member_text_if(w, "name", d->name);
-    to_json_member_plain(w, "platform", span_of(platform_name(d->platform)));
-    to_json_member_text_if(w, "model", d->model);
-    to_json_member_text_if(w, "serial", d->serial);
-    to_json_member_text_if(w, "os_version", d->os_version);
-    to_json_member_text_if(w, "owner", d->owner);
+    write_names(d, w);
     const struct person *owner = view->with_owner_email && !span_empty(d->owner) ? directory_person(r->node->directory, d->owner) : NULL;
     if (owner != NULL && owner->email_count > 0)
         to_json_member_text(w, "owner_email", owner->emails[0]);

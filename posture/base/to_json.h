@@ -112,6 +112,13 @@ TO_JSON_INLINE char *to_json_run_span(char *at, struct span s)
     }
     return at + s.bytes;
 }
+/* JSON already, and mostly longer than that. */
+TO_JSON_INLINE char *to_json_run_json(char *at, struct span json)
+{
+    if (json.bytes > 0)
+        memcpy(at, json.at, json.bytes);
+    return at + json.bytes;
+}
 TO_JSON_INLINE char *to_json_run_int(char *at, int64_t value)
 {
     char room[TO_JSON_INT_BYTES];
