@@ -19,6 +19,21 @@
 
 static void make_denied(struct story *s, struct blocked_link *link) { (void)link, pages_fail_for(s, 130); }
 static void make_warned(struct story *s, struct blocked_link *link) { (void)link, pages_fail_for(s, 70); }
+static enum change_say edit_mended(void *context, struct person *copy, struct change_events *events, struct err *err)
+{
+    struct story *s = context;
+    (void)err;
+    assert_true(person_set_mended(copy, SPAN_LITERAL(DOVER), SPAN_LITERAL("firewall"), s->now_ms / 1000 - 86400, 100, &copy->arena));
+    return change_event(events, &s->node, "person.cleared", copy->id, SPAN_NONE, SPAN_NONE, SPAN_NONE) ? CHANGE_COMMIT : CHANGE_REFUSE;
+}
+/* 100 of the 120 seconds until it closes were used. */
+static void make_come_back(struct story *s, struct blocked_link *link)
+{
+    struct err err;
+    (void)link;
+    assert_int_equal(change_person(&s->node, s->store, SPAN_LITERAL(ANA), false, edit_mended, s, &err), OK);
+    pages_fail_for(s, 5);
+}
 static void make_back(struct story *s, struct blocked_link *link)
 {
     pages_fail_for(s, 70);
@@ -84,6 +99,8 @@ static void every_state_has_its_page(void **state)
           { "<h3>What we saw</h3>", "<h3>How to fix it</h3>", "Check again</button>", "<li>Wiki &lt;i&gt;&amp;</li>", "<li>Chat</li>" }, { "Continue to", "<li>Payroll</li>", "http-equiv" } },
         { "warned", make_warned, "<h1>One thing to fix soon. Payroll opens now</h1>",
           { "<p>You can go on: open Payroll again.</p>", "Please do this by <strong><time", "After that Payroll will not open" }, { "Other ways", "Continue to" } },
+        { "it came back", make_come_back, "<h1>One thing to fix soon. Payroll opens now</h1>",
+          { "This came back within 7 days, so there is less time to fix it. Please do this by <strong><time" }, { "Other ways" } },
         { "warned with a way back", make_back, "<h1>One thing to fix soon. Payroll opens now</h1>",
           { "<a class=\"button\" href=\"https://pay.example/start?a=1&amp;b=2\">Continue to Payroll</a>" }, { "data-go" } },
         { "warned, a way back that is no address", make_bad_back, "<h1>One thing to fix soon. Payroll opens now</h1>", { "You can go on" }, { "javascript:" } },
