@@ -249,7 +249,7 @@ static int ask_what_is_due(struct load *l, int64_t at_us)
     if (l->per_second <= 0) {
         while (l->idle != NULL && (l->most == 0 || l->asked < l->most))
             ask(l, at_us);
-        return l->most > 0 ? AGAIN_MS : 0; /* who answers a peer that sleeps pays for waking it, and more often the later it answers: while costs are compared, this one never does */
+        return AGAIN_MS;
     }
     for (;;) {
         int64_t due_us = l->start_us + (int64_t)((double)l->asked * 1e6 / l->per_second);
