@@ -56,6 +56,34 @@ static void a_record_is_written_as_it_was_read(void **state)
     device_free(copy);
 }
 
+static void one_is_read_into_the_room_of_another(void **state)
+{
+    (void)state;
+    enum { RESULTS = 300 };
+    static const char small[] = "{\"platform\":\"linux\",\"id\":\"d_2\"}";
+    CLEANUP(device_freep) struct device *room = device_new();
+    CLEANUP(buf_done) struct buf large;
+    struct err err = { OK, "" };
+    buf_init(&large, DEVICE_BODY_BYTES);
+    buf_append_text(&large, "{\"platform\":\"unknown\",\"id\":\"d_3\",\"results\":[");
+    for (int i = 0; i < RESULTS; i++)
+        buf_format(&large, "%s[\"check-%03d\",\"pass\",%d]", i > 0 ? "," : "", i, 100 + i);
+    buf_append_text(&large, "]}");
+    char full[sizeof FULL] = "";
+    size_t facts_at = span_search(span_of(FULL), SPAN_LITERAL(",\"facts\":"));
+    memcpy(full, FULL, facts_at);
+    full[facts_at] = '}';
+    const struct { const char *body, *written; } rows[] = { { FULL, full }, { small, small }, { "{\"id\":", NULL }, { buf_text(&large), buf_text(&large) }, { "{\"results\":[[\"a\",\"nonsense\"]]}", NULL }, { FULL, full } };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        enum err_code code = device_from_json_into(span_of(rows[i].body), (int64_t)i + 1, room, &err);
+        assert_int_equal(code == OK, rows[i].written != NULL);
+        if (code != OK)
+            continue;
+        assert_int_equal(room->version, i + 1);
+        assert_written(room, rows[i].written);
+    }
+}
+
 static void the_directory_leaves_facts_out(void **state)
 {
     (void)state;
@@ -438,6 +466,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_is_written_as_it_was_read),
+        cmocka_unit_test(one_is_read_into_the_room_of_another),
         cmocka_unit_test(the_directory_leaves_facts_out),
         cmocka_unit_test(things_are_found_by_name),
         cmocka_unit_test(bad_bodies_are_refused),
