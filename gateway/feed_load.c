@@ -19,13 +19,13 @@ struct load {
     bool ended;                  /* nothing comes after `filled` */
     struct batch batches[BATCHES];
     size_t put;                  /* records; the putting thread's, and so is the room */
-    struct device *room;
+    struct directory_room room;
     struct err err;              /* the reading thread's, and so is the code */
     enum err_code code;
 };
 
 /* A record that cannot be read is logged and left out: the others are no worse for it. */
-static void put(const struct node *node, pthread_mutex_t *writing, struct device *room, const struct record *record, const struct refresh *refresh)
+static void put(const struct node *node, pthread_mutex_t *writing, struct directory_room *room, const struct record *record, const struct refresh *refresh)
 {
     struct directory_state state;
     struct err err;
@@ -102,7 +102,7 @@ static void *read_all(void *context)
 static void put_batch(struct load *l, const struct batch *b)
 {
     for (size_t i = 0; i < b->count && !*l->stop; i++) {
-        put(l->node, l->writing, l->room, &b->all[i].record, b->all[i].refreshed ? &b->all[i].refresh : NULL);
+        put(l->node, l->writing, &l->room, &b->all[i].record, b->all[i].refreshed ? &b->all[i].refresh : NULL);
         if (++l->put % HEARD_EVERY == 0)
             directory_heard(l->node->directory); /* what is answered meanwhile rests on records that were read just now */
     }
@@ -137,7 +137,6 @@ static struct load *load_new(const struct node *node, pthread_mutex_t *writing, 
     l->stop = stop;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->moved, NULL);
-    l->room = device_new();
     for (size_t i = 0; i < BATCHES; i++)
         arena_init(&l->batches[i].arena, BATCH_BYTES, 4 * (size_t)DEVICE_BODY_BYTES + BATCH_BYTES);
     return l;
@@ -151,7 +150,7 @@ static void load_free(struct load *l)
         arena_done(&l->batches[i].arena);
     pthread_cond_destroy(&l->moved);
     pthread_mutex_destroy(&l->lock);
-    device_free(l->room);
+    directory_room_done(&l->room);
     free(l);
 }
 
@@ -159,7 +158,7 @@ enum err_code feed_load_states(const struct node *node, pthread_mutex_t *writing
 {
     struct load *l = load_new(node, writing, stop);
     pthread_t reader;
-    if (l == NULL || l->room == NULL) {
+    if (l == NULL || !directory_room_init(&l->room)) {
         load_free(l);
         return err_set(err, ERR_MEMORY, "loading the directory: memory is short");
     }
@@ -181,12 +180,12 @@ enum err_code feed_load_states(const struct node *node, pthread_mutex_t *writing
 enum err_code feed_load_one(const struct node *node, pthread_mutex_t *writing, struct store *store, enum record_kind kind, struct span id, struct err *err)
 {
     CLEANUP(buf_done) struct buf body, times;
-    CLEANUP(device_freep) struct device *room = device_new();
+    CLEANUP(directory_room_done) struct directory_room room;
     struct record record = { .kind = kind, .id = id };
     struct refresh refresh = { .device = id };
     buf_init(&body, DEVICE_BODY_BYTES);
     buf_init(&times, TIMES_BYTES);
-    if (room == NULL)
+    if (!directory_room_init(&room))
         return err_set(err, ERR_MEMORY, "reading record %.*s: memory is short", SPAN_ARGS(id));
     enum err_code code = store->ops->get(store, kind, id, &body, &record.version, err);
     if (code != OK)
@@ -196,7 +195,7 @@ enum err_code feed_load_one(const struct node *node, pthread_mutex_t *writing, s
         return seen;
     record.body = buf_span(&body);
     refresh.times = buf_span(&times);
-    put(node, writing, room, &record, seen == OK ? &refresh : NULL);
+    put(node, writing, &room, &record, seen == OK ? &refresh : NULL);
     directory_heard(node->directory);
     return OK;
 }

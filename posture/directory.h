@@ -95,10 +95,14 @@ MUST_CHECK enum err_code directory_put_device(struct directory *d, struct device
 MUST_CHECK enum err_code directory_put_person(struct directory *d, struct person *takes, struct err *err);
 MUST_CHECK enum err_code directory_put_control(struct directory *d, struct span record_id, struct span body, int64_t version, struct err *err);
 MUST_CHECK enum err_code directory_put_seen(struct directory *d, const struct refresh *refresh, struct err *err); /* times of a refresh */
-/* A device or person record, with its newest refresh (NULL: none), made ready for its place: by any thread, so that several may load side by side. A device is read into `room`
- * (device_from_json_into), a person is made. Putting takes a person, and is done with the room. */
+/* What one who reads records needs besides, from one to the next. Zeroed is empty. */
+struct directory_room { struct arena scratch; struct device *device; struct person *person; };
+bool directory_room_init(struct directory_room *room); /* false when memory is short */
+void directory_room_done(struct directory_room *room);
+/* A device or person record, with its newest refresh (NULL: none), made ready for its place: by any thread, so that several may load side by side. A device is in the room until that is used
+ * again; a person is made, and putting takes it. */
 struct directory_state { struct device *device; struct person *person; };
-MUST_CHECK enum err_code directory_state_read(const struct record *record, const struct refresh *refresh, struct device *room, struct directory_state *out, struct err *err);
+MUST_CHECK enum err_code directory_state_read(const struct record *record, const struct refresh *refresh, struct directory_room *room, struct directory_state *out, struct err *err);
 MUST_CHECK enum err_code directory_state_put(struct directory *d, struct directory_state *takes, struct err *err);
 void directory_set_complete(struct directory *d, bool complete);
 /* One log entry: decodes its record or seen data and puts it. Unknown event types without a record are ignored. */

@@ -160,16 +160,32 @@ static enum err_code apply_seen(struct directory *d, struct span data, struct er
     return code;
 }
 
-enum err_code directory_state_read(const struct record *record, const struct refresh *refresh, struct device *room, struct directory_state *out, struct err *err)
+bool directory_room_init(struct directory_room *room)
 {
-    bool is_person = record->kind == RECORD_PERSON;
-    struct person *person = NULL;
-    enum err_code code = is_person ? person_from_json(record->body, record->version, &person, err) : device_from_json_into(record->body, record->version, room, err);
-    if (code == OK && !is_person && refresh != NULL)
-        code = directory_seen_into(room, refresh, err);
+    enum { BLOCK_BYTES = 32 * 1024, LIMIT_BYTES = 64 * 1024 * 1024 /* a document is up to 33 times as long as its text */ };
+    *room = (struct directory_room){ .device = device_new(), .person = person_new() };
+    arena_init(&room->scratch, BLOCK_BYTES, LIMIT_BYTES);
+    return room->device != NULL && room->person != NULL;
+}
+
+void directory_room_done(struct directory_room *room)
+{
+    device_free(room->device);
+    person_free(room->person);
+    arena_done(&room->scratch);
+    *room = (struct directory_room){ .device = NULL };
+}
+
+enum err_code directory_state_read(const struct record *record, const struct refresh *refresh, struct directory_room *room, struct directory_state *out, struct err *err)
+{
+    struct directory_state state = { record->kind == RECORD_PERSON ? NULL : room->device, NULL };
+    enum err_code code = state.device == NULL ? person_from_json_with(record->body, record->version, &room->scratch, room->person, &state.person, err)
+                                              : device_from_json_into(record->body, record->version, state.device, err);
+    if (code == OK && state.device != NULL && refresh != NULL)
+        code = directory_seen_into(state.device, refresh, err);
     if (code != OK)
         return err_wrap(err, "record %.*s", SPAN_ARGS(record->id));
-    *out = (struct directory_state){ is_person ? NULL : room, person };
+    *out = state;
     return OK;
 }
 
@@ -182,11 +198,11 @@ enum err_code directory_state_put(struct directory *d, struct directory_state *t
 
 static enum err_code apply_state(struct directory *d, const struct record *record, struct err *err)
 {
-    CLEANUP(device_freep) struct device *room = device_new();
+    CLEANUP(directory_room_done) struct directory_room room;
     struct directory_state state;
-    if (room == NULL)
+    if (!directory_room_init(&room))
         return err_set(err, ERR_MEMORY, "record %.*s: memory is short", SPAN_ARGS(record->id));
-    enum err_code code = directory_state_read(record, NULL, room, &state, err);
+    enum err_code code = directory_state_read(record, NULL, &room, &state, err);
     return code == OK ? directory_state_put(d, &state, err) : code;
 }
 

@@ -406,26 +406,42 @@ static void read_person(struct record_body *b, const struct from_json_value *roo
     read_notice(b, root, &p->notice);
 }
 
-enum err_code person_from_json(struct span body, int64_t version, struct person **out, struct err *err)
+/* The document may be anywhere; the person it is read into is only needed to know how much memory the one takes that stays. */
+static enum err_code copy_person(const struct from_json *doc, int64_t version, struct person *room, struct person **out, struct err *err)
 {
-    CLEANUP(from_json_freep) struct from_json *doc = NULL;
-    CLEANUP(person_freep) struct person *p = NULL;
-    enum err_code code = from_json_parse(body, (struct from_json_limits){ PERSON_BODY_BYTES, RECORD_BODY_DEPTH }, "person record", &doc, err);
-    if (code != OK)
-        return code;
-    p = person_new();
-    if (p == NULL)
-        return err_set(err, ERR_MEMORY, "person record: memory is short");
-    struct record_body b = { .arena = &p->arena, .err = err };
+    struct record_body b = { .arena = &room->arena, .err = err };
     struct from_json_value root = from_json_root(doc);
-    read_person(&b, &root, p);
-    if (b.code == OK && span_empty(p->id))
+    read_person(&b, &root, room);
+    if (b.code == OK && span_empty(room->id))
         b.code = err_set(err, ERR_INPUT, "person record: id is missing");
     if (b.code != OK)
         return b.code;
-    p->version = version;
-    *out = person_copy(p);
+    room->version = version;
+    *out = person_copy(room);
     return *out != NULL ? OK : err_set(err, ERR_MEMORY, "person record: memory is short");
+}
+
+static const struct from_json_limits body_limits = { PERSON_BODY_BYTES, RECORD_BODY_DEPTH };
+
+enum err_code person_from_json(struct span body, int64_t version, struct person **out, struct err *err)
+{
+    CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    CLEANUP(person_freep) struct person *room = person_new();
+    if (room == NULL)
+        return err_set(err, ERR_MEMORY, "person record: memory is short");
+    enum err_code code = from_json_parse(body, body_limits, "person record", &doc, err);
+    return code == OK ? copy_person(doc, version, room, out, err) : code;
+}
+
+enum err_code person_from_json_with(struct span body, int64_t version, struct arena *scratch, struct person *room, struct person **out, struct err *err)
+{
+    struct from_json *doc = NULL;
+    struct arena arena = room->arena;
+    arena_reset(scratch);
+    arena_reset(&arena);
+    *room = (struct person){ .arena = arena };
+    enum err_code code = from_json_parse_in(scratch, body, body_limits, "person record", &doc, err);
+    return code == OK ? copy_person(doc, version, room, out, err) : code;
 }
 
 /* ---- questions ---- */

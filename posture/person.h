@@ -139,6 +139,8 @@ void person_freep(struct person **p);
 /* The record's body (no version). Reading is lenient to unknown members (a newer version wrote them), strict in types. */
 void person_to_json(const struct person *p, struct to_json *w);
 MUST_CHECK enum err_code person_from_json(struct span body, int64_t version, struct person **out, struct err *err);
+/* The same for who reads many: what is needed meanwhile is in `scratch`, which is reset, and in `room` (person_new(), or one that is done with), so that no gaps are left between those that stay. */
+MUST_CHECK enum err_code person_from_json_with(struct span body, int64_t version, struct arena *scratch, struct person *room, struct person **out, struct err *err);
 
 bool person_in_group(const struct person *p, struct span group); /* "everyone" is always true */
 const struct told *person_told(const struct person *p, struct span device, struct span check);

@@ -248,10 +248,11 @@ static void times_of_a_refresh_are_read_in_both_forms(void **state)
         snprintf(body, sizeof body, "{\"id\":\"%s\",\"enrolled_s\":1,\"seen_s\":10000,\"results\":[[\"disk\",\"fail\",9000,9000,\"v\",\"\",0,9000],[\"os\",\"pass\",9000,9500,\"v\"]]}", id);
         struct record record = { RECORD_DEVICE, span_of(id), 1, span_of(body) };
         struct refresh refresh = { record.id, 10100, span_of(rows[i].times) };
-        CLEANUP(device_freep) struct device *room = device_new();
+        CLEANUP(directory_room_done) struct directory_room room;
         struct directory_state device_state;
         struct err err;
-        if (directory_state_read(&record, &refresh, room, &device_state, &err) != OK)
+        assert_true(directory_room_init(&room));
+        if (directory_state_read(&record, &refresh, &room, &device_state, &err) != OK)
             fail_msg("%s: %s", rows[i].name, err.text);
         assert_int_equal(directory_state_put(w->directory, &device_state, &err), OK);
         directory_enter(w->directory);
