@@ -102,6 +102,7 @@ static struct notice_time time_of(const struct message_try *t)
     struct notice_time time = { .channel = span_of(t->r->name) };
     directory_enter(d);
     const struct policy *policy = directory_control(d)->policy;
+    time.frozen = directory_control(d)->frozen;
     if (policy != NULL) {
         struct calendar_hours hours = calendar_write_hours(t->node->calendar, policy, t->person, directory_control(d)->holidays);
         time.local_day = calendar_local(t->node->calendar, hours.zone, now_s).day;
@@ -122,10 +123,13 @@ enum notice_step message_step(struct message_try *t, struct item_result *result)
         return NOTICE_STEP_NOTHING;
     }
     enum notice_step step = notice_step(t->person, t->item, time);
-    if (step == NOTICE_STEP_TOO_LATE && is_greeting(t) && t->person->onboarding.now && time.local_day == t->person->notice.local_day)
+    bool unsent = step == NOTICE_STEP_TOO_LATE || step == NOTICE_STEP_WAIT;
+    if (unsent && is_greeting(t) && t->person->onboarding.now && time.local_day == t->person->notice.local_day)
         step = NOTICE_STEP_SEND; /* somebody waits for it */
     if (step == NOTICE_STEP_TOO_LATE)
         *result = message_failed(t, "too_late", true);
+    else if (step == NOTICE_STEP_WAIT)
+        *result = message_later(MESSAGE_UNSENDABLE_MS, false);
     return step;
 }
 
@@ -227,11 +231,11 @@ bool message_announce(struct message_try *t, struct item_result *result)
     return code == OK && mine;
 }
 
-bool message_may_repeat(const struct message_try *t)
+enum notice_step message_repeat_step(const struct message_try *t)
 {
     struct effects_item known = *t->item;
     known.unclear = false;
-    return notice_step(t->person, &known, time_of(t)) == NOTICE_STEP_SEND;
+    return notice_step(t->person, &known, time_of(t));
 }
 
 bool message_is_today(const struct message_try *t) { return time_of(t).local_day == t->person->notice.local_day; }

@@ -21,7 +21,7 @@ struct message_try {
 /* True: the record is there. False: *result is how the try ends. Both need message_done(). */
 bool message_load(struct message_try *t, const struct node *node, struct reader *r, unsigned partition, struct effects_item *item, struct item_result *result);
 void message_done(struct message_try *t);
-/* What is right now; *result is set with NOTICE_STEP_NOTHING and NOTICE_STEP_TOO_LATE (which was written down), or when there is no policy here yet. */
+/* What is right now; *result is set with NOTICE_STEP_NOTHING, NOTICE_STEP_WAIT and NOTICE_STEP_TOO_LATE (which was written down), or when there is no policy here yet. */
 enum notice_step message_step(struct message_try *t, struct item_result *result);
 
 /* A greeting has no items: `write` gets item_count 0 and the link to the person's first page. A reminder has none either, but reminders. Else:
@@ -31,8 +31,8 @@ typedef enum err_code message_write_fn(void *context, const struct nudge_text_in
 bool message_write(struct message_try *t, message_write_fn *write, void *context, struct item_result *result);
 /* Writes down, under the fence, that a send begins. False: *result is how the try ends, and nothing may be sent. */
 bool message_announce(struct message_try *t, struct item_result *result);
-/* Whether what surely is not there may be sent once more: it is still its day, and within the hours. */
-bool message_may_repeat(const struct message_try *t);
+/* Whether what surely is not there may be sent once more: it is still its day, within the hours, and nothing is frozen (NOTICE_STEP_WAIT). */
+enum notice_step message_repeat_step(const struct message_try *t);
 /* Whether it is still the day of the notice, where the person is. */
 bool message_is_today(const struct message_try *t);
 /* For the wire, right before the first byte leaves: whether this node has not stood still meanwhile, and the partition is still its own. `try`: a message_try. */

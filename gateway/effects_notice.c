@@ -12,7 +12,9 @@ enum notice_step notice_step(const struct person *person, const struct effects_i
         return NOTICE_STEP_READ_BACK;
     if (notice->state == NOTICE_FAILED)
         return item->asked && !item->unclear && now.local_day == notice->local_day ? NOTICE_STEP_SEND : NOTICE_STEP_NOTHING;
-    return reachable || item->asked ? NOTICE_STEP_SEND : NOTICE_STEP_TOO_LATE;
+    if (item->asked)
+        return NOTICE_STEP_SEND;
+    return !reachable ? NOTICE_STEP_TOO_LATE : now.frozen ? NOTICE_STEP_WAIT : NOTICE_STEP_SEND;
 }
 
 bool notice_may_leave(int64_t begun_ms, int64_t now_ms) { return now_ms >= begun_ms && now_ms - begun_ms <= NOTICE_LEAVES_WITHIN_MS; }

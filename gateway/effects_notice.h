@@ -11,9 +11,10 @@ enum notice_step {
     NOTICE_STEP_NOTHING,   /* settled, or another notice took its place */
     NOTICE_STEP_SEND,      /* surely not sent yet */
     NOTICE_STEP_READ_BACK, /* may have been sent */
-    NOTICE_STEP_TOO_LATE   /* surely not sent, and its day or hours are over */
+    NOTICE_STEP_TOO_LATE,  /* surely not sent, and its day or hours are over */
+    NOTICE_STEP_WAIT       /* surely not sent, and nobody is written to while consequences are frozen */
 };
-struct notice_time { int32_t local_day; bool in_window; /* now, where the person is */ struct span channel; /* who asks */ };
+struct notice_time { int32_t local_day; bool in_window; /* now, where the person is */ struct span channel; /* who asks */ bool frozen; /* an incident, or the breaker tripped */ };
 /* Pure. A post is announced in the item (unclear, sends) before the record says SENDING, so RESERVED is always safe to send; SENDING is safe
  * only when this very item knows that its last try did not arrive. */
 enum notice_step notice_step(const struct person *person, const struct effects_item *item, struct notice_time now);

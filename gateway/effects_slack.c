@@ -207,10 +207,14 @@ static struct item_result send_message(struct post *p)
 static struct item_result is_missing(struct post *p)
 {
     int64_t wait_ms = 0;
+    enum notice_step step;
     switch (notice_missing(p->t.item, SLACK_CALL_MS, clock_wall_ms(p->s->node->clock), &wait_ms)) {
     case NOTICE_MISSING_LOOK_AGAIN: return message_later(wait_ms, false);
     case NOTICE_MISSING_SEND_AGAIN:
-        if (!message_may_repeat(&p->t))
+        step = message_repeat_step(&p->t);
+        if (step == NOTICE_STEP_WAIT)
+            return message_later(MESSAGE_UNSENDABLE_MS, false);
+        if (step != NOTICE_STEP_SEND)
             break;
         p->t.item->resends++;       /* written with the announcement of the post */
         p->t.item->reads = 0;

@@ -1,5 +1,6 @@
 /* Slack and webhooks as effects of the log: real calls to strict fakes, a fake store, a clock that moves when the story says so. */
 #include "gateway/effects_notice.h"
+#include "gateway/incident.h"
 #include "gateway/escalation.h"
 
 #include "tests/support/fake_peer.h"
@@ -113,29 +114,34 @@ static void fail_check(struct world *w) { story_result(&w->story, DOVER, "firewa
 
 static void the_step_follows_from_what_is_known(void **state)
 {
-    static const struct { const char *name; enum notice_state at; bool same, unclear, asked; unsigned sends; int32_t day; bool window; enum notice_step step; } rows[] = {
-        { "reserved", NOTICE_RESERVED, true, false, false, 0, 5, true, NOTICE_STEP_SEND },
-        { "reserved, the process died before the record said sending", NOTICE_RESERVED, true, true, false, 1, 5, true, NOTICE_STEP_SEND },
-        { "reserved, another day", NOTICE_RESERVED, true, false, false, 0, 6, true, NOTICE_STEP_TOO_LATE },
-        { "reserved, outside the hours", NOTICE_RESERVED, true, false, false, 0, 5, false, NOTICE_STEP_TOO_LATE },
-        { "another notice took its place", NOTICE_RESERVED, false, false, false, 0, 5, true, NOTICE_STEP_NOTHING },
-        { "sending, this try began", NOTICE_SENDING, true, true, false, 1, 5, true, NOTICE_STEP_READ_BACK },
-        { "sending, begun by nobody knows whom", NOTICE_SENDING, true, false, false, 0, 5, true, NOTICE_STEP_READ_BACK },
-        { "sending, the last try surely did not arrive", NOTICE_SENDING, true, false, false, 2, 5, true, NOTICE_STEP_SEND },
-        { "sending, perhaps arrived, another day", NOTICE_SENDING, true, true, false, 1, 6, true, NOTICE_STEP_READ_BACK },
-        { "delivered", NOTICE_DELIVERED, true, false, true, 1, 5, true, NOTICE_STEP_NOTHING },
-        { "failed", NOTICE_FAILED, true, false, false, 1, 5, true, NOTICE_STEP_NOTHING },
-        { "failed, an admin asks", NOTICE_FAILED, true, false, true, 1, 5, true, NOTICE_STEP_SEND },
-        { "failed without knowing, an admin asks", NOTICE_FAILED, true, true, true, 1, 5, true, NOTICE_STEP_NOTHING },
-        { "failed, an admin asks the day after", NOTICE_FAILED, true, false, true, 1, 6, true, NOTICE_STEP_NOTHING },
+    static const struct { const char *name; enum notice_state at; bool same, unclear, asked; unsigned sends; int32_t day; bool window; enum notice_step step; bool frozen; } rows[] = {
+        { "reserved", NOTICE_RESERVED, true, false, false, 0, 5, true, NOTICE_STEP_SEND, false },
+        { "reserved, the process died before the record said sending", NOTICE_RESERVED, true, true, false, 1, 5, true, NOTICE_STEP_SEND, false },
+        { "reserved, another day", NOTICE_RESERVED, true, false, false, 0, 6, true, NOTICE_STEP_TOO_LATE, false },
+        { "reserved, outside the hours", NOTICE_RESERVED, true, false, false, 0, 5, false, NOTICE_STEP_TOO_LATE, false },
+        { "reserved, and the breaker tripped", NOTICE_RESERVED, true, false, false, 0, 5, true, NOTICE_STEP_WAIT, true },
+        { "frozen, outside the hours", NOTICE_RESERVED, true, false, false, 0, 5, false, NOTICE_STEP_TOO_LATE, true },
+        { "frozen, the last try surely did not arrive", NOTICE_SENDING, true, false, false, 2, 5, true, NOTICE_STEP_WAIT, true },
+        { "frozen, perhaps arrived", NOTICE_SENDING, true, true, false, 1, 5, true, NOTICE_STEP_READ_BACK, true },
+        { "frozen, an admin asks", NOTICE_FAILED, true, false, true, 1, 5, true, NOTICE_STEP_SEND, true },
+        { "another notice took its place", NOTICE_RESERVED, false, false, false, 0, 5, true, NOTICE_STEP_NOTHING, false },
+        { "sending, this try began", NOTICE_SENDING, true, true, false, 1, 5, true, NOTICE_STEP_READ_BACK, false },
+        { "sending, begun by nobody knows whom", NOTICE_SENDING, true, false, false, 0, 5, true, NOTICE_STEP_READ_BACK, false },
+        { "sending, the last try surely did not arrive", NOTICE_SENDING, true, false, false, 2, 5, true, NOTICE_STEP_SEND, false },
+        { "sending, perhaps arrived, another day", NOTICE_SENDING, true, true, false, 1, 6, true, NOTICE_STEP_READ_BACK, false },
+        { "delivered", NOTICE_DELIVERED, true, false, true, 1, 5, true, NOTICE_STEP_NOTHING, false },
+        { "failed", NOTICE_FAILED, true, false, false, 1, 5, true, NOTICE_STEP_NOTHING, false },
+        { "failed, an admin asks", NOTICE_FAILED, true, false, true, 1, 5, true, NOTICE_STEP_SEND, false },
+        { "failed without knowing, an admin asks", NOTICE_FAILED, true, true, true, 1, 5, true, NOTICE_STEP_NOTHING, false },
+        { "failed, an admin asks the day after", NOTICE_FAILED, true, false, true, 1, 6, true, NOTICE_STEP_NOTHING, false },
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct person person = { .notice = { .id = SPAN_LITERAL("e_1"), .state = rows[i].at, .local_day = 5, .channel = SPAN_LITERAL("slack") } };
         struct effects_item item = { .id = rows[i].same ? SPAN_LITERAL("e_1") : SPAN_LITERAL("e_2"), .unclear = rows[i].unclear, .asked = rows[i].asked, .sends = rows[i].sends };
         print_message("%s\n", rows[i].name);
-        assert_int_equal(notice_step(&person, &item, (struct notice_time){ rows[i].day, rows[i].window, SPAN_LITERAL("slack") }), rows[i].step);
-        assert_int_equal(notice_step(&person, &item, (struct notice_time){ rows[i].day, rows[i].window, SPAN_LITERAL("email") }), NOTICE_STEP_NOTHING); /* it is another channel's */
+        assert_int_equal(notice_step(&person, &item, (struct notice_time){ rows[i].day, rows[i].window, SPAN_LITERAL("slack"), rows[i].frozen }), rows[i].step);
+        assert_int_equal(notice_step(&person, &item, (struct notice_time){ rows[i].day, rows[i].window, SPAN_LITERAL("email"), rows[i].frozen }), NOTICE_STEP_NOTHING); /* it is another channel's */
     }
 }
 
@@ -290,6 +296,44 @@ static void an_hour_of_500_ends_in_one_message(void **state)
         assert_true(effects_destinations(w.story.effects, &d, 1) == 1 && d.failing_s == 0 && d.waiting == 0);
         assert_int_equal(story_events(&w.story, "notice.reserved"), 1);
         assert_int_equal(story_events(&w.story, "notice.delivered"), 1);
+        end(&w);
+    }
+}
+
+static void order_incident(struct world *w, enum incident_move move)
+{
+    const struct incident_order order = { move, SPAN_LITERAL("a bad update"), SPAN_LITERAL("admin:root") };
+    struct err err;
+    bool changed;
+    assert_int_equal(incident_order(&w->story.node, w->story.store, &order, &changed, &err), OK);
+    assert_true(changed);
+}
+
+/* Reserved before an incident and not sent yet: nobody is written to until it is over, however well the channel is. */
+static void an_incident_holds_back_what_was_reserved_before_it(void **state)
+{
+    static const struct { const char *name, *faults; size_t posts; } rows[] = {
+        { "surely not sent", "[{\"method\":\"chat.postMessage\",\"kind\":\"429\",\"retry_after\":60}]", 2 },
+        { "perhaps sent, and it was not", "[{\"method\":\"chat.postMessage\",\"kind\":\"500_before\"}]", 2 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct world w;
+        print_message("%s\n", rows[i].name);
+        start_slack(&w, "U0ANA");
+        fake_peer_post(&w.slack, "/control/faults", rows[i].faults);
+        fail_check(&w);
+        story_pass(&w.story, 3);
+        assert_int_equal(calls_of(&w, "chat.postMessage"), 1);
+        order_incident(&w, INCIDENT_START);
+        story_pass(&w.story, 600);
+        assert_int_equal(messages(&w), 0);
+        assert_int_equal(notice_state(&w), NOTICE_SENDING);
+        order_incident(&w, INCIDENT_STOP);
+        story_pass(&w.story, 120);
+        assert_int_equal(notice_state(&w), NOTICE_DELIVERED);
+        assert_int_equal(messages(&w), 1);
+        assert_int_equal(calls_of(&w, "chat.postMessage"), rows[i].posts);
         end(&w);
     }
 }
@@ -705,6 +749,7 @@ int main(void)
         cmocka_unit_test(a_notice_is_sent_once_and_counts_as_told),
         cmocka_unit_test(a_fault_ends_in_one_message_or_in_none),
         cmocka_unit_test(an_hour_of_500_ends_in_one_message),
+        cmocka_unit_test(an_incident_holds_back_what_was_reserved_before_it),
         cmocka_unit_test(an_outage_until_night_costs_the_day_and_no_more),
         cmocka_unit_test(a_dead_token_stops_all_sending),
         cmocka_unit_test(a_process_that_dies_at_any_step_sends_exactly_one),

@@ -527,7 +527,12 @@ def break_quiet(lines):
 
 
 def break_hours(lines):
-    lines[times(lines, "rung.changed", is_closing)[0]]["event"]["at_ms"] += 12 * 3600 * 1000
+    night = 12 * 3600 * 1000
+    for i in times(lines, "rung.changed", is_closing):
+        event = lines[i]["event"]
+        if not any(line["event"].get("device") == event["device"] for line in lines[i + 1:] if line["event"]["at_ms"] <= event["at_ms"] + night):
+            event["at_ms"] += night     # nothing else happened to that laptop meanwhile
+            return
 
 
 def break_per_day(lines):

@@ -366,7 +366,7 @@ static struct notice_time time_for(const struct year *y, const struct person *p)
     directory_enter(d);
     const struct control *control = directory_control(d);
     struct calendar_hours hours = calendar_hours(y->story.node.calendar, control->policy, p, control->holidays);
-    struct notice_time t = { .local_day = calendar_local(y->story.node.calendar, hours.zone, y->now_s).day, .in_window = calendar_in_window(&hours, y->now_s), .channel = SPAN_LITERAL("slack") };
+    struct notice_time t = { .local_day = calendar_local(y->story.node.calendar, hours.zone, y->now_s).day, .in_window = calendar_in_window(&hours, y->now_s), .channel = SPAN_LITERAL("slack"), .frozen = control->frozen };
     directory_leave(d);
     return t;
 }
@@ -416,7 +416,7 @@ static bool deliver(struct year *y, struct year_notice *n)
     enum err_code code = OK;
     if (step == NOTICE_STEP_TOO_LATE || (step == NOTICE_STEP_SEND && count == 0)) {
         code = notice_failed(node, store, p->id, &n->item, step == NOTICE_STEP_SEND ? SPAN_LITERAL("nothing_left_to_fix") : SPAN_LITERAL("too_late"), true, &err);
-    } else if (step == NOTICE_STEP_SEND && y->slack_away) {
+    } else if (step == NOTICE_STEP_WAIT || (step == NOTICE_STEP_SEND && y->slack_away)) {
         done = false;
     } else if (step == NOTICE_STEP_SEND) {
         struct notice_try try = { .item = &n->item, .sure = true, .now = t, .left = left, .left_count = count };
