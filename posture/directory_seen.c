@@ -7,16 +7,6 @@
 
 enum { TIMES_BYTES = 256 * 1024, TIMES_DEPTH = 4, SEEN_BYTES = 64 * 1024 * 1024, SEEN_DEPTH = 8, ID_BYTES = 256 };
 
-bool directory_seen_opens_gap(const struct device *device, int64_t seen_s)
-{
-    if (device->seen_s == 0 || seen_s - device->seen_s <= ON_SLOT_S)
-        return false;
-    for (size_t i = 0; i < device->result_count; i++)
-        if (device->results[i].first_failed_s != 0)
-            return true;
-    return false;
-}
-
 /* Of a device that nobody else has seen yet. */
 static struct result *editable_results(struct device *d) { return (struct result *)(uintptr_t)d->results; }
 

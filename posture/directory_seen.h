@@ -3,8 +3,6 @@
 #define POSTURE_DIRECTORY_SEEN_H
 #include "posture/directory.h"
 
-/* Would speaking at seen_s end a stretch in which the device was off, while a check fails? */
-bool directory_seen_opens_gap(const struct device *device, int64_t seen_s);
 /* The refresh's times into a device that nobody else has seen yet. */
 MUST_CHECK enum err_code directory_seen_into(struct device *d, const struct refresh *refresh, struct err *err);
 /* A new version of `old` with the refresh's times. Owned. */
