@@ -219,6 +219,8 @@ static void take_results(struct report *r, struct report_device *d, const struct
 static void take_state(struct report *r, struct report_device *d, const struct from_json_value *record, const struct from_json_value *state)
 {
     struct span person = text_of(record, "person"), platform = text_of(state, "platform");
+    if (d->erased)
+        return;
     d->gone = false;
     d->owned = is_true(state, "owned");
     d->person = d->owned ? person_of(r, person) : REPORT_NOBODY;
@@ -387,8 +389,10 @@ static void take_erased(struct report *r, const struct from_json_value *record, 
     for (size_t i = 0; i < from_json_count(&gone); i++) {
         struct from_json_value item = from_json_item(&gone, i);
         struct span name = SPAN_NONE;
-        if (from_json_text(&item, TEXT_BYTES, &name, &err) == OK)
-            retire(r, device_of(r, name));
+        struct report_device *d = from_json_text(&item, TEXT_BYTES, &name, &err) == OK ? device_of(r, name) : NULL;
+        retire(r, d);
+        if (d != NULL)
+            d->erased = true;
     }
 }
 

@@ -29,6 +29,7 @@ struct report_cell {
 struct report_device {
     struct span name, platform, rung;
     uint32_t person; bool owned, gone, closing;
+    bool erased; /* the name is nobody's for ever: a record of the same second may come after that of the erasure, from another chain */
     int64_t closing_since_s;
     struct report_cell *cells; size_t cell_count, cell_room;
     struct report_list off;

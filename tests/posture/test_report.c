@@ -144,7 +144,8 @@ static void the_state_at_a_date_is_what_was_then(void **state)
 {
     static const char *const lines[LINES] = { POLICY, FAIL("02", "08", "1", "a"), PASS("02", "09", "2", "a"), PASS("05", "08", "1", "a"),
         "{\"at\":\"2026-11-07T08:00:00Z\",\"type\":\"device.owner\",\"erased\":true,\"moved_to\":\"D-3\",\"state\":{\"platform\":\"macos\",\"owned\":false,\"results\":{\"firewall\":\"pass\"},\"visible\":[]}}",
-        "{\"at\":\"2026-11-07T08:00:01Z\",\"type\":\"person.erased\",\"data\":{\"gone\":[\"D-1\",7,\"D-unheard\"]}}" };
+        "{\"at\":\"2026-11-07T08:00:00Z\",\"type\":\"person.erased\",\"data\":{\"gone\":[\"D-1\",7,\"D-unheard\"]}}",
+        FAIL("07", "08", "1", "a") }; /* of the same second, from another chain: it was before, and comes after */
     static const struct { const char *at, *want; } rows[] = {
         { "2026-11-02T00:00:00Z", "\"count\":0," },
         { "2026-11-02T00:00:00Z", "{\"as_of\":\"2026-11-01T23:59:59Z\"," }, /* the last second that is in it */
