@@ -189,10 +189,24 @@ static void take_failures(const struct from_json_value *root, struct osquery_bod
     }
 }
 
+/* Each name is looked up in all three, which costs their sizes multiplied: no agent has more names than it was asked for, a body without an end would hold a thread for minutes. */
+static enum err_code check_sizes(const struct from_json_value *root, struct err *err)
+{
+    static const char *const keys[] = { "queries", "statuses", "messages" };
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        struct from_json_value v = from_json_member(root, keys[i]);
+        if (from_json_count(&v) > OSQUERY_MAX_ANSWERS)
+            return err_set(err, ERR_LIMIT, "%s: more than %d members", keys[i], OSQUERY_MAX_ANSWERS);
+    }
+    return OK;
+}
+
 enum err_code osquery_read_answers(struct span text, struct arena *arena, struct osquery_body *body, struct osquery_answers *out, struct err *err)
 {
     struct from_json_value root, rows;
     enum err_code code = parse(text, OSQUERY_LOG_BYTES, body, &root, err);
+    if (code == OK)
+        code = check_sizes(&root, err);
     if (code == OK)
         code = from_json_parse(SPAN_LITERAL("[]"), (struct from_json_limits){ 2, 1 }, "no rows", &body->no_rows, err);
     if (code != OK)

@@ -39,7 +39,7 @@ bool osquery_is_virtual(struct span vendor, struct span model);
 /* One answer to a distributed query. */
 struct osquery_answer { struct span name, message; bool failed; struct from_json_value rows; /* an array unless failed */ };
 struct osquery_answers { struct span node_key; struct osquery_answer *all; size_t count, dropped; };
-/* Answers live in `arena`. Those that cannot be read are counted in `dropped`, so are all past OSQUERY_MAX_ANSWERS. */
+/* Answers live in `arena`. Those that cannot be read are counted in `dropped`, so are all past OSQUERY_MAX_ANSWERS; a body with more names than that is ERR_LIMIT. */
 MUST_CHECK enum err_code osquery_read_answers(struct span text, struct arena *arena, struct osquery_body *body, struct osquery_answers *out, struct err *err);
 
 /* One full set of rows from the log: a snapshot, or the first set of a differential query. */
