@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { BODY_BYTES = 64 * 1024, BATCH_BYTES = 1024 * 1024, BATCH_ITEMS = 1000, DEPTH = 32, TEXT_BYTES = 512 };
+enum { BODY_BYTES = 64 * 1024, BATCH_BYTES = 1024 * 1024, BATCH_ITEMS = 1000, DEPTH = 32, TEXT_BYTES = 512, MEMBERS_MOST = 1000 };
 
 /* The four entities of one evaluation; in a batch an item's own replaces the default whole. */
 enum entity { SUBJECT, ACTION, RESOURCE, CONTEXT, ENTITIES };
@@ -36,10 +36,17 @@ enum { SHAPE_TEXTS = 2 };
 struct shape { size_t texts; struct span members[SHAPE_TEXTS + 1]; };
 static const struct shape typed = { 2, { NAME("type"), NAME("id"), NAME("properties") } }, named = { 1, { NAME("name"), NAME("properties") } };
 
+/* Unknown members are ignored, but passed over at each look-up, and a default of a batch is looked through for each of its items. */
+static enum err_code read_object(const struct from_json_value *v, struct err *err)
+{
+    enum err_code code = from_json_object(v, err);
+    return code != OK || from_json_count(v) <= MEMBERS_MOST ? code : from_json_refuse(v, err, "must have at most %d members", MEMBERS_MOST);
+}
+
 static enum err_code read_entity(const struct from_json_value *entity, const struct shape *shape, struct span out[SHAPE_TEXTS], struct err *err)
 {
     struct from_json_value members[SHAPE_TEXTS + 1], *properties = &members[shape->texts];
-    enum err_code code = from_json_object(entity, err);
+    enum err_code code = read_object(entity, err);
     if (code == OK)
         from_json_members(entity, shape->members, shape->texts + 1, members);
     for (size_t i = 0; code == OK && i < shape->texts; i++) {
@@ -48,7 +55,7 @@ static enum err_code read_entity(const struct from_json_value *entity, const str
             code = from_json_refuse(&members[i], err, "must not be empty");
     }
     if (code == OK && from_json_present(properties))
-        code = from_json_object(properties, err);
+        code = read_object(properties, err);
     return code;
 }
 
@@ -65,7 +72,7 @@ static enum err_code read_device(const struct entities *e, struct question *q, s
     }
     if (!from_json_present(&device))
         return OK;
-    enum err_code code = from_json_object(&device, err);
+    enum err_code code = read_object(&device, err);
     for (size_t i = 0; code == OK && i < 3; i++) {
         struct from_json_value v = from_json_member_of(&device, members[i]);
         if (!from_json_present(&v))
@@ -88,7 +95,7 @@ static enum err_code read_question(const struct entities *e, struct asked *out, 
     if (code == OK)
         code = read_entity(&e->of[RESOURCE], &typed, resource, err);
     if (code == OK && from_json_present(&e->of[CONTEXT]))
-        code = from_json_object(&e->of[CONTEXT], err);
+        code = read_object(&e->of[CONTEXT], err);
     if (code != OK)
         return code;
     *out = (struct asked){ .question = { .door = SPAN_LITERAL("authzen"), .door_device = DEVICE_NOT_ASKED, .app = resource[1], .action = action[0] },

@@ -132,6 +132,8 @@ def story_batches(world):
     answer = gateway.api("POST", EVALUATIONS, dict(defaults, evaluations=[allowed] * 1001))
     expect(answer.status == 400, "1,001 items: %d" % answer.status)
     expect(len(ask([allowed] * 1000)["evaluations"]) == 1000, "1,000 items")
+    crowded = ask([{}, allowed], extra={"context": {"device": {"m%d" % i: 0 for i in range(1001)}}, "resource": dict(allowed["resource"], **{"m%d" % i: 0 for i in range(1001)})})
+    expect(all("at most 1000 members" in e["context"]["error"]["message"] for e in crowded["evaluations"]), "what each item would look through is bounded: %s" % crowded)
     answer = gateway.api("POST", EVALUATIONS, dict(defaults, evaluations=[allowed], options={"evaluations_semantic": "sometimes"}))
     expect(answer.status == 400, "unknown semantic: %d" % answer.status)
     gateway.stop()

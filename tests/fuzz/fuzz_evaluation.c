@@ -10,7 +10,7 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
-enum { BODY_BYTES = 16 * 1024 /* far below the routes' limits */, DEPTH = 32, TEXT_BYTES = 512, NOW_S = 1800000000 };
+enum { BODY_BYTES = 16 * 1024 /* far below the routes' limits */, DEPTH = 32, TEXT_BYTES = 512, MEMBERS_MOST = 1000, NOW_S = 1800000000 };
 static struct node node;
 
 static void require(bool holds)
@@ -98,11 +98,13 @@ static int ask(const struct route *route, struct span body, struct buf *answer)
 static bool is_there(const json_t *v) { return v != NULL && !json_is_null(v); }
 static bool is_text(const json_t *v, size_t least) { return json_is_string(v) && json_string_length(v) >= least && json_string_length(v) <= TEXT_BYTES; }
 
+static bool is_object(const json_t *v) { return json_is_object(v) && json_object_size(v) <= MEMBERS_MOST; }
+
 static bool is_entity(const json_t *v, const char *first, const char *second)
 {
     const json_t *properties = json_object_get(v, "properties");
-    return json_is_object(v) && is_text(json_object_get(v, first), 1) && (second == NULL || is_text(json_object_get(v, second), 1)) &&
-           (!is_there(properties) || json_is_object(properties));
+    return is_object(v) && is_text(json_object_get(v, first), 1) && (second == NULL || is_text(json_object_get(v, second), 1)) &&
+           (!is_there(properties) || is_object(properties));
 }
 
 static bool names_device_well(const json_t *subject, const json_t *context)
@@ -113,8 +115,8 @@ static bool names_device_well(const json_t *subject, const json_t *context)
         return true;
     if (is_there(id))
         return is_text(id, 0);
-    if (!is_there(device))
-        return true;
+    if (!is_there(device) || !is_object(device))
+        return !is_there(device);
     for (int i = 0; i < 3; i++)
         if (is_there(json_object_get(device, members[i])))
             return is_text(json_object_get(device, members[i]), 0);
@@ -125,7 +127,7 @@ static bool asks_well(const json_t *root)
 {
     const json_t *subject = json_object_get(root, "subject"), *context = json_object_get(root, "context");
     return is_entity(subject, "type", "id") && is_entity(json_object_get(root, "action"), "name", NULL) && is_entity(json_object_get(root, "resource"), "type", "id") &&
-           (!is_there(context) || json_is_object(context)) && names_device_well(subject, context);
+           (!is_there(context) || is_object(context)) && names_device_well(subject, context);
 }
 
 static unsigned deepest(const json_t *v)
