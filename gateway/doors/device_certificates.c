@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { PATH_BYTES = 1024, X509_LINE_BYTES = 700, EXPIRY_WARN_S = 30 * 86400, GOOD_KEPT = 4096, GOOD_FOR_S = 60 };
 #define AT(member) offsetof(struct device_certificate_options, member)
@@ -118,9 +117,6 @@ enum err_code device_certificate_rules_read(const struct device_certificate_opti
 
 /* ---- the lists ---- */
 
-/* What tells one content of a file from another without reading it. */
-struct file_mark { dev_t device; ino_t inode; off_t bytes; struct timespec changed; };
-
 /* The CA with the lists of one moment: whoever checks a certificate holds it meanwhile. */
 struct shared_trust { struct shared_body shared; struct client_trust *trust; };
 
@@ -147,19 +143,11 @@ static void path_of(struct span option, char path[PATH_BYTES])
     snprintf(path, PATH_BYTES, "%.*s", SPAN_ARGS(text));
 }
 
-/* Whether a file is another one than the last time; a missing one is (reading it says so). */
 static bool has_changed(struct span option, struct file_mark *mark)
 {
     char path[PATH_BYTES];
-    struct stat s;
-    struct file_mark now = { 0 };
     path_of(option, path);
-    if (stat(path, &s) == 0)
-        now = (struct file_mark){ s.st_dev, s.st_ino, s.st_size, s.st_mtim };
-    bool same = now.inode != 0 && now.device == mark->device && now.inode == mark->inode && now.bytes == mark->bytes && now.changed.tv_sec == mark->changed.tv_sec &&
-                now.changed.tv_nsec == mark->changed.tv_nsec;
-    *mark = now;
-    return !same;
+    return file_has_changed(path, mark);
 }
 
 static enum err_code read_lists(const struct device_certificates *d, struct buf *contents, struct span *lists, struct err *err)

@@ -188,3 +188,15 @@ bool file_exists(const char *path)
 {
     return access(path, F_OK) == 0;
 }
+
+bool file_has_changed(const char *path, struct file_mark *mark)
+{
+    struct stat s;
+    struct file_mark now = { .inode = 0 };
+    if (stat(path, &s) == 0)
+        now = (struct file_mark){ s.st_dev, s.st_ino, s.st_size, s.st_mtim };
+    bool same = now.inode != 0 && now.device == mark->device && now.inode == mark->inode && now.bytes == mark->bytes && now.changed.tv_sec == mark->changed.tv_sec &&
+                now.changed.tv_nsec == mark->changed.tv_nsec;
+    *mark = now;
+    return !same;
+}

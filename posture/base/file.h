@@ -6,6 +6,7 @@
 #include "posture/base/buf.h"
 
 #include <sys/types.h>
+#include <time.h>
 
 /* Appends the content of a regular file to `out`. ERR_NOT_FOUND when there is none, ERR_LIMIT when it is longer than
  * `max_bytes` or than `out` has room for, ERR_IO otherwise. On failure `out` keeps its content. */
@@ -16,5 +17,9 @@ MUST_CHECK enum err_code file_write_private(const char *path, struct span conten
 MUST_CHECK enum err_code file_mkdirs(const char *path, mode_t mode, struct err *err);
 /* Something is there, of any kind, links followed. */
 bool file_exists(const char *path);
+/* What tells one content of a file from another without reading it. Zeroed: never looked at. */
+struct file_mark { dev_t device; ino_t inode; off_t bytes; struct timespec changed; };
+/* Whether it is another file than at the last look with the same mark, links followed; one that is missing always is: reading it says so. */
+bool file_has_changed(const char *path, struct file_mark *mark);
 
 #endif

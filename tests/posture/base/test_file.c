@@ -150,6 +150,24 @@ static void names_that_are_too_long_are_refused(void **state)
     assert_false(file_exists(name));
 }
 
+static void a_change_is_seen_once(void **state)
+{
+    struct file_mark mark = { 0 };
+    struct err err;
+    (void)state;
+    const char *name = in_folder("marked");
+    assert_true(file_has_changed(name, &mark)); /* missing: reading it says so */
+    assert_int_equal(file_write_private(name, SPAN_LITERAL("one"), &err), OK);
+    assert_true(file_has_changed(name, &mark));
+    assert_false(file_has_changed(name, &mark));
+    assert_int_equal(file_write_private(name, SPAN_LITERAL("two"), &err), OK); /* as long as before, within the same second */
+    assert_true(file_has_changed(name, &mark));
+    assert_false(file_has_changed(name, &mark));
+    unlink(name);
+    assert_true(file_has_changed(name, &mark));
+    assert_true(file_has_changed(name, &mark));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +180,7 @@ int main(void)
         cmocka_unit_test(a_write_that_fails_leaves_no_temporary_file),
         cmocka_unit_test(missing_folders_are_made_once),
         cmocka_unit_test(names_that_are_too_long_are_refused),
+        cmocka_unit_test(a_change_is_seen_once),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
