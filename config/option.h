@@ -31,6 +31,7 @@ struct option {
     const char *help;           /* one or two sentences for the reference page */
     const char *example;        /* for the sample file; NULL: the default */
     bool required;
+    size_t file_offset;         /* SECRET: where (struct span) the path of the file it was read from is put, for those who read it again; 0: nowhere */
     const struct option *rows; size_t row_count, item_bytes; /* OPTION_ITEMS */
 };
 struct option_group { const char *title; const struct option *rows; size_t count; void *target; };

@@ -70,6 +70,8 @@ static bool secret_from_file(struct loader *l, const struct yaml_node *at, const
     }
     struct span text = o->kind == OPTION_FILE ? buf_span(&content) : span_trim(buf_span(&content));
     *out = arena_copy(l->arena, text);
+    if (o->file_offset != 0)
+        *(struct span *)(void *)((char *)out - o->offset + o->file_offset) = arena_copy_text(l->arena, path);
     buf_wipe(&content);
     return true;
 }

@@ -56,7 +56,7 @@ const char *effects_archive_folder(const struct effects *e);
 /* For metrics and doctor; any thread. */
 struct effects_destination {
     char name[WEBHOOK_ID_BYTES + 16];
-    bool stopped;                                /* nothing is sent until the configuration changes; `why` says what was answered */
+    bool stopped;                                /* nothing is sent until what `why` says has been mended */
     char why[EFFECTS_ERROR_BYTES];               /* the last failure; empty after a success */
     int64_t failing_s;                           /* since when nothing but failures, wall; 0: the last one worked */
     unsigned waiting, set_aside;                 /* in the partitions that this node holds */

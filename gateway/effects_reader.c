@@ -590,6 +590,18 @@ void reader_stop_sending(struct reader *r, const char *why)
     log_event(r->node->log, LOG_ERROR, "effects.stopped", LOG_STR("reader", r->name), LOG_STR("why", why));
 }
 
+void reader_resume(struct reader *r)
+{
+    r->failures = 0;
+    r->pause_until_ms = 0;
+    pthread_mutex_lock(&r->lock);
+    r->stopped = false;
+    r->failing_s = 0;
+    r->why[0] = '\0';
+    pthread_mutex_unlock(&r->lock);
+    log_event(r->node->log, LOG_INFO, "effects.resumed", LOG_STR("reader", r->name));
+}
+
 bool reader_is_stopped(struct reader *r)
 {
     pthread_mutex_lock(&r->lock);

@@ -104,8 +104,9 @@ MUST_CHECK enum err_code reader_queue(struct reader *r, const struct effects_ite
 MUST_CHECK enum err_code reader_store_item(struct reader *r, unsigned partition, const struct effects_item *item, struct err *err);
 /* Whether the partition's lease cannot have run out yet: by this process's own clock, counted from before it was last asked for. */
 bool reader_holds(const struct reader *r, unsigned partition);
-/* Nothing is sent any more until the process starts with another configuration. */
+/* Nothing is sent any more until reader_resume(), or until the process starts with another configuration. */
 void reader_stop_sending(struct reader *r, const char *why);
+void reader_resume(struct reader *r);
 bool reader_is_stopped(struct reader *r);
 void reader_pause(struct reader *r, int64_t ms);
 /* The destination as a whole failed or worked. Three failures in a row pause it, longer each time. */

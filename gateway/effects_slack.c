@@ -74,7 +74,7 @@ static struct item_result judge_post(struct post *p, const struct slack_result *
     case SLACK_STOPPED:
         p->t.item->unclear = false;
         message_note_error(&p->t, result->error);
-        reader_stop_sending(p->t.r, result->error);
+        slack_doubt_stop(p->t.r, result->error);
         return message_unsendable(p->s->node, p->t.r, p->t.partition, p->t.item);
     case SLACK_PAUSED:
         p->t.item->unclear = false;
@@ -230,7 +230,7 @@ static struct item_result is_unread(struct post *p, const struct slack_result *r
 {
     bool stopped = result->outcome == SLACK_STOPPED && strcmp(result->error, "missing_scope") != 0;
     if (stopped)
-        reader_stop_sending(p->t.r, result->error);
+        slack_doubt_stop(p->t.r, result->error);
     else if (result->outcome == SLACK_EXPIRED)
         p->s->token_is_old = true;
     else if (result->outcome == SLACK_PAUSED)

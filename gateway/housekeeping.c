@@ -2,12 +2,13 @@
 
 #include "connectors/store/redis_child.h"
 #include "gateway/doors/device_certificates.h"
+#include "gateway/slack/slack_app.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { TICK_MS = 100, HEARTBEAT_MS = 1000, TRIM_MS = 60000, LISTS_MS = 2000 };
+enum { TICK_MS = 100, HEARTBEAT_MS = 1000, TRIM_MS = 60000, FILES_MS = 2000 };
 struct housekeeping {
     const struct node *node;
     struct housekeeping_options options;
@@ -38,10 +39,17 @@ static void tick_child(struct housekeeping *h)
     counter_add(h->node->counters, COUNT_STORE_RESTARTS, redis_child_status(h->options.child).restarts - before);
 }
 
+/* What is read again without a start when its file was replaced. */
+static void look_at_files(const struct node *node)
+{
+    device_certificates_refresh(node->device_certificates, clock_wall_s(node->clock));
+    slack_app_refresh(node->slack, node->log);
+}
+
 static void *housekeeping_thread(void *context)
 {
     struct housekeeping *h = context;
-    int64_t next_heartbeat_ms = 0, next_lists_ms = 0, next_trim_ms = clock_mono_ms(h->node->clock) + TRIM_MS;
+    int64_t next_heartbeat_ms = 0, next_files_ms = 0, next_trim_ms = clock_mono_ms(h->node->clock) + TRIM_MS;
     directory_register_thread();
     while (!h->stop) {
         struct timespec pause = { 0, TICK_MS * 1000000L };
@@ -52,9 +60,9 @@ static void *housekeeping_thread(void *context)
             next_heartbeat_ms = now_ms + HEARTBEAT_MS;
             heartbeat(h);
         }
-        if (now_ms >= next_lists_ms) {
-            next_lists_ms = now_ms + LISTS_MS;
-            device_certificates_refresh(h->node->device_certificates, clock_wall_s(h->node->clock));
+        if (now_ms >= next_files_ms) {
+            next_files_ms = now_ms + FILES_MS;
+            look_at_files(h->node);
         }
         if (now_ms >= next_trim_ms) {
             next_trim_ms = now_ms + TRIM_MS;

@@ -1,5 +1,5 @@
 /* housekeeping: one thread for what must happen by the clock: the embedded redis-server is watched, "we are alive" is said, the log is trimmed,
- * revocation lists are read again when their files change. */
+ * revocation lists and secrets of Slack are read again when their files change. */
 #ifndef GATEWAY_HOUSEKEEPING_H
 #define GATEWAY_HOUSEKEEPING_H
 #include "gateway/node.h"

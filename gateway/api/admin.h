@@ -63,5 +63,5 @@ route_slow_fn admin_start_simulation, admin_show_simulation, admin_cancel_simula
 route_slow_fn admin_list_doors, admin_show_door, admin_add_door, admin_remove_door;
 route_slow_fn admin_explain;
 route_slow_fn admin_show_incident, admin_start_incident, admin_stop_incident;
-route_slow_fn admin_list_deliveries, admin_resend_delivery, admin_status, admin_slack, admin_slack_preview;
+route_slow_fn admin_list_deliveries, admin_resend_delivery, admin_status, admin_slack, admin_slack_preview, admin_slack_reconnect;
 #endif

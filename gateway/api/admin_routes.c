@@ -191,6 +191,7 @@ static const struct route rows[] = {
     ROW(HTTP_POST, "/admin/v1/incident", 4096, admin_start_incident, "admin.incident.start"),
     ROW(HTTP_DELETE, "/admin/v1/incident", 4096, admin_stop_incident, "admin.incident.stop"),
     ROW(HTTP_GET, "/admin/v1/slack", 0, admin_slack, "admin.slack"),
+    ROW(HTTP_POST, "/admin/v1/slack/reconnect", 4096, admin_slack_reconnect, "admin.slack.reconnect"),
     ROW(HTTP_GET, "/admin/v1/slack/preview/{id}", 0, admin_slack_preview, "admin.slack.preview"),
     ROW(HTTP_GET, "/admin/v1/deliveries", 0, admin_list_deliveries, "admin.deliveries"),
     ROW(HTTP_POST, "/admin/v1/deliveries/{id}/resend", 4096, admin_resend_delivery, "admin.delivery.resend"),

@@ -2,6 +2,7 @@
 #include "gateway/api/admin.h"
 #include "gateway/effects.h"
 #include "gateway/slack/slack_app.h"
+#include "gateway/slack/slack_doubt.h"
 #include "gateway/slack/slack_line.h"
 #include "gateway/slack/slack_manifest.h"
 #include "gateway/slack/slack_token.h"
@@ -43,7 +44,7 @@ static void write_trouble(const struct slack_app *app, struct to_json *w)
 static void write_app(struct http_request *r, struct to_json *w)
 {
     struct slack_identity who;
-    const struct slack_app *app = r->node->slack;
+    struct slack_app *app = r->node->slack;
     to_json_member_bool(w, "configured", app != NULL);
     to_json_member_bool(w, "hears", slack_app_hears(app));
     if (app == NULL)
@@ -137,5 +138,20 @@ void admin_slack(struct http_request *r, struct http_response *res)
         to_json_raw(&w, buf_span(&manifest));
     else
         to_json_null(&w);
+    to_json_end(&w);
+}
+
+/* What had given up tries again, on every gateway: the order is in the log. */
+void admin_slack_reconnect(struct http_request *r, struct http_response *res)
+{
+    struct err err;
+    enum err_code code = r->node->slack != NULL ? slack_reconnect_append(r->node, r->store, admin_cause(r), &err) : err_set(&err, ERR_NOT_FOUND, "Slack is not configured here");
+    if (code != OK) {
+        admin_problem(r, res, &err);
+        return;
+    }
+    struct to_json w = response_json(res, 202);
+    to_json_object(&w);
+    to_json_member_text(&w, "state", SPAN_LITERAL("trying"));
     to_json_end(&w);
 }

@@ -78,7 +78,7 @@ static void print_app(const struct from_json_value *root)
         print_line(stdout, "the token changes by itself; this one runs out at %.*s", SPAN_ARGS(json_text(root, "token_expires_at")));
     struct from_json_value trouble = from_json_member(root, "trouble");
     if (from_json_present(&trouble))
-        print_line(stdout, "Slack said at %.*s: %.*s; install the app again and start postern with its new token", SPAN_ARGS(json_text(&trouble, "at")), SPAN_ARGS(json_text(&trouble, "what")));
+        print_line(stdout, "Slack said at %.*s: %.*s; install the app again, and give postern its new token (docs/slack.md)", SPAN_ARGS(json_text(&trouble, "at")), SPAN_ARGS(json_text(&trouble, "what")));
     struct span scopes = json_texts(root, "missing_scopes", missing, sizeof missing);
     if (!span_empty(scopes))
         print_line(stdout, "missing scopes: %.*s; install the app again with the manifest", SPAN_ARGS(scopes));
@@ -90,6 +90,19 @@ static void print_line_state(const struct from_json_value *root)
     struct span why = json_text(&socket, "why");
     if (from_json_present(&socket))
         print_line(stdout, "Socket Mode: %.*s since %.*s%s%.*s", SPAN_ARGS(json_text(&socket, "state")), SPAN_ARGS(json_text(&socket, "since")), span_empty(why) ? "" : ", ", SPAN_ARGS(why));
+}
+
+static int reconnect(const struct args *args)
+{
+    CLEANUP(client_closep) struct client *c = NULL;
+    CLEANUP(client_answer_done) struct client_answer a = { 0 };
+    int code = client_open(args, &c);
+    if (code == CLI_DONE)
+        code = client_call(c, "POST", "/admin/v1/slack/reconnect", NULL, &a);
+    if (code != CLI_DONE || args->json)
+        return code == CLI_DONE ? client_print_json(&a) : code;
+    print_line(stdout, "every gateway asks Slack again now, postern slack status says what comes of it");
+    return CLI_DONE;
 }
 
 /* 1 when something keeps people from being reached. */
@@ -126,6 +139,7 @@ static int run(int argc, char **argv)
     static const struct cli_action actions[] = {
         { "manifest", NULL, 0, 0, from_file, 1, manifest },
         { "status", NULL, 0, 0, NULL, 0, status },
+        { "reconnect", NULL, 0, 0, NULL, 0, reconnect },
         { "people", NULL, 0, 0, unmapped, 1, cli_slack_people },
         { "onboard", "everyone|PERSON", 0, 1, group, 1, cli_slack_onboard },
         { "onboarding", NULL, 0, 0, NULL, 0, cli_slack_onboarding },
@@ -139,6 +153,7 @@ const struct cli_command cli_slack = {
     "slack",
     "postern slack manifest [--config FILE [--socket-mode]]\n"
     "       postern slack status [--json]\n"
+    "       postern slack reconnect [--json]\n"
     "       postern slack people [--unmapped] [--json]\n"
     "       postern slack onboard (everyone | --group GROUP | PERSON) [--json]\n"
     "       postern slack onboarding [--json]\n"
@@ -146,7 +161,9 @@ const struct cli_command cli_slack = {
     "       postern slack test-on-myself PERSON [--json]\n\n"
     "The manifest that Slack makes the app from, with this gateway's addresses (--config: without a gateway; --socket-mode: for one that Slack\n"
     "cannot reach); and how the app is. See docs/slack.md.\n"
-    "Exit code of status: 0 all is well; 1 Slack is not configured, a scope is missing, the token is no good, or nothing is sent or heard any more.\n\n"
+    "Exit code of status: 0 all is well; 1 Slack is not configured, a scope is missing, the token is no good, or nothing is sent or heard any more.\n"
+    "reconnect: what had given up tries again, on every gateway: after Socket Mode was switched on again, or a scope was given to the same token. A new\n"
+    "token needs no command where slack.token or slack.app_token names a file: it is read again when it changes.\n\n"
     "people: who is known to Slack. onboard invites people: each gets one greeting with the way to set up a device, at their own hours and under the\n"
     "cap of one message a day, by Slack or else by e-mail. onboarding: who was invited, contacted and has set up a device. test-on-myself greets\n"
     "one person now. See docs/onboarding.md. preview: what a person would be sent and would see now, in words, or with --json as Slack gets it; nothing\n"

@@ -6,7 +6,7 @@
 
 enum { AGAIN_MS = 10 * 1000, DATA_BYTES = 512 };
 
-enum err_code slack_doubt_append(const struct node *node, struct store *store, enum slack_trouble what, struct span team, struct err *err)
+static enum err_code append(const struct node *node, struct store *store, const char *type, struct span cause, struct span team, struct err *err)
 {
     CLEANUP(buf_done) struct buf data;
     char id[SECRET_ID_BYTES + 1];
@@ -17,11 +17,17 @@ enum err_code slack_doubt_append(const struct node *node, struct store *store, e
     to_json_member_text_if(&w, "team", team);
     to_json_end(&w);
     secret_new_id('e', id);
-    const struct event event = { .id = span_of(id), .at_ms = clock_wall_ms(node->clock), .type = span_of(what == SLACK_TROUBLE_UNINSTALLED ? SLACK_UNINSTALLED : SLACK_TOKEN_REVOKED),
-                                 .cause = SPAN_LITERAL("slack"), .data = buf_span(&data) };
-    enum err_code code = buf_check(&data, "what Slack says of the token", err);
+    const struct event event = { .id = span_of(id), .at_ms = clock_wall_ms(node->clock), .type = span_of(type), .cause = cause, .data = buf_span(&data) };
+    enum err_code code = buf_check(&data, type, err);
     return code == OK ? store->ops->append(store, store->ops->partitions(store), &event, 1, err) : code;
 }
+
+enum err_code slack_doubt_append(const struct node *node, struct store *store, enum slack_trouble what, struct span team, struct err *err)
+{
+    return append(node, store, what == SLACK_TROUBLE_UNINSTALLED ? SLACK_UNINSTALLED : SLACK_TOKEN_REVOKED, SPAN_LITERAL("slack"), team, err);
+}
+
+enum err_code slack_reconnect_append(const struct node *node, struct store *store, struct span by, struct err *err) { return append(node, store, SLACK_RECONNECT, by, SPAN_NONE, err); }
 
 void slack_doubt_hear(const struct node *node, const struct event *event)
 {
@@ -31,20 +37,37 @@ void slack_doubt_hear(const struct node *node, const struct event *event)
         slack_app_doubt(node->slack, SLACK_TROUBLE_REVOKED, event->at_ms / 1000);
     else if (span_equal_text(event->type, SLACK_UNINSTALLED))
         slack_app_doubt(node->slack, SLACK_TROUBLE_UNINSTALLED, event->at_ms / 1000);
+    else if (span_equal_text(event->type, SLACK_RECONNECT))
+        slack_app_renew(node->slack);
 }
 
-void slack_doubt_words(const char *word, char words[EFFECTS_ERROR_BYTES])
+void slack_doubt_stop(struct reader *r, const char *word)
 {
-    snprintf(words, EFFECTS_ERROR_BYTES, "%s: install the app again in Slack and start postern with its new token", word);
+    char words[EFFECTS_ERROR_BYTES];
+    snprintf(words, sizeof words, "%s: install the app again in Slack. Put a new token into the file that slack.token names, or start postern with it; for the same token, run postern slack reconnect", word);
+    reader_stop_sending(r, words);
+}
+
+/* Another token, or an admin's word: Slack is asked anew. */
+static void try_again(const struct node *node, struct reader *r, struct slack_doubt *doubt)
+{
+    unsigned renewals = node->slack != NULL ? slack_app_renewals(node->slack) : 0;
+    if (renewals == doubt->renewals)
+        return;
+    doubt->renewals = renewals;
+    doubt->judged = 0;
+    doubt->next_ms = 0;
+    if (reader_is_stopped(r))
+        reader_resume(r);
 }
 
 void slack_doubt_judge(const struct node *node, struct reader *r, struct slack *client, struct slack_token *token, struct slack_doubt *doubt)
 {
     struct slack_identity who = { { 0 }, { 0 }, { 0 }, { 0 } };
-    char words[EFFECTS_ERROR_BYTES];
     struct err ignored;
     int64_t now_ms = clock_mono_ms(node->clock);
     unsigned doubts = node->slack != NULL ? slack_app_doubts(node->slack) : 0;
+    try_again(node, r, doubt);
     if (doubts == doubt->judged || now_ms < doubt->next_ms || reader_is_stopped(r))
         return;
     doubt->next_ms = now_ms + AGAIN_MS;
@@ -58,6 +81,5 @@ void slack_doubt_judge(const struct node *node, struct reader *r, struct slack *
         slack_app_trust(node->slack, doubts);
         return;
     }
-    slack_doubt_words(result.error, words);
-    reader_stop_sending(r, words);
+    slack_doubt_stop(r, result.error);
 }

@@ -9,14 +9,16 @@
 /* Events, of no record. */
 #define SLACK_TOKEN_REVOKED "slack.token_revoked"
 #define SLACK_UNINSTALLED "slack.uninstalled"
+#define SLACK_RECONNECT "slack.reconnect" /* an admin: it was mended, every gateway shall try again */
 MUST_CHECK enum err_code slack_doubt_append(const struct node *node, struct store *store, enum slack_trouble what, struct span team, struct err *err);
+MUST_CHECK enum err_code slack_reconnect_append(const struct node *node, struct store *store, struct span by, struct err *err);
 /* On the feed's thread: an entry of any type. */
 void slack_doubt_hear(const struct node *node, const struct event *event);
 
 /* What one reader has judged. Zeroed is: nothing yet. */
-struct slack_doubt { unsigned judged; int64_t next_ms; };
-/* From a reader's tick. Stops the reader, with what to do, when Slack does not know the token any more. */
+struct slack_doubt { unsigned judged, renewals; int64_t next_ms; };
+/* From a reader's tick. Stops the reader, with what to do, when Slack does not know the token any more; resumes it when there is reason to try again. */
 void slack_doubt_judge(const struct node *node, struct reader *r, struct slack *client, struct slack_token *token, struct slack_doubt *doubt);
-/* The reason for admins: Slack's word, and what to do. */
-void slack_doubt_words(const char *word, char words[EFFECTS_ERROR_BYTES]);
+/* No call works with this token. For admins: Slack's word, and what to do. */
+void slack_doubt_stop(struct reader *r, const char *word);
 #endif

@@ -32,8 +32,11 @@ struct slack_line {
     struct arena arena;                     /* of one envelope */
     struct wire now, before;                /* before: the one that `now` has replaced */
     bool replace;                           /* Slack is about to end `now` */
+    bool renew;                             /* the token is another one than `now` was opened with */
     int64_t next_ms;                        /* monotonic: no try before */
     unsigned tries;                         /* in a row without a hello */
+    unsigned renewals;                      /* of the app, seen (slack_app_renewals) */
+    int64_t token_number;                   /* of the app-level token in `api` */
     int awake;                              /* eventfd: a stop is asked for */
     atomic_bool stop;
     bool started;
@@ -89,7 +92,7 @@ static void try_again(struct slack_line *l, int64_t least_ms)
     l->next_ms = clock_mono_ms(l->node->clock) + (wait_ms > least_ms ? wait_ms : least_ms);
 }
 
-/* Nothing brings it back but a start: the configuration or the app's settings have to change. */
+/* What brings it back is another token, or an admin's word that it was mended (look_for_renewal). */
 static void give_up(struct slack_line *l, const char *why)
 {
     show(l, SLACK_LINE_STOPPED, why);
@@ -174,7 +177,7 @@ static void take_hello(struct slack_line *l, struct wire *w, const struct slack_
 static void take_disconnect(struct slack_line *l, const struct wire *w, const struct slack_envelope *e)
 {
     if (e->reason == SLACK_DISCONNECT_OFF)
-        give_up(l, "Socket Mode was switched off in the settings of the app. Switch it on and start postern again.");
+        give_up(l, "Socket Mode was switched off in the settings of the app: switch it on, then run postern slack reconnect");
     else if (w == &l->now)
         l->replace = true;
 }
@@ -265,7 +268,7 @@ static void adopt(struct slack_line *l, struct web_socket *takes)
         l->before = l->now;
     }
     l->now = (struct wire){ .socket = takes, .opened_ms = now_ms, .heard_ms = now_ms };
-    l->replace = false;
+    l->replace = l->renew = false;
 }
 
 static void open_socket(struct slack_line *l, const char *url)
@@ -281,17 +284,47 @@ static void open_socket(struct slack_line *l, const char *url)
         note_failure(l, err.text, 0);
 }
 
+/* The app-level token as it is now. */
+static bool take_token(struct slack_line *l)
+{
+    struct slack_secret_text token;
+    struct err err;
+    int64_t number = slack_app_secret(l->node->slack, SLACK_SECRET_APP_TOKEN, &token);
+    enum err_code code = number != l->token_number ? slack_set_token(l->api, span_of(token.text), &err) : OK;
+    secret_wipe(&token, sizeof token);
+    if (code == OK)
+        l->token_number = number;
+    else
+        note_failure(l, err.text, 0);
+    return code == OK;
+}
+
+/* A connection that is good meanwhile is not given up for a mistake in the new token. */
+static void refuse_token(struct slack_line *l, const char *error)
+{
+    char why[SLACK_LINE_WHY_BYTES];
+    snprintf(why, sizeof why, "Slack does not take slack.app_token (%s): make one with the scope connections:write, and put it into the file that slack.app_token names, or start postern with it", error);
+    if (l->now.socket == NULL || l->replace) {
+        give_up(l, why);
+        return;
+    }
+    l->renew = false;
+    show(l, SLACK_LINE_OPEN, why);
+    log_event(l->node->log, LOG_ERROR, "slack.socket_not_renewed", LOG_STR("why", why));
+}
+
 static void connect_it(struct slack_line *l)
 {
-    char url[SLACK_SOCKET_URL_BYTES], why[SLACK_LINE_WHY_BYTES];
+    char url[SLACK_SOCKET_URL_BYTES];
+    if (!take_token(l))
+        return;
     struct slack_result r = slack_open_socket(l->api, url);
     if (l->stop)
         return;
     if (r.outcome == SLACK_DONE) {
         open_socket(l, url);
     } else if (r.outcome == SLACK_STOPPED || r.outcome == SLACK_EXPIRED) {
-        snprintf(why, sizeof why, "Slack does not take slack.app_token (%s): make one with the scope connections:write and start postern again", r.error);
-        give_up(l, why);
+        refuse_token(l, r.error);
     } else {
         note_failure(l, r.error, strcmp(r.error, "ratelimited") == 0 && r.retry_after_s < 0 ? SLOW_DOWN_S : r.retry_after_s);
     }
@@ -322,14 +355,31 @@ static bool has_store(struct slack_line *l)
     return false;
 }
 
+/* A secret is another one, or an admin says that it was mended: what had given up tries again, and a connection that was opened with the token before is replaced. */
+static void look_for_renewal(struct slack_line *l)
+{
+    struct slack_secret_text token;
+    unsigned renewals = slack_app_renewals(l->node->slack);
+    if (renewals == l->renewals)
+        return;
+    l->renewals = renewals;
+    l->renew = slack_app_secret(l->node->slack, SLACK_SECRET_APP_TOKEN, &token) != l->token_number;
+    secret_wipe(&token, sizeof token);
+    l->tries = 0;
+    l->next_ms = 0;
+    if (is_stopped(l))
+        show(l, SLACK_LINE_CONNECTING, "");
+}
+
 static void run_round(struct slack_line *l)
 {
     struct wire *const wires[] = { &l->now, &l->before };
+    look_for_renewal(l);
     bool stopped = is_stopped(l), due = clock_mono_ms(l->node->clock) >= l->next_ms;
     for (size_t i = 0; stopped && i < 2; i++)
         if (wires[i]->socket != NULL && wires[i]->gone_ms == 0)
             begin_goodbye(l, wires[i]);
-    if (!stopped && due && (l->now.socket == NULL || l->replace) && has_store(l))
+    if (!stopped && due && (l->now.socket == NULL || l->replace || l->renew) && has_store(l))
         connect_it(l);
     serve(l, &l->now);
     serve(l, &l->before);

@@ -176,7 +176,7 @@ static void judge_page(struct people *s, struct reader *r, const struct slack_re
     }
     s->next_ms = clock_mono_ms(s->node->clock) + after_ms;
     if (result->outcome == SLACK_STOPPED)
-        reader_stop_sending(r, result->error);
+        slack_doubt_stop(r, result->error);
     else
         reader_note_failure(r, result->error);
     s->walking = result->outcome != SLACK_STOPPED && result->outcome != SLACK_REFUSED; /* a cursor that Slack no longer takes: from the start, next time */
@@ -262,7 +262,7 @@ static struct item_result judge_look(struct people *s, struct reader *r, struct 
         return (struct item_result){ ITEM_DONE, -1, true }; /* not to be seen by us */
     item->error = arena_copy_text(&r->item_arena, result->error);
     if (result->outcome == SLACK_STOPPED)
-        reader_stop_sending(r, result->error);
+        slack_doubt_stop(r, result->error);
     else
         reader_note_failure(r, result->error);
     if (result->retry_after_s >= 0)

@@ -47,7 +47,7 @@ struct item_result reply_judge(struct reply *p, const struct slack_result *resul
     case SLACK_BLOCKS:
         log_event(p->s->node->log, LOG_WARN, "slack.reply_refused", LOG_SPAN("item", p->item->id), LOG_SPAN("person", p->item->person), LOG_STR("error", result->error));
         return reply_done();
-    case SLACK_STOPPED: reader_stop_sending(p->r, result->error); return reply_later(-1, false);
+    case SLACK_STOPPED: slack_doubt_stop(p->r, result->error); return reply_later(-1, false);
     case SLACK_PAUSED: reader_pause(p->r, WORKSPACE_PAUSE_MS); return reply_later(WORKSPACE_PAUSE_MS, false);
     case SLACK_EXPIRED: p->s->token_is_old = true; return reply_later(STORE_WAITS_MS, true);
     case SLACK_AMBIGUOUS:
@@ -428,21 +428,23 @@ static enum err_code take_entry(void *self, struct reader *r, const struct reade
 
 /* ---- the reader ---- */
 
-/* Who we are, once: whose workspace it is decides who is answered. */
+/* Who we are, once for each token: whose workspace it is decides who is answered. */
 static void introduce(struct replies *s, struct reader *r)
 {
     struct slack_identity who = { { 0 }, { 0 }, { 0 }, { 0 } };
     struct err ignored;
     int64_t now_ms = clock_mono_ms(s->node->clock);
-    if (now_ms < s->introduced_ms || reader_is_stopped(r) || slack_app_identity(s->node->slack, &who))
+    unsigned renewals = slack_app_renewals(s->node->slack);
+    if (now_ms < s->introduced_ms || reader_is_stopped(r) || (s->introduced == renewals && slack_app_identity(s->node->slack, &who)))
         return;
     s->introduced_ms = now_ms + INTRODUCE_EVERY_MS;
     if (slack_token_use(s->node, r->store, s->client, false, &s->token, &ignored) != OK)
         return; /* there is no token yet */
     struct slack_result result = slack_auth_test(s->client, &who);
-    if (result.outcome == SLACK_DONE)
+    if (result.outcome == SLACK_DONE) {
+        s->introduced = renewals;
         slack_app_learn(s->node->slack, &who);
-    else if (result.outcome == SLACK_STOPPED)
+    } else if (result.outcome == SLACK_STOPPED)
         slack_app_doubt(s->node->slack, SLACK_TROUBLE_REVOKED, clock_wall_s(s->node->clock)); /* the others stop too, before anybody is written to */
     else
         log_event(s->node->log, LOG_WARN, "slack.not_introduced", LOG_STR("error", result.error));
@@ -457,7 +459,7 @@ static enum err_code tick(void *self, struct reader *r, unsigned partition, stru
         return OK;
     enum err_code code = slack_token_keep(s->node, r->store, s->client, &s->keeper, err);
     if (code == ERR_DENIED && !reader_is_stopped(r))
-        reader_stop_sending(r, "invalid_refresh_token");
+        reader_stop_sending(r, "invalid_refresh_token: install the app again in Slack, and put its refresh token into the file that slack.refresh_token names, or start postern with it");
     return code;
 }
 

@@ -16,6 +16,7 @@ struct replies {
     struct slack_doubt doubt;
     bool token_is_old;              /* the last call said so */
     int64_t introduced_ms;          /* when auth.test is asked again; monotonic */
+    unsigned introduced;            /* after so many renewals of the app (slack_app_renewals) */
 };
 /* One try of one item. Texts live in `arena`. */
 struct reply {

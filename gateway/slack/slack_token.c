@@ -73,11 +73,27 @@ static void forget(struct kept *k) { secret_wipe(k, sizeof *k); }
 
 /* ---- using ---- */
 
+/* One that stays, until its file is replaced. */
+static enum err_code use_configured(const struct node *node, struct slack *client, struct slack_token *held, struct err *err)
+{
+    struct slack_secret_text token;
+    int64_t number = slack_app_secret(node->slack, SLACK_SECRET_TOKEN, &token);
+    enum err_code code = number != held->version ? slack_set_token(client, span_of(token.text), err) : OK;
+    secret_wipe(&token, sizeof token);
+    if (code == OK)
+        held->version = number;
+    return code;
+}
+
 enum err_code slack_token_use(const struct node *node, struct store *store, struct slack *client, bool again, struct slack_token *held, struct err *err)
 {
     CLEANUP(forget) struct kept kept;
     int64_t now_ms = clock_mono_ms(node->clock);
-    if (node->slack == NULL || !slack_app_rotates(slack_app_options(node->slack)) || (!again && held->version > 0 && now_ms - held->looked_ms < EVERY_MS))
+    if (node->slack == NULL)
+        return OK;
+    if (!slack_app_rotates(slack_app_options(node->slack)))
+        return use_configured(node, client, held, err);
+    if (!again && held->version > 0 && now_ms - held->looked_ms < EVERY_MS)
         return OK;
     enum err_code code = load(node, store, &kept, err);
     if (code == OK && kept.version != held->version)
@@ -149,13 +165,15 @@ static enum err_code commit_pending(const struct node *node, struct store *store
 
 static enum err_code spend(const struct node *node, struct store *store, struct slack *client, struct span refresh, struct slack_token_keeper *k, struct err *err)
 {
-    const struct slack_app_options *o = slack_app_options(node->slack);
+    struct slack_secret_text secret;
     char hex[SECRET_HEX_BYTES + 1];
     secret_sha256_hex(refresh, hex);
     enum err_code code = store->ops->once(store, SPAN_LITERAL("slack_refresh"), span_of(hex), SPENT_ONCE_S, err);
     if (code != OK)
         return code == ERR_CONFLICT ? OK : code; /* another node is at it, or was a moment ago */
-    struct slack_result r = slack_refresh(client, &(struct slack_client){ o->client_id, o->client_secret }, refresh, &k->got);
+    (void)slack_app_secret(node->slack, SLACK_SECRET_CLIENT, &secret);
+    struct slack_result r = slack_refresh(client, &(struct slack_client){ slack_app_options(node->slack)->client_id, span_of(secret.text) }, refresh, &k->got);
+    secret_wipe(&secret, sizeof secret);
     k->pending = r.outcome == SLACK_DONE;
     if (r.outcome == SLACK_DONE)
         return OK;
@@ -166,12 +184,11 @@ static enum err_code spend(const struct node *node, struct store *store, struct 
 
 static bool is_due(const struct kept *kept, int64_t now_s) { return now_s - kept->since_s >= (kept->expires_s - kept->since_s) / 2; }
 
-static enum err_code look(const struct node *node, struct store *store, struct slack *client, struct slack_token_keeper *k, struct err *err)
+static enum err_code look(const struct node *node, struct store *store, struct slack *client, struct span configured, struct slack_token_keeper *k, struct err *err)
 {
     CLEANUP(forget) struct kept kept;
-    const struct slack_app_options *o = slack_app_options(node->slack);
     char seed[SECRET_HEX_BYTES + 1];
-    secret_sha256_hex(o->refresh_token, seed);
+    secret_sha256_hex(configured, seed);
     if (k->pending)
         return commit_pending(node, store, seed, k, err);
     enum err_code code = load(node, store, &kept, err);
@@ -180,7 +197,7 @@ static enum err_code look(const struct node *node, struct store *store, struct s
     bool anew = code == ERR_NOT_FOUND || strcmp(kept.seed, seed) != 0; /* the configuration has another one than this began with */
     if (!anew && !is_due(&kept, clock_wall_s(node->clock)))
         return OK;
-    code = spend(node, store, client, anew ? o->refresh_token : span_of(kept.tokens.refresh), k, err);
+    code = spend(node, store, client, anew ? configured : span_of(kept.tokens.refresh), k, err);
     return code == OK && k->pending ? commit_pending(node, store, seed, k, err) : code;
 }
 
@@ -189,7 +206,10 @@ enum err_code slack_token_keep(const struct node *node, struct store *store, str
     int64_t now_ms = clock_mono_ms(node->clock);
     if (node->slack == NULL || !slack_app_rotates(slack_app_options(node->slack)) || now_ms < k->next_ms)
         return OK;
-    enum err_code code = look(node, store, client, k, err);
+    struct slack_secret_text configured;
+    (void)slack_app_secret(node->slack, SLACK_SECRET_REFRESH, &configured);
+    enum err_code code = look(node, store, client, span_of(configured.text), k, err);
+    secret_wipe(&configured, sizeof configured);
     k->next_ms = now_ms + (k->pending ? 1000 : EVERY_MS);
     return code;
 }

@@ -9,9 +9,9 @@
 
 #define SLACK_TOKEN_RECORD SPAN_LITERAL("slack_token")
 /* One holder of a client. Zeroed is: none yet. */
-struct slack_token { int64_t version, looked_ms; };
+struct slack_token { int64_t version /* of the record, or the number of the configured one */, looked_ms; };
 /* Gives the client the newest token that the store has, looking again after `EVERY_MS`, or at once when `again` (the last call said that it has run out).
- * Without rotation nothing happens. ERR_NOT_FOUND: there is none yet. */
+ * Without rotation it is the configured one, as its file has it now. ERR_NOT_FOUND: there is none yet. */
 MUST_CHECK enum err_code slack_token_use(const struct node *node, struct store *store, struct slack *client, bool again, struct slack_token *held, struct err *err);
 
 /* Looks after the pair. Only the holder of one lease calls it, and spending is marked over all nodes besides. Zeroed is: nothing under way. */

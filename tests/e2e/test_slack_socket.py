@@ -135,6 +135,13 @@ def story_connections_end_in_every_way(world):
     said = gateway.cli("slack", "status", code=1)
     expect("Socket Mode: stopped" in said and "switched off" in said, "status says why: %s" % said)
     expect("slack-socket" in gateway.cli("doctor", code=None) and metric(gateway, "postern_slack_socket_open") == 0, "doctor and metrics too")
+    expect("postern slack reconnect" in said and " since 20" in said, "and since when, and what to do: %s" % said)
+
+    # and on again, on every gateway and without a start
+    gateway.cli("slack", "reconnect")
+    slack.connected(1)
+    one_answer("switched on again")
+    expect("Socket Mode: open" in gateway.cli("slack", "status") and gateway.events("slack.reconnect")[0]["cause"], "status, and who asked: %s" % gateway.events("slack.reconnect"))
     expect(slack.socket()["violations"] == [], "nothing that Slack would not take: %s" % slack.socket()["violations"])
     fleet.process.stop()
     gateway.stop()
@@ -165,6 +172,19 @@ def story_a_token_that_is_none_is_said(world):
     said = gateway.cli("slack", "status", code=1)
     expect("invalid_auth" in said and "connections:write" in said, "what to do: %s" % said)
     gateway.stop()
+
+    # one that stands in a file is taken from there when it is replaced
+    path = os.path.join(world.folder, "app-token")
+    with open(path, "w") as f:
+        f.write("xapp-of-yesterday")
+    filed = world.gateway("filed", config=config.replace("env:SLACK_APP_TOKEN", "file:" + path), env=TOKENS).start()
+    wait_for("it stops", lambda: "Socket Mode: stopped" in filed.cli("slack", "status", code=None))
+    with open(path + ".new", "w") as f:
+        f.write("xapp-another\n")
+    os.rename(path + ".new", path)
+    wait_for("it goes on", lambda: "Socket Mode: open" in filed.cli("slack", "status", code=None))
+    filed.stop()
+    expect("xapp-of" not in filed.process.text() and "xapp-another" not in filed.process.text(), "no token is logged")
     wrong = world.gateway("wrong", config=config, env=dict(TOKENS, SLACK_APP_TOKEN="xoxb-not-this-one"))
     done = subprocess.run([world.postern, "serve", "--config", wrong.config_path], capture_output=True, text=True, timeout=60, env=dict(os.environ, SLACK_TOKEN="xoxb-x", SLACK_APP_TOKEN="xoxb-not-this-one"))
     expect(done.returncode != 0 and "begins with xapp-" in done.stdout + done.stderr, "the wrong kind of token is refused at the start: %s" % (done.stdout + done.stderr))

@@ -2,7 +2,9 @@
 #include "gateway/effects_notice.h"
 #include "gateway/incident.h"
 #include "gateway/escalation.h"
+#include "gateway/slack/slack_doubt.h"
 
+#include "posture/base/file.h"
 #include "tests/support/fake_peer.h"
 #include "tests/support/story.h"
 
@@ -11,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #define ANA "p_aaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -381,12 +384,64 @@ static void a_dead_token_stops_all_sending(void **state)
     assert_int_equal(calls_of(&w, "chat.postMessage"), 1);
     assert_int_equal(effects_destinations(w.story.effects, &d, 1), 1);
     assert_true(d.stopped && d.waiting == 1);
-    assert_string_equal(d.why, "token_revoked");
+    assert_non_null(strstr(d.why, "token_revoked: install the app again"));
     fake_peer_post(&w.slack, "/control/faults", "[]");
     story_restart_effects(&w.story, &w.options); /* the configuration was mended */
     story_pass(&w.story, 25);
     assert_int_equal(messages(&w), 1);
     end(&w);
+}
+
+static void renew_by_file(struct world *w, const char *path)
+{
+    struct err err;
+    assert_int_equal(file_write_private(path, SPAN_LITERAL("xoxb-test-token\n"), &err), OK);
+    slack_app_refresh(w->story.node.slack, w->story.node.log);
+}
+
+/* As the feed of every gateway hears it. */
+static void renew_by_command(struct world *w, const char *path)
+{
+    (void)path;
+    slack_doubt_hear(&w->story.node, &(struct event){ .type = SPAN_LITERAL(SLACK_RECONNECT) });
+}
+
+static void what_was_mended_is_used_without_a_start(void **state)
+{
+    static const struct { const char *name, *token, *error; void (*renew)(struct world *, const char *); } rows[] = {
+        { "another token in its file", "xoxb-of-yesterday", "invalid_auth", renew_by_file },
+        { "the same token, with the scope it lacked", "xoxb-test-token", "missing_scope", renew_by_command },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct world w;
+        struct effects_destination d;
+        char path[256];
+        print_message("%s\n", rows[i].name);
+        snprintf(path, sizeof path, "%s/bot-token-%ld", getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp", (long)getpid());
+        start_slack(&w, "U0ANA");
+        const struct slack_app_options app = { .token = span_of(rows[i].token), .token_file = span_of(path), .api_url = span_of(w.api), .command = SPAN_LITERAL("/device") };
+        struct slack_app *made = w.story.node.slack = slack_app_new(&app);
+        w.slack_options = slack_app_client(&app);
+        story_restart_effects(&w.story, &w.options);
+        if (strcmp(rows[i].error, "missing_scope") == 0)
+            fake_peer_post(&w.slack, "/control/faults", "[{\"method\":\"chat.postMessage\",\"kind\":\"error\",\"error\":\"missing_scope\",\"times\":1}]");
+        fail_check(&w);
+        story_pass(&w.story, 25);
+        assert_true(effects_destinations(w.story.effects, &d, 1) >= 1);
+        assert_true(d.stopped && d.waiting == 1);
+        assert_non_null(strstr(d.why, rows[i].error));
+        story_pass(&w.story, 60);
+        assert_int_equal(messages(&w), 0); /* not by itself */
+        rows[i].renew(&w, path);
+        story_pass(&w.story, 60);
+        assert_int_equal(messages(&w), 1);
+        assert_true(effects_destinations(w.story.effects, &d, 1) >= 1);
+        assert_true(!d.stopped && d.why[0] == '\0');
+        end(&w);
+        slack_app_free(made);
+        unlink(path);
+    }
 }
 
 /* The store is gone from its nth call on, then the process dies; the next one finds what is there. */
@@ -752,6 +807,7 @@ int main(void)
         cmocka_unit_test(an_incident_holds_back_what_was_reserved_before_it),
         cmocka_unit_test(an_outage_until_night_costs_the_day_and_no_more),
         cmocka_unit_test(a_dead_token_stops_all_sending),
+        cmocka_unit_test(what_was_mended_is_used_without_a_start),
         cmocka_unit_test(a_process_that_dies_at_any_step_sends_exactly_one),
         cmocka_unit_test(a_person_without_slack_id_is_looked_up_once_and_remembered),
         cmocka_unit_test(nobody_by_that_address_is_not_asked_for_again_that_day),
