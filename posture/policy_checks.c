@@ -171,6 +171,7 @@ static void keep_checks(struct policy_reader *r, const struct check_read *read, 
     policy_reader_unique(r, names, count, "check id");
     r->policy->checks = checks;
     r->policy->check_count = count;
+    r->check_places = names;
 }
 
 static int compare_uses(const void *left, const void *right)

@@ -235,6 +235,26 @@ static void report_hidden(struct policy_reader *r, const struct yaml_node *n, co
                          SPAN_ARGS(ladders[i].id));
 }
 
+static bool takes_severity(const struct policy *p, enum severity severity)
+{
+    for (size_t i = 0; i < p->ladder_count; i++)
+        if ((p->ladders[i].severities & 1U << severity) != 0)
+            return true;
+    return false;
+}
+
+/* Without any ladder there is one warning for all of them (policy_read.c). */
+static void warn_without_ladder(struct policy_reader *r)
+{
+    for (size_t i = 0; i < r->policy->check_count && r->policy->ladder_count > 0; i++) {
+        const struct check *check = &r->policy->checks[i];
+        const char *severity = severity_words[check->severity];
+        if (check->stage != STAGE_REPORT && !takes_severity(r->policy, check->severity))
+            yaml_warning(r->mistakes, r->check_places[i].at, "check \"%.*s\" is of severity %s, which no ladder takes: nobody is told of it and nothing ever closes; name %s in applies_to of a ladder, "
+                         "or say stage: report", SPAN_ARGS(check->id), severity, severity);
+    }
+}
+
 void policy_ladders_read(struct policy_reader *r, const struct yaml_node *n)
 {
     if (!policy_reader_sequence(r, n, POLICY_MAX_LADDERS))
@@ -251,4 +271,5 @@ void policy_ladders_read(struct policy_reader *r, const struct yaml_node *n)
     report_hidden(r, n, ladders);
     r->policy->ladders = ladders;
     r->policy->ladder_count = n->count;
+    warn_without_ladder(r);
 }

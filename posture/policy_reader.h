@@ -7,17 +7,18 @@
 enum { POLICY_ID_BYTES = 64, POLICY_TITLE_BYTES = 200 };
 #define POLICY_LONGEST_S (INT64_C(3650) * 86400) /* ten years: sums of times stay far from overflow */
 
+/* Something that must be unique, and where it was written. */
+struct policy_named { struct span id; const struct yaml_node *at; };
+
 struct policy_reader {
     struct policy *policy;
     struct arena scratch; /* only while reading */
     struct mistakes *mistakes;
     struct span text;     /* the file as written, to find a place inside a scalar */
+    const struct policy_named *check_places; /* beside policy->checks, in the same order */
     bool published;       /* the text is one that was published before */
     bool full;            /* some memory bound was met; reported once, at the end */
 };
-
-/* Something that must be unique, and where it was written. */
-struct policy_named { struct span id; const struct yaml_node *at; };
 
 /* Zeroed room in the policy, or while reading; NULL (and `full`) past the bound. */
 void *policy_reader_array(struct policy_reader *r, size_t count, size_t each_bytes);
