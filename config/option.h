@@ -38,7 +38,7 @@ struct option_group { const char *title; const struct option *rows; size_t count
 
 /* Reads the tree (NULL: defaults only) and the environment (POSTERN_LISTEN_PUBLIC_ADDRESS for listen.public.address; scalars only, environment wins)
  * into the groups' targets. Every mistake is reported at once; unknown keys with the nearest known one. `read_secrets` false checks the form of
- * references without opening them (postern check). False when something is wrong. Texts live in `arena`. */
+ * references without opening them (postern check): a secret is then its reference, so that one that is missing can be told. False when something is wrong. Texts live in `arena`. */
 bool option_load(const struct yaml_tree *tree, const struct option_group *groups, size_t count, bool read_secrets, struct arena *arena, struct mistakes *mistakes);
 /* docs/configuration.md and deploy/postern.yaml, from the same rows. */
 bool option_describe_page(const struct option_group *groups, size_t count, struct buf *out);

@@ -114,7 +114,11 @@ static bool load_reference(struct loader *l, const struct yaml_node *at, const s
         struct span rest = arena_copy(l->arena, span_slice(text, kinds[i].prefix.bytes, text.bytes));
         if (span_empty(rest))
             break;
-        return !l->read_secrets || kinds[i].read(l, at, o, rest.at, out);
+        if (l->read_secrets)
+            return kinds[i].read(l, at, o, rest.at, out);
+        if (o->kind == OPTION_SECRET)
+            *out = arena_copy(l->arena, text);
+        return true;
     }
     return refuse(l, at, o, "a reference (file:PATH, env:NAME or credential:NAME), never the secret itself");
 }

@@ -44,7 +44,7 @@ enum err_code marker_config_options(const struct marker_config *c, struct span s
 {
     const struct { const char *name; bool given; } parts[] = {
         { " marker.decided_by", !span_empty(span_trim(c->decided_by)) }, { " marker.acknowledged", !span_empty(span_trim(c->acknowledged)) },
-        { " marker.user_token", !span_empty(c->user_token) || !secrets }, { " marker.rung", !span_empty(c->rung) },
+        { " marker.user_token", !span_empty(c->user_token) }, { " marker.rung", !span_empty(c->rung) },
     };
     char missing[128] = "";
     *out = NULL;

@@ -186,14 +186,14 @@ static bool check_okta(struct postern_options *o, bool secrets, struct span file
     return false;
 }
 
-static bool check_marker(struct postern_options *o, bool secrets, struct span file, struct mistakes *mistakes)
+static bool check_marker(struct postern_options *o, bool secrets, const struct yaml_node *root, struct span file, struct mistakes *mistakes)
 {
     struct marker_options *read = NULL;
     struct err err;
     if (marker_config_options(&o->marker, o->slack.api_url, secrets, &o->arena, &read, &err) == OK)
         return true;
-    const struct yaml_node place = { .file = file };
-    yaml_mistake(mistakes, &place, "%s", err.text);
+    const struct yaml_node whole = { .file = file }, *marker = root != NULL ? yaml_get(root, "marker") : NULL;
+    yaml_mistake(mistakes, marker != NULL ? marker : &whole, "%s", err.text);
     return false;
 }
 
@@ -229,7 +229,7 @@ bool options_read_text(struct postern_options *o, struct span text, struct span 
     default_device_url(o);
     good = check_client_ca(o, file, mistakes) && good;
     good = check_okta(o, read_secrets, file, mistakes) && good;
-    good = check_marker(o, read_secrets, file, mistakes) && good;
+    good = check_marker(o, read_secrets, tree != NULL ? yaml_root(tree) : NULL, file, mistakes) && good;
     good = caller_options_check(&o->callers, file, mistakes) && good;
     good = slack_app_options_check(&o->slack, read_secrets, file, mistakes) && good;
     return check_device_rules(o, file, mistakes) && good;

@@ -129,18 +129,7 @@ static void write_json(const struct checked *c, struct to_json *w)
         to_json_member_int(w, "checks", (int64_t)c->policy->check_count);
         to_json_member_int(w, "apps", (int64_t)c->policy->app_count);
     }
-    to_json_key(w, "mistakes");
-    to_json_array(w);
-    for (size_t i = 0; i < c->mistakes.count; i++) {
-        const struct mistake *m = &c->mistakes.all[i];
-        to_json_object(w);
-        to_json_member_text(w, "file", m->file);
-        to_json_member_int(w, "line", m->line);
-        to_json_member_int(w, "column", m->column);
-        to_json_member_text(w, "message", m->text);
-        to_json_end(w);
-    }
-    to_json_end(w);
+    mistakes_to_json(&c->mistakes, w);
     to_json_end(w);
 }
 

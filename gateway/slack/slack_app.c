@@ -60,7 +60,7 @@ bool slack_app_options_check(const struct slack_app_options *o, bool secrets_rea
         yaml_mistake(mistakes, &place, "slack.approvals must be the id of a channel (C...), as Slack shows it in the channel's details");
         good = false;
     }
-    if (secrets_read && (client != secret || secret != refresh)) {
+    if (client != secret || secret != refresh) {
         yaml_mistake(mistakes, &place, "slack.client_id, slack.client_secret and slack.refresh_token go together");
         good = false;
     }
@@ -68,11 +68,11 @@ bool slack_app_options_check(const struct slack_app_options *o, bool secrets_rea
         yaml_mistake(mistakes, &place, "slack.app_token must be an app-level token, which begins with xapp-");
         good = false;
     }
-    if (secrets_read && slack_app_calls(o) && !slack_app_is_on(o)) {
+    if (slack_app_calls(o) && !slack_app_is_on(o)) {
         yaml_mistake(mistakes, &place, "slack.app_token needs slack.token, with which answers are sent");
         good = false;
     }
-    if (secrets_read && !span_empty(o->old_signing_secret) && span_empty(o->signing_secret)) {
+    if (!span_empty(o->old_signing_secret) && span_empty(o->signing_secret)) {
         yaml_mistake(mistakes, &place, "slack.old_signing_secret needs slack.signing_secret");
         good = false;
     }

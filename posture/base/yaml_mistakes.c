@@ -163,6 +163,8 @@ bool mistakes_print(const struct mistakes *m, struct buf *out)
     return !out->failed;
 }
 
+static bool is_warning(const struct mistake *mistake) { return span_starts(mistake->text, SPAN_LITERAL("warning: ")); }
+
 void mistakes_to_json(const struct mistakes *m, struct to_json *w)
 {
     to_json_key(w, "mistakes");
@@ -174,6 +176,7 @@ void mistakes_to_json(const struct mistakes *m, struct to_json *w)
         to_json_member_int(w, "line", one->line);
         to_json_member_int(w, "column", one->column);
         to_json_member_text(w, "message", one->text);
+        to_json_member_bool(w, "warning", is_warning(one));
         to_json_end(w);
     }
     to_json_end(w);

@@ -27,7 +27,7 @@ size_t mistakes_errors(const struct mistakes *m);
 /* "file:line:column: message\n" each, sorted by place. */
 bool mistakes_print(const struct mistakes *m, struct buf *out);
 struct to_json;
-/* The member "mistakes": [{"file", "line", "column", "message"}]; no file where it is not known. */
+/* The member "mistakes": [{"file", "line", "column", "message", "warning"}]; no file where it is not known. */
 void mistakes_to_json(const struct mistakes *m, struct to_json *w);
 
 enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };

@@ -204,6 +204,33 @@ static void it_is_on_with_all_of_it_or_off(void **state)
     }
 }
 
+/* As `postern check` reads it: no secret is opened, and the environment may have none of them. */
+static void what_is_missing_is_told_without_opening_secrets(void **state)
+{
+    static const struct { const char *name, *yaml, *mistake; } rows[] = {
+        { "all of it", all_of_it, NULL },
+        { "no token", "state: /tmp/x\nmarker:\n  decided_by: Jo Lindt\n  acknowledged: agreement 14\n  rung: all\n", "postern.yaml:3:3: the marker is on only with all of decided_by, acknowledged, user_token and rung; missing: marker.user_token" },
+        { "a token itself", "marker: { decided_by: Jo, acknowledged: here, user_token: xoxp-1, rung: all }\n", "postern.yaml:1:59: marker.user_token must be a reference" },
+        { "a token alone", "marker: { user_token: \"env:NOBODY_HAS_THIS\" }\n", "missing: marker.decided_by marker.acknowledged marker.rung" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct postern_options o;
+        struct mistakes mistakes;
+        struct buf printed;
+        print_message("%s\n", rows[i].name);
+        mistakes_init(&mistakes);
+        buf_init(&printed, 64 * 1024);
+        bool good = options_read_text(&o, span_of(rows[i].yaml), SPAN_LITERAL("postern.yaml"), false, &mistakes);
+        assert_true(mistakes_print(&mistakes, &printed));
+        if (good != (rows[i].mistake == NULL) || (!good && strstr(buf_text(&printed), rows[i].mistake) == NULL))
+            fail_msg("%s", buf_text(&printed));
+        buf_done(&printed);
+        mistakes_done(&mistakes);
+        options_done(&o);
+    }
+}
+
 static void without_a_word_of_it_nobody_is_marked(void **state)
 {
     struct world w;
@@ -528,7 +555,7 @@ static void a_process_that_dies_at_any_step_sets_one_and_clears_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_is_on_with_all_of_it_or_off),
+        cmocka_unit_test(it_is_on_with_all_of_it_or_off), cmocka_unit_test(what_is_missing_is_told_without_opening_secrets),
         cmocka_unit_test(without_a_word_of_it_nobody_is_marked),
         cmocka_unit_test(stages_that_only_tell_mark_nobody),
         cmocka_unit_test(it_is_set_once_with_its_end_and_a_fix_clears_it),
