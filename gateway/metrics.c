@@ -19,7 +19,7 @@ static const struct { enum counter which; const char *name, *label, *help; } row
     { COUNT_AUTH_REFUSED, "postern_requests_refused_total", "{reason=\"credentials\"}", NULL },
     { COUNT_LINK_REFUSED, "postern_requests_refused_total", "{reason=\"link\"}", NULL },
     { COUNT_CONNECTIONS_REFUSED, "postern_connections_refused_total", "", "Connections refused because their address has too many already." },
-    { COUNT_CONNECTIONS_CUT, "postern_connections_cut_total", "", "Idle connections ended before their time, to make room for new ones." },
+    { COUNT_CONNECTIONS_CUT, "postern_connections_cut_total", "", "Connections that were idle, or took long to send or to read, ended before their time to make room." },
     { COUNT_DECISION_ALLOW, "postern_decisions_total", "{outcome=\"allow\"}", "Decisions given to doors." },
     { COUNT_DECISION_WARN, "postern_decisions_total", "{outcome=\"warn\"}", NULL },
     { COUNT_DECISION_DENY, "postern_decisions_total", "{outcome=\"deny\"}", NULL },

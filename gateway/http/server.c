@@ -349,7 +349,8 @@ enum err_code server_new(const struct node *node, struct worker *worker, struct 
     kept_responses_init(&s->kept);
     set_defaults(s);
     server_look_at_clock(s);
-    enum err_code code = read_proxies(s, err);
+    s->held = held_new();
+    enum err_code code = s->held != NULL ? read_proxies(s, err) : err_set(err, ERR_MEMORY, "listener");
     if (code == OK)
         code = copy_pem(s, err);
     if (code == OK)
@@ -441,6 +442,7 @@ void server_free(struct server *s)
         secret_free(s->key, strlen(s->key));
     key_memory_done(&s->keys);
     kept_responses_done(&s->kept);
+    held_leave(s->held);
     free(s->client_ca);
     client_trust_free(s->caller_trust);
     pthread_mutex_destroy(&s->wake_lock);

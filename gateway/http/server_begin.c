@@ -194,6 +194,15 @@ static bool refuse_size(struct exchange *x)
     return !x->discard && refuse(x, 413, "the body is too large for this path");
 }
 
+/* A long body is not begun where there is no room for it. */
+static bool refuse_crowd(struct exchange *x)
+{
+    if (x->discard || memory_takes_body(x))
+        return false;
+    counter_add(x->server->counters, COUNT_OVERLOAD, 1);
+    return refuse(x, 503, "too many long bodies are on their way");
+}
+
 static bool refuse_framing(struct exchange *x, const struct preflight *p, const char *method, const char *version)
 {
     bool gaps = p->status == 0 && head_has_gaps(x, method, version);
@@ -221,5 +230,5 @@ bool exchange_begin(struct exchange *x, const char *method, const char *version,
     if (x->connection->refused)
         return refuse(x, 403, "only root and the server's own user may use this socket");
     *early = p.content_length > DRAIN_BYTES || (p.expects_continue && p.content_length > 0);
-    return refuse_route(x, &match) || refuse_caller(x) || refuse_encoding(x) || refuse_size(x);
+    return refuse_route(x, &match) || refuse_caller(x) || refuse_encoding(x) || refuse_size(x) || refuse_crowd(x);
 }

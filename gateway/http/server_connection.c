@@ -110,7 +110,7 @@ void connection_notify(void *context, struct MHD_Connection *mhd, void **socket_
 /* ---- deadlines ---- */
 
 /* libmicrohttpd has no call that ends a connection; it closes what it finds shut down. Not cut again while it finds out. */
-static void cut(struct connection *c)
+void connection_cut(struct connection *c)
 {
     int fd = descriptor_of(c->mhd);
     if (fd >= 0)
@@ -119,18 +119,21 @@ static void cut(struct connection *c)
 }
 
 /* Full up, libmicrohttpd takes no connection until one ends. So an eighth of the places is kept free: whoever has been idle longest ends first, and half a TLS hello and half a
- * head are idle, too. The list is in the order of coming, or of the last answer. */
+ * head are idle, too. Then whoever has been reading an answer, or sending a body, for longest. Each list is in the order of coming, or of the last answer. */
 static void make_room(struct server *s, int64_t now_ms)
 {
+    static const struct { enum phase phase; int64_t least_ms; } order[] = { { PHASE_HEAD, IDLE_LEAST_MS }, { PHASE_ANSWER, BUSY_LEAST_MS }, { PHASE_BODY, BUSY_LEAST_MS } };
     size_t most = s->options.connections - s->options.connections / ROOM_SHARE;
-    struct connection *oldest = s->phases[PHASE_HEAD].first;
-    for (; oldest != NULL && s->connection_count - s->cut_count > most && now_ms - oldest->since_ms >= IDLE_LEAST_MS; oldest = s->phases[PHASE_HEAD].first) {
-        counter_add(s->counters, COUNT_CONNECTIONS_CUT, 1);
-        cut(oldest);
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        struct connection *oldest = s->phases[order[i].phase].first;
+        for (; oldest != NULL && s->connection_count - s->cut_count > most && now_ms - oldest->since_ms >= order[i].least_ms; oldest = s->phases[order[i].phase].first) {
+            counter_add(s->counters, COUNT_CONNECTIONS_CUT, 1);
+            connection_cut(oldest);
+        }
     }
 }
 
-static void expire(struct connection *c)
+void connection_expire(struct connection *c)
 {
     if (c->phase == PHASE_SLOW) {
         exchange_give_up(c->exchange);
@@ -140,14 +143,14 @@ static void expire(struct connection *c)
         counter_add(c->server->counters, COUNT_BODY_TIMEOUT, 1);
         reply_raw(c->exchange, 408, "the body took too long");
     }
-    cut(c);
+    connection_cut(c);
 }
 
 static void expire_phase(struct server *s, enum phase phase, int64_t now_ms)
 {
     const struct phase_list *list = &s->phases[phase];
     while (list->limit_ms > 0 && list->first != NULL && now_ms - list->first->since_ms >= list->limit_ms)
-        expire(list->first);
+        connection_expire(list->first);
 }
 
 static void end_linger(struct lingering *l);
@@ -174,6 +177,7 @@ void connection_tick(void *server)
     for (enum phase phase = PHASE_HEAD; phase < PHASES; phase++)
         expire_phase(s, phase, now_ms);
     make_room(s, now_ms);
+    memory_end_crawling_answers(s, now_ms);
     for (size_t i = 0; i < LINGERS; i++)
         if (s->lingers[i].loop != NULL && now_ms >= s->lingers[i].until_ms)
             end_linger(&s->lingers[i]);

@@ -106,6 +106,7 @@ void *exchange_open(void *server, const char *target, struct MHD_Connection *mhd
         return NULL; /* memory is short: the connection is closed */
     x->server = s;
     x->connection = c;
+    x->held = s->held;
     c->exchange = x;
     x->started_us = s->ended_us != 0 ? s->ended_us : mono_us(); /* one that is taken up behind another lay there when that ended */
     if (!s->turn_known)
@@ -173,10 +174,12 @@ static void slow_done(struct slow_job *job)
 {
     struct exchange *x = (struct exchange *)(void *)job;
     x->in_lane = false;
-    if (x->connection == NULL)
-        exchange_free(x); /* the server may be gone too */
-    else if (x->stage == STAGE_SLOW)
+    if (x->connection == NULL) { /* the server may be gone too */
+        memory_outlived(x);
+        exchange_free(x);
+    } else if (x->stage == STAGE_SLOW) {
         ready(x);
+    }
 }
 
 void exchange_give_up(struct exchange *x)
@@ -249,11 +252,16 @@ static enum MHD_Result begin(struct exchange *x, const char *method, const char 
 
 static void take_piece(struct exchange *x, struct span piece)
 {
-    if (x->discard || buf_append(&x->raw_body, piece))
+    if (x->discard)
+        return;
+    bool taken = buf_append(&x->raw_body, piece), room = taken && memory_takes_body(x);
+    if (room)
         return;
     struct err err;
-    (void)err_set(&err, ERR_MEMORY, "no memory for a body of %zu bytes", x->expected_bytes);
+    (void)err_set(&err, ERR_MEMORY, taken ? "too many long bodies are on their way" : "no memory for a body of %zu bytes", x->expected_bytes);
+    counter_add(x->server->counters, COUNT_OVERLOAD, 1);
     problem_answer(&x->request, &x->response, x->style, &err);
+    buf_done(&x->raw_body);
     x->refused = x->discard = true;
 }
 
@@ -323,8 +331,11 @@ void exchange_complete(void *server, struct MHD_Connection *mhd, void **con_cls,
     connection_enter(x->connection, PHASE_HEAD);
     x->connection = NULL;
     s->open--;
-    if (x->in_lane)
+    if (x->in_lane) {
+        memory_outlives(x);
         return; /* slow_done() frees it */
+    }
+    memory_forget(x);
     end_stream(x);
     reply_forget_woken(x);
     release(x);

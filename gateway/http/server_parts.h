@@ -20,12 +20,14 @@ enum {
     ARENA_BLOCK_BYTES = 8 * 1024,
     ARENA_LIMIT_BYTES = 16 * 1024 * 1024,
     DRAIN_BYTES = 256 * 1024,        /* a refused request with no more body than this is read away, so that its connection lives on */
-    KEPT_BUF_BYTES = 64 * 1024,      /* a larger buffer is not kept for the next request */
+    KEPT_BUF_BYTES = 64 * 1024,      /* a larger buffer is not kept for the next request, and is counted in what all hold */
+    DECISION_BYTES = 32,             /* the id of a decision, for the log */
     TICK_MS = 250,
     BEAT_MS = 15000,                 /* of streams */
     ADDRESS_BUCKETS = 1024,
     ROOM_SHARE = 8,                  /* an eighth of the places is kept free */
     IDLE_LEAST_MS = 1000,            /* but not one that came, or was answered, just now */
+    BUSY_LEAST_MS = 2000,            /* who sends or reads for longer makes room for others where there is none */
 };
 
 /* What a connection is waiting for. Each phase has one limit, so the connections of a phase stand in the order of their deadlines. */
@@ -74,6 +76,9 @@ struct exchange {
     int status;
     size_t expected_bytes, header_count;
     int64_t started_us;
+    struct held *held;               /* the server's */
+    size_t held_bytes;               /* of it, this one's share */
+    char decision[DECISION_BYTES];
     atomic_bool woken;               /* stands in the server's list of streams to look at; any thread */
     struct exchange *next_woken;
     struct http_header headers[HTTP_MAX_HEADERS]; /* last: not cleared for the next request */
@@ -108,6 +113,7 @@ struct server {
     int64_t ticked_ms;               /* when the tick last came */
     struct phase_list phases[PHASES];
     struct lingering lingers[LINGERS];
+    struct held *held;               /* bytes that open requests hold */
     size_t connection_count, cut_count; /* cut: of these, the ones in PHASE_CUT */
     struct address_count *addresses[ADDRESS_BUCKETS];
     uint64_t address_seed;           /* peers choose their addresses */
@@ -130,6 +136,8 @@ void server_look_at_clock(struct server *s);
 /* server_connection.c */
 void connection_notify(void *context, struct MHD_Connection *mhd, void **socket_context, enum MHD_ConnectionNotificationCode what);
 void connection_enter(struct connection *c, enum phase phase);
+void connection_cut(struct connection *c);
+void connection_expire(struct connection *c); /* its phase is over; it is told where that is possible */
 void connection_tick(void *server);        /* a timer: deadlines */
 void connection_linger(struct connection *c); /* before an early refusal is queued: what the client still sends is read away, so that it gets to read the answer */
 void connection_end_lingers(struct server *s);
@@ -151,6 +159,17 @@ void exchange_free(struct exchange *x);
 
 /* server_begin.c: everything before the body; true: the request is refused, x->response says how; *early: and nothing more of it is to be read */
 bool exchange_begin(struct exchange *x, const char *method, const char *version, bool *early);
+
+/* server_memory.c */
+struct held *held_new(void);               /* owned; NULL when memory is short */
+void held_leave(struct held *h);
+bool memory_takes_body(struct exchange *x);   /* more of its body came, or is to come; false: it is to be refused */
+bool memory_takes_answer(struct exchange *x); /* its response is whole; false: it is to be refused */
+void memory_keep_answer(struct exchange *x);  /* was queued: frees the rest */
+void memory_forget(struct exchange *x);       /* it is over */
+void memory_outlives(struct exchange *x);     /* it is over, and its job runs on */
+void memory_outlived(struct exchange *x);     /* which has ended; any thread */
+void memory_end_crawling_answers(struct server *s, int64_t now_ms);
 
 /* server_reply.c */
 enum MHD_Result reply_queue(struct exchange *x);

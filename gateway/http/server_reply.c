@@ -104,15 +104,20 @@ enum MHD_Result reply_queue(struct exchange *x)
         err.code = ERR_INTERNAL; /* ours, whatever it was */
         problem_answer(&x->request, res, x->style, &err);
     }
+    if (!memory_takes_answer(x)) {
+        counter_add(x->server->counters, COUNT_OVERLOAD, 1);
+        buf_done(&res->body);
+        problem_status_answer(&x->request, res, x->style, 503, "too many long answers wait for their readers");
+    }
     connection_enter(x->connection, PHASE_ANSWER);
     struct header_list headers;
     headers.count = 0;
     collect_headers(x, res, &headers);
     struct span body = buf_span(&res->body);
     x->kept = x->server->quiescing ? NULL : kept_response_take(&x->server->kept, headers.all, headers.count, body);
-    if (x->kept != NULL)
-        return queue(x, res->status, kept_response_mhd(x->kept));
-    return queue_own(x, res->status, response_make(headers.all, headers.count, body, false));
+    enum MHD_Result queued = x->kept != NULL ? queue(x, res->status, kept_response_mhd(x->kept)) : queue_own(x, res->status, response_make(headers.all, headers.count, body, false));
+    memory_keep_answer(x);
+    return queued;
 }
 
 /* ---- past libmicrohttpd ---- */

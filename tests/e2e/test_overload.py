@@ -17,6 +17,8 @@ from harness import Failure, expect, fast_policy, wait_for
 from test_storm import Decisions
 
 GROWTH_MB = 96
+HELD_MB = 128  # what long bodies and answers may hold, a listener
+OVERLOAD = 'postern_requests_refused_total{reason="overload"}'
 QUIET_ASAN = {"ASAN_OPTIONS": "detect_leaks=1:quarantine_size_mb=4:thread_local_quarantine_size_kb=64"}
 
 
@@ -37,8 +39,11 @@ def more_files():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def connect(port):
+def connect(port, room=None):
+    """room: of what comes and is not read, at the system."""
     s = socket.socket()
+    if room:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
     s.setblocking(False)
     try:
         s.connect(("127.0.0.1", port))
@@ -48,15 +53,16 @@ def connect(port):
 
 
 class Crowd:
-    """Connections that are held, and what came back on them."""
+    """Connections that are held, and what came back on them. reads=False: they ask, and never read."""
 
-    def __init__(self, port, count, first=b""):
-        self.all, self.answers, self.ended = [connect(port) for _ in range(count)], collections.Counter(), 0
+    def __init__(self, port, count, first=b"", reads=True):
+        self.all, self.answers, self.ended = [connect(port, None if reads else 4096) for _ in range(count)], collections.Counter(), 0
         self.poll = select.epoll()
         self.by_fd = {s.fileno(): s for s in self.all}
-        self.to_send = {s.fileno(): first for s in self.all}
+        self.to_send = {s.fileno(): memoryview(first) for s in self.all}
+        self.wanted = select.EPOLLHUP | (select.EPOLLIN if reads else 0)
         for s in self.all:
-            self.poll.register(s.fileno(), select.EPOLLIN | select.EPOLLHUP | (select.EPOLLOUT if first else 0))
+            self.poll.register(s.fileno(), self.wanted | (select.EPOLLOUT if first else 0))
 
     def look(self, seconds=0.0):
         """Sends what waits, takes what came. An answer is counted by its status, and whether it says when to come again."""
@@ -66,7 +72,7 @@ class Crowd:
                 if events & select.EPOLLOUT and self.to_send[fd]:
                     self.to_send[fd] = self.to_send[fd][s.send(self.to_send[fd]):]
                     if not self.to_send[fd]:
-                        self.poll.modify(fd, select.EPOLLIN | select.EPOLLHUP)
+                        self.poll.modify(fd, self.wanted)
                 if events & (select.EPOLLIN | select.EPOLLHUP):
                     data = s.recv(65536)
                     if data[:9] == b"HTTP/1.1 ":
@@ -173,6 +179,42 @@ def story_everybody_at_once(world):
     gateway.stop()
 
 
+def story_long_bodies_and_answers_that_crawl_are_bounded(world):
+    """Four times as much as may be held: bodies that lack their last byte, from nobody we know, then answers that nobody reads."""
+    more_files()
+    gateway = start(world, "gw", "workers: 1\n")
+    before, most = resident_mb(gateway), 0.0
+    decisions = Decisions(gateway)
+    bytes_ = 8 * 1024 * 1024
+    head = b"POST /osquery/log HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % bytes_
+    writers = Crowd(gateway.internal_port, 64, head + b"x" * (bytes_ - 1))
+    end = time.monotonic() + harness.LIMIT_S
+    while sum(writers.answers.values()) + writers.ended < 64 and time.monotonic() < end:
+        writers.look(0.1)
+        most = max(most, resident_mb(gateway) - before)
+    expect(sum(writers.answers.values()) + writers.ended >= 64 and set(writers.answers) <= {(408, False), (503, True)} and writers.answers[(503, True)] + writers.answers[(408, False)] > 0,
+           "each is told to come again, or that it took too long: %s, %d ended" % (dict(writers.answers), writers.ended))
+    expect(most < HELD_MB + GROWTH_MB, "memory grew by %.0f MB for bodies" % most)
+    writers.close()
+    small = gateway.call("POST", "/osquery/log", {"node_key": "unknown", "log_type": "status", "data": []}, internal=True)
+    expect(small.status == 401, "a short body is read: %d" % small.status)
+    print("      long bodies: %s, memory %+.0f MB at most" % (dict(writers.answers), most), flush=True)
+    cut, refused, before, most = counter(gateway, "postern_connections_cut_total"), counter(gateway, OVERLOAD), resident_mb(gateway), 0.0
+    readers = Crowd(gateway.internal_port, 1_000 if world.long else 400, ask_for_much(gateway), reads=False)
+
+    def readers_are_ended():
+        nonlocal most
+        readers.look(0.1)
+        most = max(most, resident_mb(gateway) - before)
+        return counter(gateway, "postern_connections_cut_total") > cut
+    wait_for("readers that read nothing are ended", readers_are_ended, pause_s=0)
+    expect(most < HELD_MB + GROWTH_MB, "memory grew by %.0f MB for answers" % most)
+    print("      long answers that nobody reads: %d ended, %d refused, memory %+.0f MB at most, %d decisions meanwhile" % (
+        counter(gateway, "postern_connections_cut_total") - cut, counter(gateway, OVERLOAD) - refused, most, check_decisions(decisions, 20)), flush=True)
+    readers.close()
+    gateway.stop()
+
+
 def story_a_store_that_stands_still_fills_the_queue_and_no_more(world):
     """What waits for the store is refused with 503 and Retry-After once the queue is full; decisions need no store."""
     more_files()
@@ -198,7 +240,7 @@ def story_a_store_that_stands_still_fills_the_queue_and_no_more(world):
         return sum(crowd.answers.values()) + crowd.ended >= 4_400
     wait_for("everybody in the queue is answered", everybody_has_an_answer, limit_s=120, pause_s=0)
     crowd.close()
-    expect(counter(gateway, 'postern_requests_refused_total{reason="overload"}') >= 100, "the refused ones are counted")
+    expect(counter(gateway, OVERLOAD) >= 100, "the refused ones are counted")
     gateway.stop()
 
 
