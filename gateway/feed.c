@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_MOST = 500, READ_WAIT_MS = 400, RETRY_MS = 200, OBSERVERS = 8, WATCHES = 4, AWAIT_MS = 2000, PARTITIONS_MOST = 1024, CONTROL_BYTES = 16 * 1024 * 1024 + 1 };
+enum { READ_MOST = 500, READ_WAIT_MS = 200, RETRY_MS = 200, OBSERVERS = 8, WATCHES = 4, AWAIT_MS = 2000, PARTITIONS_MOST = 1024, CONTROL_BYTES = 16 * 1024 * 1024 + 1 };
 
 struct waiter {
     enum record_kind kind;
@@ -36,7 +36,8 @@ struct feed {
     size_t observer_count;
     struct watch watches[WATCHES];
     size_t watch_count;
-    _Atomic int64_t lag_ms;
+    _Atomic int64_t known_ms; /* wall: what was in the log by then is applied */
+    struct { unsigned partition; int64_t newest_ms, least_ms; bool any; } given; /* of the read that is under way */
     atomic_bool stop;
     bool started, loaded, away;
     pthread_t thread;
@@ -46,12 +47,50 @@ struct feed {
     struct waiter *waiters;
 };
 
+/* ---- how far behind ---- */
+
+int64_t feed_lag_ms(const struct feed *f)
+{
+    int64_t lag_ms = clock_wall_ms(f->node->clock) - atomic_load_explicit(&f->known_ms, memory_order_relaxed);
+    return lag_ms > 0 ? lag_ms : 0;
+}
+
+static void know_until(struct feed *f, int64_t wall_ms) { atomic_store_explicit(&f->known_ms, wall_ms, memory_order_relaxed); }
+
+/* A read gives partition after partition, of each only so much: the one that has come the least far tells. */
+static void close_partition(struct feed *f)
+{
+    if (f->given.any && f->given.newest_ms < f->given.least_ms)
+        f->given.least_ms = f->given.newest_ms;
+}
+
+static void note_given(struct feed *f, const struct log_entry *entry)
+{
+    if (entry->event.at_ms <= 0) /* one that cannot be read */
+        return;
+    if (!f->given.any || entry->partition != f->given.partition)
+        close_partition(f);
+    f->given.partition = entry->partition;
+    f->given.newest_ms = entry->event.at_ms;
+    f->given.any = true;
+}
+
+/* A read that gave nothing found the end of the log. */
+static void note_read(struct feed *f)
+{
+    close_partition(f);
+    know_until(f, f->given.any ? f->given.least_ms : clock_wall_ms(f->node->clock));
+}
+
+/* ---- life ---- */
+
 enum err_code feed_new(const struct node *node, struct feed **out, struct err *err)
 {
     struct feed *f = calloc(1, sizeof *f);
     if (f == NULL)
         return err_set(err, ERR_MEMORY, "feed");
     f->node = node;
+    know_until(f, clock_wall_ms(node->clock)); /* knows nothing yet, and is behind by as long as it runs */
     pthread_mutex_init(&f->lock, NULL);
     pthread_mutex_init(&f->writing, NULL);
     pthread_condattr_t attributes;
@@ -105,8 +144,6 @@ static void tell_watches(struct feed *f, const struct record *record)
         w->version = record->version;
     }
 }
-
-int64_t feed_lag_ms(const struct feed *f) { return atomic_load_explicit(&f->lag_ms, memory_order_relaxed); }
 
 /* ---- loading ---- */
 
@@ -167,7 +204,7 @@ static enum err_code note_positions(struct feed *f, struct err *err)
 /* The log's ends are noted first, so whatever changes during the load comes again through the log; versions sort it out. */
 static enum err_code load(struct feed *f, struct err *err)
 {
-    int64_t begun_ms = clock_mono_ms(f->node->clock);
+    int64_t begun_ms = clock_mono_ms(f->node->clock), begun_wall_ms = clock_wall_ms(f->node->clock);
     enum err_code code = note_positions(f, err);
     if (code == OK)
         code = load_controls(f, err);
@@ -176,6 +213,7 @@ static enum err_code load(struct feed *f, struct err *err)
     if (code != OK || f->stop)
         return code;
     f->loaded = true;
+    know_until(f, begun_wall_ms);
     directory_heard(f->node->directory);
     directory_set_complete(f->node->directory, true);
     struct directory_counts counts = directory_counts(f->node->directory);
@@ -202,8 +240,7 @@ static bool apply_entry(void *context, const struct log_entry *entry)
     if (apply(f, entry, &err) != OK)
         log_event(f->node->log, LOG_ERROR, "feed.bad_entry", LOG_SPAN("event", entry->event.id), LOG_ERR(&err));
     counter_add(f->node->counters, COUNT_LOG_ENTRIES, 1);
-    int64_t lag_ms = clock_wall_ms(f->node->clock) - entry->event.at_ms;
-    atomic_store_explicit(&f->lag_ms, lag_ms < 0 ? 0 : lag_ms, memory_order_relaxed);
+    note_given(f, entry);
     if (!span_empty(entry->record.body)) {
         tell_watches(f, &entry->record);
         tell_waiters(f, &entry->record);
@@ -222,9 +259,13 @@ static enum err_code follow(struct feed *f, struct err *err)
     }
     if (!f->loaded)
         return load(f, err);
+    f->given.any = false;
+    f->given.least_ms = INT64_MAX;
     enum err_code code = f->store->ops->log_read(f->store, f->positions, READ_MOST, READ_WAIT_MS, apply_entry, f, err);
-    if (code == OK)
+    if (code == OK) {
         directory_heard(f->node->directory);
+        note_read(f);
+    }
     if (code == ERR_GONE)
         f->loaded = false; /* we slept past the log's memory: load again */
     return code;

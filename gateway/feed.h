@@ -18,5 +18,5 @@ void feed_observe(struct feed *f, void (*fn)(void *, const struct log_entry *), 
 /* `fn` is given each newer state of that control record, at the load and from the log, on the feed's thread, before feed_await() of that state returns. For
  * control records that the directory does not keep. An error is logged. Register before feed_start(). */
 void feed_watch(struct feed *f, struct span control, enum err_code (*fn)(void *context, struct span body, struct err *err), void *context);
-int64_t feed_lag_ms(const struct feed *f); /* age of the newest entry when it was applied */
+int64_t feed_lag_ms(const struct feed *f); /* what was in the log so long ago is applied; counts on while the store is silent. Any thread */
 #endif

@@ -284,11 +284,11 @@ static bool is_action(const struct policy *policy, struct span action)
     return false;
 }
 
-/* A reply of the store that is a little late is no outage: only what is stale can be one. */
+/* A reply of the store that is a little late is stale, but no outage. */
 static bool is_outage(const struct deciding *d)
 {
     const struct outage_rule *rule = &d->in->policy->outage[d->in->app->sensitivity];
-    if (!d->out->stale)
+    if (d->in->store_age_s <= DECISION_HICCUP_S)
         return false;
     decision_step(d, "store: silent for %lld s; from memory for %lld s, then %s", (long long)d->in->store_age_s, (long long)rule->last_known_good_s,
                   rule->then == OUTAGE_ALLOW ? "allow" : "deny");
@@ -351,7 +351,7 @@ static void tell_question(struct deciding *d)
 void decision_make(const struct decision_input *in, struct arena *arena, decision_step_fn *step, void *context, struct decision *out)
 {
     struct deciding d = { in, arena, step, context, out, false };
-    *out = (struct decision){ .app = in->app, .stale = in->store_age_s > DECISION_STALE_S, .proof = in->proof };
+    *out = (struct decision){ .app = in->app, .stale = in->store_age_s >= DECISION_STALE_S, .proof = in->proof };
     tell_question(&d);
     if (!decide_early(&d)) {
         decide_by_door(&d);

@@ -3,7 +3,7 @@
 #define POSTURE_DECISION_PARTS_H
 #include "posture/decision.h"
 
-enum { DECISION_STALE_S = 2 /* older than this is not a hiccup of the store */ };
+enum { DECISION_STALE_S = 1 /* so old it is said */, DECISION_HICCUP_S = 2 /* older than this is not a hiccup of the store */ };
 
 struct deciding {
     const struct decision_input *in;

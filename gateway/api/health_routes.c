@@ -7,21 +7,22 @@
 #include "gateway/slack/slack_line.h"
 #include "gateway/slow_lane.h"
 
-/* The feed hears from the store several times a second; this much silence is an outage, not a hiccup. A load balancer that obeys /readyz then sends
- * logins elsewhere; one for whom every node is better than none asks /healthz. */
-enum { STORE_AGE_LIMIT_MS = 3000, DESTINATIONS = 64 };
+/* The feed hears from the store several times a second, so a node that is cut off from it knows within a second. A load balancer that obeys /readyz (two or three times in a row,
+ * as they do) then sends logins elsewhere; one for whom every node is better than none asks /healthz. */
+enum { STORE_AGE_LIMIT_MS = 1000, LOG_LAG_LIMIT_MS = 30000 /* a store that answers and a log that is not read */, DESTINATIONS = 64 };
 
 struct readiness {
     struct directory_counts counts;
-    int64_t age_ms;
+    int64_t age_ms, lag_ms;
     bool fresh, complete, governed;
 };
 
 static struct readiness look(const struct node *node)
 {
-    struct readiness ready = { .counts = directory_counts(node->directory), .age_ms = directory_age_ms(node->directory) };
+    struct readiness ready = { .counts = directory_counts(node->directory), .age_ms = directory_age_ms(node->directory),
+                               .lag_ms = node->feed != NULL ? feed_lag_ms(node->feed) : 0 };
     ready.complete = ready.counts.complete;
-    ready.fresh = ready.age_ms <= STORE_AGE_LIMIT_MS;
+    ready.fresh = ready.age_ms <= STORE_AGE_LIMIT_MS && ready.lag_ms <= LOG_LAG_LIMIT_MS;
     directory_enter(node->directory);
     ready.governed = directory_control(node->directory)->policy != NULL;
     directory_leave(node->directory);
@@ -48,8 +49,10 @@ static void write_reasons(const struct readiness *ready, struct http_request *r,
         to_json_text(w, SPAN_LITERAL("the directory is still loading from the store"));
     else if (!ready->governed)
         to_json_text(w, SPAN_LITERAL("no policy is in force yet"));
-    if (!ready->fresh)
+    if (ready->age_ms > STORE_AGE_LIMIT_MS)
         to_json_text(w, arena_format(r->arena, "the store has not answered for %lld ms", (long long)ready->age_ms));
+    else if (ready->complete && !ready->fresh)
+        to_json_text(w, arena_format(r->arena, "the log is read only up to %lld ms ago", (long long)ready->lag_ms));
     to_json_end(w);
 }
 
@@ -127,7 +130,7 @@ static enum route_result metrics(struct http_request *r, struct http_response *r
         .devices = (int64_t)ready.counts.devices,
         .persons = (int64_t)ready.counts.persons,
         .directory_age_ms = ready.age_ms,
-        .log_lag_ms = node->feed != NULL ? feed_lag_ms(node->feed) : 0,
+        .log_lag_ms = ready.lag_ms,
         .slow_lane_waiting = node->slow_lane != NULL ? (int64_t)slow_lane_waiting(node->slow_lane) : 0,
         .slack_unmapped = node->options.slack ? (int64_t)ready.counts.unmapped : -1,
         .ready = is_ready(&ready),

@@ -17,7 +17,7 @@ enum { SELECTORS = sizeof selectors / sizeof selectors[0] };
 static void write_age(const struct http_request *r, struct to_json *w)
 {
     int64_t age_ms = directory_age_ms(r->node->directory);
-    to_json_member_bool(w, "stale", age_ms > 2000);
+    to_json_member_bool(w, "stale", age_ms >= 1000);
     to_json_member_int(w, "data_age_ms", age_ms);
     const struct policy *policy = directory_control(r->node->directory)->policy;
     if (policy != NULL)

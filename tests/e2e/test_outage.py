@@ -8,6 +8,7 @@ import time
 import harness
 from harness import Fleet, expect, fast_policy, wait_for
 from test_loop import posture, result_of
+from test_overload import gauge
 
 OUTAGE = "outage: { critical: deny, sensitive: { last_known_good: 15s }, everyday: allow }"
 
@@ -55,6 +56,8 @@ def story_a_hanging_redis_is_an_outage_and_ladder_time_stands_still(world):
     deadline = calendar.timegm(time.strptime(named, "%Y-%m-%dT%H:%M:%SZ"))
     os.kill(redis.process.child.pid, signal.SIGSTOP)
     wait_for("answers are stale", lambda: gateway.decide("ana@acme.example", "payroll")["context"]["stale"])
+    wait_for("so it says to a balancer", lambda: gateway.get("/readyz", admin=True).status == 503)
+    wait_for("and how far it may be behind", lambda: gauge(gateway, "postern_log_lag_seconds") > 2)
     past = 0
     while past < 5:  # answers that were asked for after the deadline
         past += time.time() > deadline + 2
@@ -63,6 +66,7 @@ def story_a_hanging_redis_is_an_outage_and_ladder_time_stands_still(world):
         time.sleep(0.2)
     os.kill(redis.process.child.pid, signal.SIGCONT)
     wait_for("fresh again", lambda: not gateway.decide("ana@acme.example", "payroll")["context"]["stale"])
+    wait_for("behind by nothing, though nothing new comes", lambda: gauge(gateway, "postern_log_lag_seconds") < 1)
     wait_for("then the deadline passes", lambda: not gateway.decide("ana@acme.example", "payroll")["decision"])
     wait_for("the outage is in the log", lambda: any(e["type"] == "store.outage" for e in gateway.events()))
     fleet.process.stop()

@@ -27,11 +27,14 @@ def resident_mb(gateway):
         return next(int(line.split()[1]) for line in f if line.startswith("VmRSS:")) / 1024
 
 
-def counter(gateway, name):
-    text = gateway.get("/metrics", admin=True).text()
-    found = re.search(r"^%s ([0-9]+)$" % re.escape(name), text, re.M)
+def gauge(gateway, name):
+    found = re.search(r"^%s ([0-9.]+)$" % re.escape(name), gateway.get("/metrics", admin=True).text(), re.M)
     expect(found, "no %s in /metrics" % name)
-    return int(found.group(1))
+    return float(found.group(1))
+
+
+def counter(gateway, name):
+    return int(gauge(gateway, name))
 
 
 def more_files():

@@ -168,6 +168,7 @@ static const struct story stories[] = {
     { "an action we do not know", .app = "mail", .action = "delete", ON(GOOD), .outcome = OUTCOME_DENY, .rule = RULE_UNKNOWN_ACTION, .user = "This way to use Mail", .admin = "\"delete\" on app mail" },
     { "the action login", .app = "mail", .action = "login", ON(GOOD), .outcome = OUTCOME_ALLOW, .rule = RULE_GOOD },
     { "stale, but no outage yet", .app = "payroll", ON(GOOD), .store_age_s = 10, .outcome = OUTCOME_ALLOW, .rule = RULE_GOOD },
+    { "a hiccup of the store is told, and no outage", .app = "payroll", ON(GOOD), .store_age_s = 2, .outcome = OUTCOME_ALLOW, .rule = RULE_GOOD },
     { "an outage, critical: deny", .app = "payroll", ON(GOOD), .store_age_s = 11, .outcome = OUTCOME_DENY, .rule = RULE_OUTAGE, .user = "Our check is not working right now, so Payroll does not open.",
       .admin = "outage: the store has been silent for 11 s" },
     { "an outage, everyday: allow", .days = 30, .app = "mail", ON(BAD), .store_age_s = 11, .outcome = OUTCOME_ALLOW, .rule = RULE_OUTAGE, .user = "You are let in.", .admin = "outage" },
@@ -236,7 +237,7 @@ static void stories_end_as_they_should(void **state)
             fail_msg("%s: \"%.*s\" and \"%.*s\"", s->name, SPAN_ARGS(d.reason_user), SPAN_ARGS(d.reason_admin));
         if (d.outcome != OUTCOME_ALLOW && (span_empty(d.reason_user) || span_empty(d.reason_admin)))
             fail_msg("%s: no reason", s->name);
-        if (d.stale != (s->store_age_s > 2) || d.valid_until_s <= in.now_s || d.valid_until_s > in.now_s + HOUR)
+        if (d.stale != (s->store_age_s >= 1) || d.valid_until_s <= in.now_s || d.valid_until_s > in.now_s + HOUR)
             fail_msg("%s: stale %d, valid for %lld s", s->name, d.stale, (long long)(d.valid_until_s - in.now_s));
         decision_make(&in, &w->arena, count_step, &lines, &told);
         if (told.outcome != d.outcome || told.rule != d.rule || lines < 4)
