@@ -377,7 +377,9 @@ static void set_valves(const struct ladder_input *in, struct standing *s)
     s->ladder = ladder_for(in, s->check, &s->stage);
     if (s->exemption != NULL)
         s->ladder = NULL;
-    s->snoozed = s->ladder == NULL || !s->check->snooze ? NULL : person_snooze(in->person, in->device->id, s->check->id, in->now_s);
+    s->snoozed = s->ladder == NULL ? NULL : person_snooze(in->person, in->device->id, s->check->id, in->now_s);
+    if (s->snoozed != NULL && ladder_clock_snooze_end(in, s->check, s->snoozed) <= in->now_s)
+        s->snoozed = NULL;
 }
 
 static int worst_first(const void *left, const void *right)

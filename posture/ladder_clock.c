@@ -1,6 +1,7 @@
 #include "posture/ladder_clock.h"
 
 #include "posture/evaluate.h"
+#include "posture/strictness.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -30,11 +31,23 @@ static void add_disputes(struct stops *s, const struct person *person, const str
             add(s, person->disputes[i].time.from_s, person->disputes[i].time.to_s, PAUSE_DISPUTE);
 }
 
-static void add_snoozes(struct stops *s, const struct person *person, const struct device *device, const struct check *check)
+int64_t ladder_clock_snooze_end(const struct ladder_input *in, const struct check *check, const struct snooze *snooze)
 {
-    for (size_t i = 0; i < person->snooze_count && check->snooze; i++)
-        if (span_equal(person->snoozes[i].device, device->id) && span_equal(person->snoozes[i].check, check->id))
-            add(s, person->snoozes[i].time.from_s, person->snoozes[i].time.to_s, PAUSE_SNOOZE);
+    const struct interval *time = &snooze->time;
+    if (check->snooze || (!check->hard && check->severity != SEVERITY_URGENT))
+        return time->to_s;
+    int64_t since_s = strictness_check(in->strictness, check->id);
+    return since_s < time->from_s ? time->from_s : since_s < time->to_s ? since_s : time->to_s;
+}
+
+static void add_snoozes(struct stops *s, const struct ladder_input *in, const struct check *check)
+{
+    for (size_t i = 0; i < in->person->snooze_count; i++) {
+        const struct snooze *snooze = &in->person->snoozes[i];
+        int64_t to_s = ladder_clock_snooze_end(in, check, snooze);
+        if (to_s > snooze->time.from_s && span_equal(snooze->device, in->device->id) && span_equal(snooze->check, check->id))
+            add(s, snooze->time.from_s, to_s, PAUSE_SNOOZE);
+    }
 }
 
 /* The end that counts: somebody ended it before its date. */
@@ -138,7 +151,7 @@ bool ladder_clock_make(const struct ladder_input *in, const struct check *check,
         add_disputes(&s, in->person, in->device, check);
     if (pauses & PAUSE_DEVICE_OFF)
         add_off(&s, in->device, in->now_s);
-    add_snoozes(&s, in->person, in->device, check);
+    add_snoozes(&s, in, check);
     add_exemptions(&s, in, exemptions, exemption_count);
     (void)add_holidays(in, &hours, from_day, &s);
     add_pauses(&s, in, result, pauses);

@@ -9,6 +9,9 @@
 struct ladder_stop { int64_t from_s, to_s; unsigned kind; };
 struct ladder_clock { const struct ladder_stop *stops; /* ascending by from_s */ size_t count; };
 
+/* Until when a snooze that was granted stops the clock of its check: until the time that the person was told, whatever the policy says of snoozes by now. Only a check that
+ * was made hard or urgent since, and may not be put off, ends it: at the change. */
+int64_t ladder_clock_snooze_end(const struct ladder_input *in, const struct check *check, const struct snooze *snooze);
 /* For a ladder with these pauses. False when the arena is full. The device is taken to stay on from now on. */
 bool ladder_clock_make(const struct ladder_input *in, const struct check *check, const struct result *result, unsigned pauses, struct arena *arena, struct ladder_clock *out);
 /* How much of [from_s, to_s) counts. */

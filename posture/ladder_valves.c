@@ -44,12 +44,12 @@ static int64_t close_if_snoozed(const struct ladder_input *in, const struct stan
 
 struct valve_offer ladder_snooze_offer(const struct ladder_input *in, const struct standing *s, struct arena *arena)
 {
+    if (s->snoozed != NULL) /* also where the policy grants none any more */
+        return (struct valve_offer){ .refusal = VALVE_RUNNING, .until_s = s->snoozed->time.to_s, .close_s = s->close_s };
     if (s->ladder == NULL || s->ladder->snooze.times == 0)
         return refused(VALVE_NOT_OFFERED);
     if (!s->check->snooze)
         return refused(VALVE_HARD);
-    if (s->snoozed != NULL)
-        return (struct valve_offer){ .refusal = VALVE_RUNNING, .until_s = s->snoozed->time.to_s, .close_s = s->close_s };
     if (s->closed != 0)
         return refused(VALVE_TOO_LATE);
     unsigned used = snoozes_since(in->person, s, in->device->id, in->now_s - s->ladder->snooze.per_s);

@@ -55,7 +55,9 @@ static void look_for_hold(const struct telling *t, const struct device *device, 
 {
     const struct slack_scene *s = t->scene;
     const struct dispute *dispute = open_dispute(s->person, device->id, check->id, s->now_s);
-    const struct snooze *snooze = person_snooze(s->person, device->id, check->id, s->now_s);
+    const struct slack_card *card = slack_scene_card(s, device->id);
+    const struct standing *standing = card != NULL ? slack_card_standing(card, check->id) : NULL;
+    const struct snooze *snooze = standing != NULL ? standing->snoozed : NULL;
     const struct exemption *exemption = exemption_for(t->control->exemptions, s->person, device, check->id, s->now_s);
     if (exemption != NULL)
         *news = (struct nudge_text_news){ news->phase, news->since_s, NUDGE_EXEMPTED, exemption->end_s };

@@ -75,16 +75,16 @@ static void say_open_disputes(const struct say *s)
 
 static void say_snoozes(const struct say *s)
 {
-    const struct person *p = s->scene->person;
-    for (size_t i = 0; i < p->snooze_count; i++) {
-        const struct check *check = policy_check(s->scene->policy, p->snoozes[i].check);
-        if (check == NULL || p->snoozes[i].time.to_s <= s->scene->now_s)
-            continue;
-        say_words(s, "\nPut off until ");
-        say_time(s, p->snoozes[i].time.to_s);
-        say_words(s, ": ");
-        say_value(s, check->title, NUDGE_WORDS_TITLE);
-    }
+    for (size_t i = 0; i < s->scene->count; i++)
+        for (size_t k = 0; k < s->scene->cards[i].count; k++) {
+            const struct standing *standing = &s->scene->cards[i].standings[k];
+            if (standing->snoozed == NULL)
+                continue;
+            say_words(s, "\nPut off until ");
+            say_time(s, standing->snoozed->time.to_s);
+            say_words(s, ": ");
+            say_value(s, standing->check->title, NUDGE_WORDS_TITLE);
+        }
 }
 
 static void say_exemption(const struct say *s, const struct ladder_input *in, const struct check *check)

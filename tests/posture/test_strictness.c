@@ -18,10 +18,11 @@
 #define COUNT(rows) (sizeof(rows) / sizeof(rows)[0])
 #define DAY_S INT64_C(86400)
 #define T0 INT64_C(1794823200)
-#define HEAD(severity) \
+#define HEAD(severity) CHECK(severity, "")
+#define CHECK(severity, more) \
     "policy: p\nsensitivities: [everyday, sensitive]\napps: []\nvisible_after: off\ngrace: { new_device: 0s, after_absence: 24h }\n" \
     "nudges: { hours: '00:00-24:00', days: [mon, tue, wed, thu, fri, sat, sun], zone: UTC }\n" \
-    "checks: [{ id: disk, severity: " severity ", osquery: { linux: 'SELECT a FROM t' }, pass: 'rows > 0', fresh_for: 3650d }]\n"
+    "checks: [{ id: disk, severity: " severity ", osquery: { linux: 'SELECT a FROM t' }, pass: 'rows > 0', fresh_for: 3650d" more " }]\n"
 #define LADDER(id, applies, shut, close, rest) \
     "- { id: " id ", applies_to: " applies ", rungs: [{ id: notice, after: 0d, nudge: true }, { id: shut, after: " shut ", close: [" close "] }],\n" \
     "    rise: { notice_before: 24h, working_hours: false, per_day: 0 }" rest " }\n"
@@ -139,6 +140,65 @@ static void a_stricter_policy_gives_its_notice(void **state)
     scene_end(&s);
 }
 
+/* The person was told that the clock stands still from the third to the sixth day. */
+static void a_snooze_that_was_granted_is_kept(void **state)
+{
+#define BOTH "ladders:\n" LADDER("l", "{ severity: [high, urgent] }", "7d", "sensitive", ONE("1"))
+    static const struct { const char *name, *next; double changed, closes; bool without; } rows[] = {
+        { "the same", CHECK("high", "") BOTH, 4, 10, false },
+        { "the check may not be put off any more, while it runs", CHECK("high", ", snooze: false") BOTH, 4, 10, false },
+        { "... after its end", CHECK("high", ", snooze: false") BOTH, 8, 10, false },
+        { "... and what was closed before is not opened by that", CHECK("high", ", snooze: false") BOTH, 9, 9, true },
+        { "made hard while it runs", CHECK("high", ", hard: true") BOTH, 4, 8, false },
+        { "made hard before it", CHECK("high", ", hard: true") BOTH, 2, 7, false },
+        { "made hard after its end: what stood still then stays so", CHECK("high", ", hard: true") BOTH, 7, 10, false },
+        { "made urgent while it runs", CHECK("urgent", "") BOTH, 4, 8, false },
+        { "made urgent, and may be put off", CHECK("urgent", ", hard: false") BOTH, 4, 10, false },
+        { "made urgent, and may not, though it is not hard", CHECK("urgent", ", hard: false, snooze: false") BOTH, 4, 8, false },
+    };
+    struct policy *old = read_policy(CHECK("high", "") BOTH);
+    struct scene s;
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct policy *next = read_policy(rows[i].next);
+        struct strictness made;
+        int64_t at_s = T0 + (int64_t)(rows[i].changed * (double)DAY_S);
+        scene_start(&s);
+        if (!rows[i].without)
+            *person_add_snooze(s.person) = (struct snooze){ SPAN_LITERAL("d"), SPAN_LITERAL("disk"), { T0 + 3 * DAY_S, T0 + 6 * DAY_S } };
+        assert_true(strictness_next(old, NULL, next, at_s, &s.arena, &made));
+        double found = closes_after_days(&s, next, &made, at_s);
+        if (found != rows[i].closes)
+            fail_msg("%s: after %.1f days, not %.1f", rows[i].name, found, rows[i].closes);
+        scene_end(&s);
+        policy_free(next);
+    }
+    policy_free(old);
+}
+
+/* What is on offer says so as long as it runs. */
+static void a_snooze_that_runs_is_told_though_none_is_granted_any_more(void **state)
+{
+    struct policy *next = read_policy(CHECK("high", ", snooze: false") BOTH);
+    struct standing *standings;
+    struct scene s;
+    (void)state;
+    scene_start(&s);
+    *person_add_snooze(s.person) = (struct snooze){ SPAN_LITERAL("d"), SPAN_LITERAL("disk"), { T0 + 3 * DAY_S, T0 + 6 * DAY_S } };
+    for (int day = 4; day <= 7; day += 3) {
+        int64_t now_s = T0 + day * DAY_S;
+        struct ladder_input in = { .policy = next, .calendar = s.calendar, .person = s.person, .device = &s.device, .now_s = now_s };
+        s.result.evaluated_s = s.device.seen_s = now_s;
+        assert_int_equal(ladder_standings(&in, &s.arena, &standings), 1);
+        struct valve_offer offer = ladder_snooze_offer(&in, &standings[0], &s.arena);
+        assert_int_equal(offer.refusal, day == 4 ? VALVE_RUNNING : VALVE_NOT_OFFERED);
+        assert_true(day != 4 || offer.until_s == T0 + 6 * DAY_S);
+    }
+    policy_free(next);
+    scene_end(&s);
+}
+#undef BOTH
+
 /* Two changes within a day: the second must not take back what the first promised. */
 static void changes_follow_each_other(void **state)
 {
@@ -197,6 +257,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stricter_policy_gives_its_notice),
+        cmocka_unit_test(a_snooze_that_was_granted_is_kept),
+        cmocka_unit_test(a_snooze_that_runs_is_told_though_none_is_granted_any_more),
         cmocka_unit_test(changes_follow_each_other),
         cmocka_unit_test(hostile_tables_are_refused),
     };
