@@ -88,7 +88,7 @@ static uint32_t person_of(struct report *r, struct span name)
     if (slot == NULL || !report_grow(r, (void **)&r->persons, r->person_count, &r->person_room, sizeof *r->persons))
         return REPORT_NOBODY;
     if (slot->index == r->person_count)
-        r->persons[r->person_count++].name = slot->name;
+        r->persons[r->person_count++] = (struct report_person){ .name = slot->name, .known.from_s = r->first_s };
     return slot->index;
 }
 
@@ -380,6 +380,15 @@ static void take_answer(struct report *r, const struct from_json_value *record, 
         end_intervals(&c->episode.paused, r->now_s);
 }
 
+/* Whoever was there before the archive was is known from its beginning on. */
+static void take_created(struct report *r, const struct from_json_value *record, const struct from_json_value *data)
+{
+    uint32_t person = person_of(r, text_of(record, "person"));
+    (void)data;
+    if (person != REPORT_NOBODY)
+        r->persons[person].known = (struct interval){ r->now_s, 0 };
+}
+
 /* Names that mean nobody from now on: what stood under them stands under nobody's. */
 static void take_erased(struct report *r, const struct from_json_value *record, const struct from_json_value *data)
 {
@@ -390,6 +399,8 @@ static void take_erased(struct report *r, const struct from_json_value *record, 
         struct from_json_value item = from_json_item(&gone, i);
         struct span name = SPAN_NONE;
         struct report_device *d = from_json_text(&item, TEXT_BYTES, &name, &err) == OK ? device_of(r, name) : NULL;
+        if (d != NULL && d->person != REPORT_NOBODY)
+            r->persons[d->person].known.to_s = r->now_s;
         retire(r, d);
         if (d != NULL)
             d->erased = true;
@@ -455,6 +466,7 @@ static void take_clock(struct report *r, const struct from_json_value *record)
 
 typedef void take_fn(struct report *r, const struct from_json_value *record, const struct from_json_value *data);
 static const struct { const char *type; take_fn *take; } takers[] = {
+    { "person.created", take_created },
     { "rung.changed", take_rung },       { "notice.delivered", take_notice }, { "person.absence", take_absence },         { "person.back", take_back },
     { "person.snoozed", take_snooze },   { "person.passed_once", take_pass }, { "person.disputed", take_dispute },        { "person.dispute_answered", take_answer },
     { "person.erased", take_erased },    { "person.healed", take_healed },
@@ -467,6 +479,7 @@ enum err_code report_take(struct report *r, const struct from_json_value *record
     struct span type = text_of(record, "type");
     if (!clock_from_rfc3339(text_of(record, "at"), &r->now_s) || r->now_s >= r->options.until_s)
         return OK;
+    r->first_s = r->first_s == 0 ? r->now_s : r->first_s;
     for (size_t i = 0; i < sizeof takers / sizeof takers[0]; i++)
         if (span_equal_text(type, takers[i].type))
             takers[i].take(r, record, &data);

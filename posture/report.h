@@ -32,6 +32,7 @@ MUST_CHECK enum err_code report_end(struct report *r, struct err *err);
 struct report_row {
     char name[REPORT_NAME_BYTES];     /* "all" is the first row */
     unsigned people;                  /* that the row is about */
+    int64_t known_people_s;           /* person seconds: how long each of them was known within the stretch (of its month) */
     unsigned episodes, open;          /* ended in the stretch; still failing at its end */
     unsigned self_healed;             /* ended without a notice */
     unsigned fixed;                   /* ended after a notice */

@@ -10,7 +10,8 @@ enum { PAUSES_MOST = 64, GROUPS_OF_MOST = 64, DAY_S = 86400 };
 struct report_name_map { struct report_name_slot { struct span name; uint32_t index; } *slots; size_t count, room; };
 struct report_list { struct interval *all; size_t count, room; };
 
-struct report_person { struct span name; struct report_list away; const struct span *groups; size_t group_count; };
+struct report_person { struct span name; struct report_list away; const struct span *groups; size_t group_count;
+                       struct interval known; /* from their creation, or the first record of all; to_s 0: until now */ };
 /* One check of one device. */
 struct report_cell {
     struct span check;
@@ -46,6 +47,7 @@ struct report {
     struct report_exemption *exemptions; size_t exemption_count, exemption_room;
     struct report_list pauses;        /* of everybody */
     struct span *closing; size_t closing_count; /* rungs of the policy in force that close something */
+    int64_t first_s;                  /* of the first record; 0: none was taken */
     int64_t now_s;                    /* of the record being taken */
     struct report_line *lines; size_t line_count, line_room;
     struct report_row *rows; size_t row_count; /* after report_end() */

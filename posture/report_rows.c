@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MONTH_BYTES = 7, MONTHS_MOST_S = 32 * DAY_S };
+enum { MONTH_BYTES = 7, MONTHS_MOST_S = 32 * DAY_S, WEEK_S = 7 * DAY_S };
 
 static const char *const by_names[REPORT_BYS] = { [REPORT_CHECK] = "check", [REPORT_RUNG] = "rung", [REPORT_GROUP] = "group", [REPORT_MONTH] = "month" };
 const char *report_by_name(enum report_by by) { return by_names[by]; }
@@ -144,6 +144,26 @@ static int64_t percentile(const struct report_line *line, unsigned percent)
     return line->fixes[rank > 0 ? rank - 1 : 0];
 }
 
+static bool is_about(const struct report_line *line, size_t person) { return person / 8 < line->people_room && (line->people[person / 8] & 1u << person % 8) != 0; }
+
+/* Of the row's own stretch: a month has its own. */
+static int64_t count_known(const struct report *r, const struct report_line *line)
+{
+    int64_t from_s = r->options.since_s, to_s = r->options.until_s, sum_s = 0, month_s = 0;
+    char first[CLOCK_TEXT_BYTES];
+    snprintf(first, sizeof first, "%.7s-01T00:00:00Z", line->row.name);
+    if (r->options.by == REPORT_MONTH && clock_from_rfc3339(span_of(first), &month_s)) {
+        from_s = month_s > from_s ? month_s : from_s;
+        to_s = month_end(month_s) < to_s ? month_end(month_s) : to_s;
+    }
+    for (size_t i = 0; i < r->person_count; i++) {
+        const struct interval *known = &r->persons[i].known;
+        int64_t begin_s = known->from_s > from_s ? known->from_s : from_s, end_s = known->to_s != 0 && known->to_s < to_s ? known->to_s : to_s;
+        sum_s += is_about(line, i) && end_s > begin_s ? end_s - begin_s : 0;
+    }
+    return sum_s;
+}
+
 static void finish(struct report_line *line)
 {
     line->row.people = count_people(line);
@@ -165,6 +185,7 @@ static void add_row(struct report_row *to, const struct report_row *from)
         to->steps[i].reached += from->steps[i].reached;
         to->steps[i].fixed += from->steps[i].fixed;
     }
+    to->known_people_s += from->known_people_s;
     to->paused_s += from->paused_s;
     to->failing_s += from->failing_s;
     to->blocked_s += from->blocked_s;
@@ -202,12 +223,15 @@ enum err_code report_make_rows(struct report *r, struct err *err)
     qsort(r->lines, r->line_count, sizeof r->lines[0], by_row_name);
     for (size_t i = 0; i < r->line_count; i++) {
         finish(&r->lines[i]);
+        r->lines[i].row.known_people_s = count_known(r, &r->lines[i]);
         if (i > 0 && r->lines[i].row.people < r->options.least)
             join(r, &few, &r->lines[i]);
         else
             r->rows[r->row_count++] = r->lines[i].row;
     }
     finish(&few);
+    if (r->options.by != REPORT_MONTH) /* the same time is not counted twice for somebody of two rows; months follow each other */
+        few.row.known_people_s = count_known(r, &few);
     if (few.people_room > 0 || few.row.episodes > 0 || few.row.failing_s > 0 || few.row.known_s > 0)
         r->rows[r->row_count++] = few.row;
     free(few.fixes);
@@ -229,10 +253,9 @@ static int64_t share(uint64_t part, uint64_t whole) { return whole == 0 ? -1 : (
 /* Every number of a row, in one order for JSON and CSV. */
 struct column { const char *name; int64_t value; };
 enum { COLUMNS_MOST = 48 };
-static size_t columns_of(const struct report *r, const struct report_row *row, struct column *out)
+static size_t columns_of(const struct report_row *row, struct column *out)
 {
     static const char *const steps[REPORT_STEPS][2] = { { "nudge_1", "nudge_1_fixed" }, { "nudge_2", "nudge_2_fixed" }, { "later_nudges", "later_nudges_fixed" }, { "closings", "closings_fixed" } };
-    int64_t weeks_people = (int64_t)row->people * (r->options.until_s - r->options.since_s);
     size_t count = 0;
     const struct column plain[] = {
         { "people", row->people }, { "episodes", row->episodes }, { "open", row->open }, { "self_healed", row->self_healed }, { "fixed", row->fixed },
@@ -240,7 +263,8 @@ static size_t columns_of(const struct report *r, const struct report_row *row, s
         { "time_to_fix_median_s", row->median_s }, { "time_to_fix_p90_s", row->p90_s }, { "paused_s", row->paused_s },
         { "violation_days_tenths", row->failing_s * 10 / DAY_S }, { "blocked_minutes", row->blocked_s / 60 },
         { "blocked_minutes_per_100_people", row->people == 0 ? -1 : row->blocked_s / 60 * 100 / row->people },
-        { "notices", row->notices }, { "notices_per_person_week_permille", weeks_people == 0 ? -1 : (int64_t)row->notices * 7 * DAY_S * 1000 / weeks_people },
+        { "person_weeks_tenths", row->known_people_s * 10 / WEEK_S },
+        { "notices", row->notices }, { "notices_per_person_week_permille", row->known_people_s == 0 ? -1 : (int64_t)row->notices * WEEK_S * 1000 / row->known_people_s },
         { "snoozes", row->snoozes }, { "continued_once", row->passes }, { "disputes", row->disputes }, { "disputes_permille", share(row->disputes, (uint64_t)row->episodes + row->open) },
         { "disputes_answered", row->answered }, { "disputes_upheld", row->upheld }, { "disputes_upheld_permille", share(row->upheld, row->answered) },
         { "unknown_permille", share((uint64_t)row->unknown_s, (uint64_t)row->known_s) }, { "exemptions_open", row->exemptions_open }, { "exemptions_overdue", row->exemptions_overdue },
@@ -265,7 +289,7 @@ void report_to_json(const struct report *r, struct to_json *w)
     to_json_key(w, "rows");
     to_json_array(w);
     for (size_t i = 0; i < r->row_count; i++) {
-        size_t count = columns_of(r, &r->rows[i], columns);
+        size_t count = columns_of(&r->rows[i], columns);
         to_json_object(w);
         to_json_member_text(w, "name", span_of(r->rows[i].name));
         for (size_t k = 0; k < count; k++) {
@@ -298,7 +322,7 @@ void report_to_csv(const struct report *r, struct buf *out)
 {
     struct column columns[COLUMNS_MOST];
     for (size_t i = 0; i < r->row_count; i++) {
-        size_t count = columns_of(r, &r->rows[i], columns);
+        size_t count = columns_of(&r->rows[i], columns);
         for (size_t k = 0; i == 0 && k < count; k++)
             (void)buf_format(out, "%s%s%s", k == 0 ? by_names[r->options.by] : "", ",", columns[k].name);
         if (i == 0)

@@ -125,6 +125,34 @@ static void few_people_are_put_together(void **state)
     report_free(r);
 }
 
+#define CREATED(time, person) "{\"at\":\"" time "\",\"type\":\"person.created\",\"person\":\"P-" person "\"}"
+static void weeks_are_those_in_which_somebody_was_known(void **state)
+{
+    static const struct { const char *name, *lines[LINES], *since, *until; enum report_by by; const char *row; int64_t days; } rows[] = {
+        { "there before the archive, that is older than the stretch", { CREATED("2026-10-01T00:00:00Z", "b"), FAIL("02", "00", "1", "a") }, "2026-11-01T00:00:00Z", "2026-11-29T00:00:00Z", REPORT_CHECK, "all", 28 },
+        { "the archive is younger than the stretch", { CREATED("2026-11-15T00:00:00Z", "b"), FAIL("20", "00", "1", "a") }, "2026-11-01T00:00:00Z", "2026-11-29T00:00:00Z", REPORT_CHECK, "all", 14 },
+        { "came within it", { CREATED("2026-10-01T00:00:00Z", "b"), CREATED("2026-11-22T00:00:00Z", "a"), FAIL("23", "00", "1", "a") }, "2026-11-01T00:00:00Z", "2026-11-29T00:00:00Z", REPORT_CHECK, "all", 7 },
+        { "was erased within it", { CREATED("2026-10-01T00:00:00Z", "a"), FAIL("03", "00", "1", "a"), "{\"at\":\"2026-11-08T00:00:00Z\",\"type\":\"person.erased\",\"data\":{\"gone\":[\"D-1\"]}}" },
+          "2026-11-01T00:00:00Z", "2026-11-29T00:00:00Z", REPORT_CHECK, "all", 7 },
+        { "two people", { CREATED("2026-10-01T00:00:00Z", "a"), CREATED("2026-11-22T00:00:00Z", "b"), FAIL("03", "00", "1", "a"), FAIL("23", "00", "2", "b") }, "2026-11-01T00:00:00Z", "2026-11-29T00:00:00Z", REPORT_CHECK, "all", 35 },
+        { "a month has its own", { CREATED("2026-11-20T00:00:00Z", "a"), FAIL("29", "00", "1", "a") }, "2026-11-01T00:00:00Z", "2026-12-04T00:00:00Z", REPORT_MONTH, "2026-11", 11 },
+        { "and the next", { CREATED("2026-11-20T00:00:00Z", "a"), FAIL("29", "00", "1", "a") }, "2026-11-01T00:00:00Z", "2026-12-04T00:00:00Z", REPORT_MONTH, "2026-12", 3 },
+        { "and all of them together", { CREATED("2026-11-20T00:00:00Z", "a"), FAIL("29", "00", "1", "a") }, "2026-11-01T00:00:00Z", "2026-12-04T00:00:00Z", REPORT_MONTH, "all", 14 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct report_options options = { .since_s = time_of(rows[i].since), .until_s = time_of(rows[i].until), .by = rows[i].by, .least = 1 };
+        const struct report_row *all = NULL;
+        struct report *r = read_lines(rows[i].lines, &options, true);
+        size_t count = report_rows(r, &all), at = 0;
+        while (at < count && strcmp(all[at].name, rows[i].row) != 0)
+            at++;
+        if (at == count || all[at].known_people_s != rows[i].days * 86400)
+            fail_msg("%s: %.1f days, not %lld", rows[i].name, at == count ? -1.0 : (double)all[at].known_people_s / 86400, (long long)rows[i].days);
+        report_free(r);
+    }
+}
+
 static void months_share_what_reaches_over_their_end(void **state)
 {
     static const char *const lines[LINES] = { POLICY, FAIL("29", "00", "1", "a") };
@@ -177,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_numbers_are_what_happened),
         cmocka_unit_test(few_people_are_put_together),
+        cmocka_unit_test(weeks_are_those_in_which_somebody_was_known),
         cmocka_unit_test(months_share_what_reaches_over_their_end),
         cmocka_unit_test(the_state_at_a_date_is_what_was_then),
     };
