@@ -4,7 +4,8 @@
   told     something closed before so many messages about it were delivered, or too soon after the first of them
   grace    something got worse for somebody who was away, or just back, or whose laptop was new
   repair   an app for getting help was closed
-  early    a rung was reached before its time: counted again here, from the facts in the log and the text of the policy in force
+  early    a rung was reached before its time: counted again here, from the facts in the log and the text of the policy in force, less the time in which nobody
+           knew whether it still failed
   explain  a door was closed without an id, a reason, a failing check or a rung that closes it
   open     something that was mended was still held against somebody after the next poll of their laptop, or kept its rung
   frozen   something got worse, or somebody was written to, during an incident
@@ -39,15 +40,20 @@ def clock(at_s):
     return datetime.datetime.fromtimestamp(at_s, datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def policy_from(text):
+    try:
+        return json.loads(text)     # as the store keeps it
+    except ValueError:
+        return yaml.safe_load(text)
+
+
 class Policy:
     def __init__(self, text):
-        try:
-            p = json.loads(text)
-        except ValueError:
-            p = yaml.safe_load(text)
+        p = policy_from(text)
         self.repair = {a["id"] for a in p["apps"] if a.get("repair")}
         self.sensitivity = {a["id"]: a["sensitivity"] for a in p["apps"]}
         self.severity = {c["id"]: c["severity"] for c in p["checks"]}
+        self.fresh = {c["id"]: seconds(c["fresh_for"]) for c in p["checks"]}
         self.ladders = p["ladders"]
         self.after_absence = seconds(p["grace"]["after_absence"])
         self.new_device = seconds(p["grace"]["new_device"])
@@ -95,6 +101,7 @@ class Episode:
 
     def __init__(self, since, carried=0.0):
         self.since, self.notices, self.snoozes, self.disputes, self.passed = since, [], [], [], None
+        self.doubts, self.unsure = [], None         # stretches in which nobody knew, and since when nobody knows because the agent cannot tell
         self.stood, self.resumed = set(), set()     # rungs it rose to; those that it may stand on again after a pass that did not hold
         self.carried = carried      # of the running time that an earlier failure, mended for less than 7 days, had used up
 
@@ -105,6 +112,7 @@ class Device:
         self.owner, self.enrolled, self.rung, self.rung_before = None, 0, "", ""
         self.starts, self.ends = [], []     # stretches in which it was on
         self.episodes, self.old, self.passed = {}, {}, {}
+        self.looked = {}                    # check -> when its agent last looked
 
     def spoke(self, at):
         if self.ends and at <= self.ends[-1]:
@@ -112,6 +120,21 @@ class Device:
         else:
             self.starts.append(at)
             self.ends.append(at + SLOT_S)
+
+    def doubt(self, check, fresh, at):
+        """Since when nobody knows whether it still fails; None: it is known."""
+        since = [] if self.episodes[check].unsure is None else [self.episodes[check].unsure]
+        if at > self.looked.get(check, at) + fresh:
+            since.append(self.looked[check] + fresh + 1)
+        return min(since, default=None)
+
+    def looks(self, check, at, fresh):
+        """Its agent has looked, and says what it said before."""
+        episode = self.episodes.get(check)
+        since = self.doubt(check, fresh, at) if episode else None
+        if since is not None and episode.unsure is None:
+            episode.doubts.append((since, at))
+        self.looked[check] = max(at, self.looked.get(check, at))
 
     def off(self, start, end):
         """What lies between the stretches, in [start, end)."""
@@ -218,13 +241,33 @@ class Checker:
         self.device(event).owner = data.get("to") or None
 
     def on_device_seen(self, event, data, state, at):
-        for device, seen, _ in data["seen"]:
-            self.known(device).spoke(seen)
+        for device, seen, looked in data["seen"]:
+            d = self.known(device)
+            d.spoke(seen)
+            if isinstance(looked, str):     # "<when>:<check>,<check>;<when>:<check>"
+                looked = {check: int(when) for when, _, checks in (part.partition(":") for part in looked.split(";") if part) for check in checks.split(",")}
+            for check, when in looked.items():
+                d.looks(check, when, self.policy().fresh[check])
+
+    def reported(self, event, at):
+        """An agent of this world answers for all checks at once."""
+        d = self.device(event)
+        for check, fresh in self.policy().fresh.items() if event.get("cause", "").startswith("agent:") else ():
+            d.looks(check, int(at), fresh)
+
+    def on_result_updated(self, event, data, state, at):
+        self.reported(event, at)
 
     def on_result_changed(self, event, data, state, at):
         d = self.device(event)
+        self.reported(event, at)
         for change in data["changes"]:
             check, episode = change["check"], d.episodes.get(change["check"])
+            if episode is not None and change["to"] in ("unknown", "in_progress"):
+                episode.unsure = at if episode.unsure is None else episode.unsure
+            elif episode is not None and episode.unsure is not None:
+                episode.doubts.append((episode.unsure, at))
+                episode.unsure = None
             if change["to"] == "fail" and change["visible"] and episode is None:
                 d.episodes[check] = self.begin(d, check, at)
             elif change["to"] in ("pass", "not_applicable") and episode is not None:
@@ -245,6 +288,7 @@ class Checker:
         if at - old.passed < 3600:
             fresh.notices, fresh.since = old.notices, old.since
             fresh.disputes = old.disputes + [[old.passed, at]]
+            fresh.doubts = old.doubts
             fresh.stood, fresh.resumed = old.stood, set(old.stood)
             fresh.carried = old.carried
         return fresh
@@ -266,7 +310,9 @@ class Checker:
 
     def stops(self, d, check, episode, start, end):
         person, pauses = self.persons[d.owner], self.policy().ladder(check)["clock"]["pauses"]
-        out = [(p["from"], p["to"] or 1 << 40) for p in self.pauses if p["kind"] in pauses] + episode.snoozes
+        out = [(p["from"], p["to"] or 1 << 40) for p in self.pauses if p["kind"] in pauses] + episode.snoozes + episode.doubts
+        unsure = d.doubt(check, self.policy().fresh[check], end) if d.episodes.get(check) is episode else None
+        out += [(unsure, end)] if unsure is not None else []
         out += [(a, b) for a, b, _ in person.away] if "absence" in pauses else []
         out += [tuple(x) for x in episode.disputes] if "dispute" in pauses else []
         out += d.off(start, end) if "device_off" in pauses else []
@@ -502,6 +548,23 @@ def break_early(lines):
     insert(lines, "person.snoozed", closing["at_ms"] - 3 * 86400 * 1000, closing, data={"check": closing["data"]["checks"][0], "until": closing["at_ms"] // 1000})
 
 
+def break_unsure(lines):
+    """The agent could not tell, for the three days before it closed."""
+    closing = lines[times(lines, "rung.changed", is_closing)[0]]["event"]
+    check_ = closing["data"]["checks"][0]
+    for before_ms, was, now in ((3 * 86400 * 1000, "fail", "unknown"), (1, "unknown", "fail")):
+        insert(lines, "result.changed", closing["at_ms"] - before_ms, {"person": closing["person"], "device": closing["device"]},
+               data={"changes": [{"check": check_, "from": was, "to": now, "visible": True}]})
+
+
+def break_stale(lines):
+    """What was seen is good for two days only, and nobody looked that often."""
+    for i in times(lines, "policy.applied"):
+        policy = policy_from(lines[i]["state"]["text"])
+        policy["checks"] = [dict(c, fresh_for="2d") for c in policy["checks"]]
+        lines[i]["state"] = dict(lines[i]["state"], text=json.dumps(policy))
+
+
 def break_explain(lines):
     i = times(lines, "decision.made", lambda e: e["data"]["outcome"] == "deny")[0]
     lines[i]["event"]["data"] = dict(lines[i]["event"]["data"], reason="")
@@ -542,13 +605,13 @@ def break_per_day(lines):
     insert(lines, "rung.changed", rise["at_ms"] + 3600 * 1000, rise)
 
 
-BREAKS = {"nudge": break_nudge, "told": break_told, "grace": break_grace, "repair": break_repair, "early": break_early, "explain": break_explain, "open": break_open, "frozen": break_frozen,
-          "quiet": break_quiet, "hours": break_hours, "per_day": break_per_day}
+BREAKS = [("nudge", break_nudge), ("told", break_told), ("grace", break_grace), ("repair", break_repair), ("early", break_early), ("early", break_unsure), ("early", break_stale),
+          ("explain", break_explain), ("open", break_open), ("frozen", break_frozen), ("quiet", break_quiet), ("hours", break_hours), ("per_day", break_per_day)]
 
 
 def check_broken(lines):
     failed = 0
-    for promise, breaks in BREAKS.items():
+    for promise, breaks in BREAKS:
         broken = [{"event": line["event"].copy(), **({"state": line["state"]} if "state" in line else {})} for line in lines]
         breaks(broken)
         found = {name for name, _ in check(order(broken)).found}
