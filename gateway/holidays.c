@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { ARENA_BYTES = 8 * 1024 * 1024 };
+enum { ARENA_BYTES = 8 * 1024 * 1024, FIRST_ZONE_S = 14 * 3600 /* a day begins so long before it does at UTC */ };
 
 /* ---- reading ---- */
 
@@ -133,13 +133,19 @@ struct publishing { const struct node *node; const struct holidays_order *order;
 static enum change_say edit(void *context, struct span before, struct buf *after, struct change_events *events, struct err *err)
 {
     struct publishing *p = context;
+    struct holidays old, list;
     struct to_json w;
+    int32_t begun = calendar_local(p->node->calendar, SPAN_LITERAL("UTC"), clock_wall_s(p->node->clock) + FIRST_ZONE_S).day;
+    if (holidays_from_json(before, events->arena, &old, err) != OK)
+        return CHANGE_REFUSE;
+    if (!holidays_replace(old, p->order->list, begun, events->arena, &list))
+        return (void)err_set(err, ERR_MEMORY, "record holidays"), CHANGE_REFUSE;
     to_json_init(&w, after);
-    holidays_to_json(p->order->list, &w);
+    holidays_to_json(list, &w);
     p->kept = p->order->only_if_empty && !span_empty(before) && !span_equal(before, buf_span(after));
     if (p->kept || span_equal(before, buf_span(after)))
         return CHANGE_NOTHING;
-    struct span data = arena_format(events->arena, "{\"count\":%zu}", p->order->list.count);
+    struct span data = arena_format(events->arena, "{\"count\":%zu}", list.count);
     if (!change_event(events, p->node, "holidays.changed", SPAN_NONE, SPAN_NONE, p->order->by, data))
         return (void)err_set(err, ERR_MEMORY, "record holidays"), CHANGE_REFUSE;
     return CHANGE_COMMIT;

@@ -71,6 +71,32 @@ static const struct record_body_field fields[] = {
     { "title", RECORD_TEXT, offsetof(struct holiday, title), 1024 },
 };
 
+static bool has(struct holidays all, const struct holiday *one) { return all.count > 0 && bsearch(one, all.all, all.count, sizeof *one, compare) != NULL; }
+
+static int by_day(const void *left, const void *right)
+{
+    const struct holiday *a = left, *b = right;
+    return (a->day < b->day) - (a->day > b->day);
+}
+
+bool holidays_replace(struct holidays old, struct holidays next, int32_t begun, struct arena *a, struct holidays *out)
+{
+    struct holiday *all = arena_array(a, old.count + next.count + 1, sizeof *all);
+    const struct holiday *twice;
+    size_t count = 0;
+    if (all == NULL)
+        return false;
+    for (size_t i = 0; i < next.count; i++)
+        all[count++] = next.all[i];
+    for (size_t i = 0; i < old.count; i++)
+        if (old.all[i].day <= begun && !has(next, &old.all[i]))
+            all[count++] = old.all[i];
+    qsort(all, count, sizeof *all, by_day);
+    count = count < HOLIDAYS_MOST ? count : HOLIDAYS_MOST;
+    *out = (struct holidays){ all, count };
+    return holidays_sort(all, count, &twice);
+}
+
 void holidays_to_json(struct holidays all, struct to_json *w)
 {
     to_json_object(w);

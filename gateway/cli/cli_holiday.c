@@ -63,7 +63,11 @@ static int send(const struct args *args, struct holidays all)
     int code = call(args, "PUT", &body, &a);
     if (code != CLI_DONE || args->json)
         return code == CLI_DONE ? client_print_json(&a) : code;
-    print_line(stdout, "%zu holidays are in force", all.count);
+    struct from_json_value now = from_json_member(&a.root, "holidays");
+    size_t count = from_json_count(&now);
+    print_line(stdout, "%zu holidays are in force", count);
+    if (count > all.count)
+        print_line(stdout, "%zu of them have begun and stay, though they are not in this list: no clock counted them", count - all.count);
     return CLI_DONE;
 }
 

@@ -298,6 +298,37 @@ static void files_of_holidays_are_read_strictly(void **state)
     }
 }
 
+static void a_holiday_that_has_begun_stays(void **state)
+{
+    static const struct { const char *name, *old, *next; int32_t begun; const char *kept; } rows[] = {
+        { "the first list", "", "DE,2026-12-25\n", 20261130, "DE 20261225" },
+        { "next year's leaves this year's out", "DE,2026-12-25\nDE,2026-12-26\n", "DE,2027-12-25\n", 20270104, "DE 20261225 DE 20261226 DE 20271225" },
+        { "a day to come is taken away", "DE,2026-12-25\nDE,2026-12-26\n", "DE,2026-12-26\n", 20261224, "DE 20261226" },
+        { "today is not", "DE,2026-12-25\nDE,2026-12-26\n", "", 20261225, "DE 20261225" },
+        { "of each region", "DE,2026-12-25\nFR,2026-12-25\n*,2026-12-25\n", "FR,2026-12-25\n", 20261225, "* 20261225 DE 20261225 FR 20261225" },
+        { "the same list", "DE,2026-12-25\n", "DE,2026-12-25\n", 20270104, "DE 20261225" },
+        { "a day of the past that is new counts from now on, too", "", "DE,2026-12-25\n", 20270104, "DE 20261225" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[2][256], said[256] = "";
+        struct holidays lists[2], out;
+        struct arena arena;
+        struct err err;
+        arena_init(&arena, 4096, 8 * 1024 * 1024);
+        for (int k = 0; k < 2; k++) {
+            snprintf(text[k], sizeof text[k], "region,date\n%s", k == 0 ? rows[i].old : rows[i].next);
+            assert_int_equal(holidays_read_csv(span_of(text[k]), &arena, &lists[k], &err), OK);
+        }
+        assert_true(holidays_replace(lists[0], lists[1], rows[i].begun, &arena, &out));
+        for (size_t k = 0; k < out.count; k++)
+            snprintf(said + strlen(said), sizeof said - strlen(said), "%s%.*s %d", k > 0 ? " " : "", SPAN_ARGS(out.all[k].region), out.all[k].day);
+        if (strcmp(said, rows[i].kept) != 0)
+            fail_msg("%s: %s", rows[i].name, said);
+        arena_done(&arena);
+    }
+}
+
 static void holidays_and_absences_reach_every_node(void **state)
 {
     struct arena arena;
@@ -316,6 +347,10 @@ static void holidays_and_absences_reach_every_node(void **state)
     assert_true(kept);
     story_feed(&s);
     assert_int_equal(directory_control(s.node.directory)->holidays.count, 2);
+    order = (struct holidays_order){ .by = SPAN_LITERAL("admin:x") }; /* an empty list takes away what has not begun */
+    assert_int_equal(holidays_publish(&s.node, s.store, &order, &kept, &err), OK);
+    story_feed(&s);
+    assert_int_equal(directory_control(s.node.directory)->holidays.count, 0);
     struct interval time = { s.now_ms / 1000, s.now_ms / 1000 + 86400 };
     assert_int_equal(people_absence_once(&s.node, s.store, SPAN_LITERAL(ANA), time, SPAN_LITERAL("file"), &changed, &err), OK);
     assert_true(changed);
@@ -365,6 +400,7 @@ int main(void)
         cmocka_unit_test(what_looks_wrong_is_answered_by_a_person),
         cmocka_unit_test(the_page_has_the_buttons_and_says_what_came_of_them),
         cmocka_unit_test(files_of_holidays_are_read_strictly),
+        cmocka_unit_test(a_holiday_that_has_begun_stays),
         cmocka_unit_test(holidays_and_absences_reach_every_node),
         cmocka_unit_test(what_could_not_be_read_back_is_not_written),
     };
