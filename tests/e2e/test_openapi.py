@@ -281,7 +281,7 @@ def onboarding(page, slack_port, form):
     for what in ("mine", "not-mine"):
         page.call("POST", "/welcome/{token}/" + what, 303, at=welcome + "/" + what, body=b"device=d_none", headers=form)
     page.call("GET", "/admin/v1/onboarding")
-    page.call("POST", "/admin/v1/slack/reconnect")
+    page.call("POST", "/admin/v1/slack/reconnect", 202)
     page.call("GET", "/admin/v1/slack/preview/{id}", at="/admin/v1/slack/preview/cas@acme.example")
     page.call("GET", "/admin/v1/slack/preview/{id}", 404, at="/admin/v1/slack/preview/nobody")
     page.call("GET", "/admin/v1/slack/people", at="/admin/v1/slack/people?unmapped=true")
