@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SEARCH_MOST = 5000, ON_ITS_WAY_MS = 500, LOOK_AGAIN_MS = 50 };
+enum { SEARCH_MOST = 5000, ON_ITS_WAY_MS = 5000, LOOK_AGAIN_MS = 50 };
 
-struct recorded { struct span wanted; struct http_request *r; struct span person, device, app, event, outcome; bool found; int64_t at_s; };
+struct recorded { struct span wanted; struct http_request *r; struct span person, device, app, event, outcome; bool found; int64_t made_ms /* as the id says */, at_s; };
 
 static struct span member(struct http_request *r, const struct from_json_value *data, const char *key)
 {
@@ -51,12 +51,11 @@ static bool look(void *context, const struct log_entry *entry)
 /* A decision's id carries its time and partition, so it is found without an index. */
 static enum err_code find_recorded(struct http_request *r, struct span id, struct recorded *rec, struct err *err)
 {
-    int64_t at_ms = 0;
     unsigned partition = 0;
     *rec = (struct recorded){ .wanted = id, .r = r };
-    if (!decision_id_place(id, &at_ms, &partition) || partition >= r->store->ops->partitions(r->store))
+    if (!decision_id_place(id, &rec->made_ms, &partition) || partition >= r->store->ops->partitions(r->store))
         return err_set(err, ERR_INPUT, "%.*s is not a decision id (x_ and 26 characters)", SPAN_ARGS(span_slice(id, 0, 64)));
-    struct span place = arena_format(r->arena, "%lld-0", (long long)(at_ms - 1000 > 0 ? at_ms - 1000 : 0));
+    struct span place = arena_format(r->arena, "%lld-0", (long long)(rec->made_ms - 1000 > 0 ? rec->made_ms - 1000 : 0));
     struct log_position position = { "" };
     memcpy(position.text, place.at, place.bytes < LOG_POSITION_BYTES ? place.bytes : LOG_POSITION_BYTES - 1);
     return r->store->ops->log_range(r->store, partition, &position, SEARCH_MOST, look, rec, err);
@@ -92,8 +91,9 @@ static void explain_recorded(struct http_request *r, struct http_response *res, 
     struct recorded rec;
     struct err err;
     enum err_code code = find_recorded(r, id, &rec, &err);
-    /* Decisions reach the log in batches: one that was just made is on its way. */
-    for (int64_t waited_ms = 0; code == OK && !rec.found && waited_ms < ON_ITS_WAY_MS; waited_ms += LOOK_AGAIN_MS) {
+    /* Decisions reach the log in batches: one that was made a moment ago is on its way, and a slow disk makes it a long one. */
+    int64_t until_ms = (rec.made_ms < r->now_ms ? rec.made_ms : r->now_ms) + ON_ITS_WAY_MS;
+    for (int64_t now_ms = r->now_ms; code == OK && !rec.found && now_ms < until_ms; now_ms += LOOK_AGAIN_MS) {
         usleep(LOOK_AGAIN_MS * 1000);
         code = find_recorded(r, id, &rec, &err);
     }
