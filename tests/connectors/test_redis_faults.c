@@ -46,12 +46,12 @@ static void functions_of_another_build_are_replaced(void **state)
     OPS(&other)->free(other.store);
 }
 
-/* Until it works or a thousand tries failed; a store pauses between its own attempts. */
+/* Until it works or a minute of tries failed; a store pauses between its own attempts. */
 static void assert_recovers(struct fixture *f, int64_t expected)
 {
     enum err_code code = ERR_INTERNAL;
     struct timespec step = { 0, 10 * 1000000 };
-    for (int i = 0; i < 1000 && code != OK; i++) {
+    for (int i = 0; i < 6000 && code != OK; i++) {
         code = put(f, RECORD_DEVICE, "d_after", expected, "{}", 0);
         nanosleep(&step, NULL);
     }
@@ -67,8 +67,11 @@ static void a_hung_server_is_a_time_out_and_then_works_again(void **state)
     redis_server_pause(&f.server);
     assert_code(&f, put(&f, RECORD_DEVICE, "d_1", 0, "{}", 0), ERR_TIMEOUT, "did not answer");
     enum err_code code = put(&f, RECORD_DEVICE, "d_1", 0, "{}", 0); /* connects anew, and is not answered either */
-    assert_true(code == ERR_TIMEOUT || code == ERR_UNAVAILABLE);
-    assert_code(&f, put(&f, RECORD_DEVICE, "d_1", 0, "{}", 0), ERR_UNAVAILABLE, "waiting before the next attempt");
+    for (int i = 0; i < 10 && strstr(f.err.text, "waiting before the next attempt") == NULL; i++) { /* the first pauses are so short that a busy machine may miss them */
+        assert_true(code == ERR_TIMEOUT || code == ERR_UNAVAILABLE);
+        code = put(&f, RECORD_DEVICE, "d_1", 0, "{}", 0);
+    }
+    assert_code(&f, code, ERR_UNAVAILABLE, "waiting before the next attempt");
     redis_server_resume(&f.server);
     assert_recovers(&f, 0);
     end_with(&f);
@@ -107,7 +110,7 @@ static void a_server_that_lost_its_newest_entries_is_noticed(void **state)
     redis_server_kill(&f->server);
     redis_server_restart(&f->server);
     enum err_code code = ERR_UNAVAILABLE;
-    for (int i = 0; i < 1000 && (code == ERR_UNAVAILABLE || code == OK); i++, nanosleep(&step, NULL))
+    for (int i = 0; i < 6000 && (code == ERR_UNAVAILABLE || code == OK); i++, nanosleep(&step, NULL))
         code = OPS(f)->log_read(f->store, all, 10, 0, note_entry, &seen, &f->err);
     assert_code(f, code, ERR_GONE, "lost what came after");
 }

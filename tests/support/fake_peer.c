@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ARGUMENTS_MOST = 16, ANSWER_BYTES = 4 * 1024 * 1024, CALL_MS = 5000, SEEN_BYTES = 1024 * 1024 };
+enum { ARGUMENTS_MOST = 16, ANSWER_BYTES = 4 * 1024 * 1024, CALL_MS = 60000, SEEN_BYTES = 1024 * 1024 };
 extern char **environ;
 
 static void must(bool well, const char *what)

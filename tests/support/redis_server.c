@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 extern char **environ;
-enum { WORDS = 64, TRIES = 1000, STEP_MS = 10 };
+enum { WORDS = 64, TRIES = 6000, STEP_MS = 10 };
 
 static void die(const char *what)
 {

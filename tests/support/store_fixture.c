@@ -21,7 +21,7 @@ void begin_with(struct fixture *f, const char *const *options)
     f->options = redis_options_default();
     f->options.host[0] = '\0';
     snprintf(f->options.unix_path, sizeof f->options.unix_path, "%s", f->server.socket);
-    f->options.timeout_ms = 300; /* so that tests of a hung server are short */
+    f->options.timeout_ms = 1500; /* so that tests of a hung server are short, and a busy machine is not taken for one */
 }
 
 int store_fixture_begin(void **state)
