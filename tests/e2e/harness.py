@@ -5,6 +5,8 @@ process is ended by its own id. A story is a function whose name starts with `st
 """
 import argparse
 import atexit
+import collections
+import datetime
 import fcntl
 import http.client
 import json
@@ -19,14 +21,24 @@ import sys
 import tempfile
 import time
 import traceback
+import zoneinfo
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIMIT_S = 180  # how long a condition may take on a machine that is busy with everything else; what comes true ends the wait at once
 ANSWER_S = 90   # the same for one answer of one server
+FETCH_S = 900   # the same for packages from a registry
 
 
 class Failure(Exception):
     pass
+
+
+class Ended(Exception):
+    """Somebody waited long enough (tests/run): where the story stood then is told like a failure."""
+
+
+def end_story(*_):
+    raise Ended()
 
 
 def expect(condition, text):
@@ -72,6 +84,24 @@ def free_port():
             continue
         PORTS[port] = lock
         return port
+
+
+def fetched(args, cwd, env=None):
+    """Runs a command that fetches packages (npm, mvn, go). A registry may hiccup, so it is tried again."""
+    for last in (False, False, True):
+        try:
+            done = subprocess.run(args, cwd=cwd, env=env, capture_output=True, text=True, timeout=FETCH_S)
+        except subprocess.TimeoutExpired:
+            expect(not last, "%s did not end in %d s" % (" ".join(args), FETCH_S))
+            continue
+        if done.returncode == 0:
+            return
+        expect(not last, "%s: %s%s" % (" ".join(args), done.stdout[-3000:], done.stderr[-3000:]))
+
+
+def npm_ci(folder):
+    """Installs what the folder's package-lock.json names."""
+    fetched(["npm", "ci", "--no-audit", "--no-fund"], folder)
 
 
 class Process:
@@ -375,6 +405,42 @@ def fast_policy(close="4s"):
     return FAST_POLICY % {"close": close}
 
 
+ZONES = ("UTC", "Europe/Berlin")  # of the policies, and of the people in the stories
+LONGEST_S = 240                   # a story, on a busy machine
+
+
+def to_midnight_s():
+    """How far the next midnight in one of the zones is."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    here = [now.astimezone(zoneinfo.ZoneInfo(zone)) for zone in ZONES]
+    return min(86400 - (at.hour * 3600 + at.minute * 60 + at.second) for at in here)
+
+
+def wait_for_a_day_that_holds_a_story():
+    """Much is counted by the days of people (one message a day, a warning that was read today), so no story begins shortly before a midnight of theirs. The days themselves are
+    told under clocks of the tests' own (tests/scenarios, tests/simulation)."""
+    while to_midnight_s() < LONGEST_S:
+        time.sleep(1)
+
+
+TOLD_CHARACTERS, LOG_LINES, LINE_CHARACTERS, LOGS_MOST = 5000, 25, 300, 8
+
+
+def last_lines(folder):
+    """The ends of the logs below a folder, those that were written to last first: what went wrong is mostly there."""
+    paths = [os.path.join(base, file) for base, _, files in os.walk(folder) for file in files if file.endswith(".log")]
+    paths = sorted((p for p in paths if os.path.getsize(p) > 0), key=os.path.getmtime, reverse=True)
+    for path in paths[:LOGS_MOST]:
+        with open(path, errors="replace") as f:
+            lines = collections.deque((line.rstrip("\n")[:LINE_CHARACTERS] for line in f if not is_noise(line)), LOG_LINES)
+        yield "---- %s\n%s" % (os.path.relpath(path, folder), "\n".join(lines))
+
+
+def is_noise(line):
+    """A request that was answered well says nothing of what went wrong, and whether a node is ready is asked all the time."""
+    return " event=request.done " in line and (" status=200 " in line or " route=readyz " in line)
+
+
 def main(stories):
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default=os.path.join(ROOT, "build/dev"))
@@ -382,22 +448,23 @@ def main(stories):
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32), help="of what a story chooses at random; a story that does prints it")
     parser.add_argument("only", nargs="*")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, end_story)
     passed = failed = 0
     for name, story in sorted(stories.items()):
         if not name.startswith("story_") or (args.only and name[6:] not in args.only):
             continue
         world = World(args.build, args.long, args.seed)
+        wait_for_a_day_that_holds_a_story()
         try:
             story(world)
             passed += 1
             print("ok    %s" % name[6:].replace("_", " "), flush=True)
         except Exception as error:
             failed += 1
-            print("FAIL  %s\n%s" % (name[6:].replace("_", " "), traceback.format_exc() if not isinstance(error, Failure) else "      " + str(error)), flush=True)
-            for base, _, files in os.walk(world.folder):
-                for file in files:
-                    if file.endswith(".log") and os.path.getsize(os.path.join(base, file)) > 0:
-                        with open(os.path.join(base, file), errors="replace") as f:
-                            print("---- %s\n%s" % (file, f.read()[-1500:]))
+            print("FAIL  %s\n      %s" % (name[6:].replace("_", " "), str(error)[:TOLD_CHARACTERS] if isinstance(error, Failure) else traceback.format_exc()[-TOLD_CHARACTERS:]), flush=True)
+            for text in last_lines(world.folder):
+                print(text, flush=True)
+            if isinstance(error, Ended):
+                break
     print("%d passed, %d failed" % (passed, failed))
     sys.exit(1 if failed or not passed else 0)

@@ -35,8 +35,7 @@ class RealBrowser:
         folder = os.path.join(world.folder, "real-browser")
         if not os.path.isdir(folder):
             shutil.copytree(TOOL, folder, ignore=shutil.ignore_patterns("node_modules"))
-            done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True, timeout=300)
-            expect(done.returncode == 0, "npm ci: " + done.stdout + done.stderr)
+            harness.npm_ci(folder)
         self.log = open(os.path.join(world.folder, "real-browser.log"), "ab")
         self.child = subprocess.Popen(["node", os.path.join(folder, "real_browser.mjs")] + [key_hash(c) for c in certificates], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=self.log, text=True)

@@ -2,7 +2,6 @@
 the command line. The fallback takes weeks: with NanoMDM it is walked there and back while the story moves the gateway's clock; test_mdm_fallback has every vendor's."""
 import json
 import os
-import subprocess
 import sys
 
 import harness
@@ -30,9 +29,7 @@ def fleet_server(world, hosts):
 def nanomdm_program(world):
     """The real one, in the version of tests/e2e/nanomdm/go.mod."""
     program = os.path.join(world.folder, "nanomdm")
-    done = subprocess.run(["go", "build", "-mod=readonly", "-o", program, "github.com/micromdm/nanomdm/cmd/nanomdm"], cwd=os.path.join(harness.ROOT, "tests/e2e/nanomdm"), capture_output=True,
-                          text=True, timeout=900, env=dict(os.environ, GOTOOLCHAIN="local"))
-    expect(done.returncode == 0, "go build: " + done.stdout + done.stderr)
+    harness.fetched(["go", "build", "-mod=readonly", "-o", program, "github.com/micromdm/nanomdm/cmd/nanomdm"], os.path.join(harness.ROOT, "tests/e2e/nanomdm"), dict(os.environ, GOTOOLCHAIN="local"))
     return program
 
 

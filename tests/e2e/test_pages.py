@@ -13,8 +13,7 @@ TOOL = os.path.join(harness.ROOT, "tests/e2e/pages")
 def tool(world):
     folder = os.path.join(world.folder, "pages")
     shutil.copytree(TOOL, folder, ignore=shutil.ignore_patterns("node_modules"))
-    done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True, timeout=300)
-    expect(done.returncode == 0, "npm ci: " + done.stdout + done.stderr)
+    harness.npm_ci(folder)
     return os.path.join(folder, "pages_axe.mjs")
 
 

@@ -3,7 +3,6 @@ other stories rest on. Where we mean to differ, the row says so."""
 import json
 import os
 import shutil
-import subprocess
 import time
 import urllib.parse
 
@@ -18,8 +17,7 @@ FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 def start_bolt(world, api):
     folder = os.path.join(world.folder, "bolt")
     shutil.copytree(os.path.join(harness.ROOT, "tests/e2e/slack_bolt"), folder)
-    done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True, timeout=300)
-    expect(done.returncode == 0, "npm ci: " + done.stdout + done.stderr)
+    harness.npm_ci(folder)
     port = free_port()
     process = world.process(["node", os.path.join(folder, "bolt.mjs"), str(port), SECRET, "xoxb-test-token", api], "bolt")
     wait_for("Bolt is ready", lambda: "ready" in process.text())

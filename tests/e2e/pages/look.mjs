@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+export const WITHIN_MS = 150000; // for anything that is waited for: a story waits a little longer for the whole
 export const NARROW = { width: 320, height: 640 }, WIDE = { width: 1280, height: 800 };
 export const faults = [];
 export const fault = (url, where, what) => faults.push(`${url.slice(0, 80)} [${where}] ${what}`);

@@ -2,12 +2,13 @@
 // targets under 24 px, requests to other places, anything that needs JavaScript, focus that cannot be seen.
 // usage: node pages_axe.mjs URL...             checks each page; exit 0 or 1
 //        node pages_axe.mjs --recheck URL      presses "Check again", prints "asked", and waits until the page itself says that it is fixed
-import { NARROW, WIDE, fault, faults, launch, lookAt } from "./look.mjs";
+import { NARROW, WIDE, WITHIN_MS, fault, faults, launch, lookAt } from "./look.mjs";
 
-const TABS_MOST = 80, FIXED_WITHIN_MS = 60000;
+const TABS_MOST = 80;
 
 async function open(browser, url, where, options) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, reducedMotion: "reduce", ...options });
+  context.setDefaultTimeout(WITHIN_MS);
   const page = await context.newPage();
   const origin = new URL(url).origin;
   page.on("request", (r) => {
@@ -70,8 +71,8 @@ async function recheck(browser, url) {
   let loads = 0;
   page.on("load", () => loads++);
   console.log("asked");
-  await page.getByRole("status").filter({ hasText: "It is fixed." }).waitFor({ timeout: FIXED_WITHIN_MS });
-  await page.getByRole("heading", { level: 1, name: /It is fixed/ }).waitFor({ timeout: 5000 });
+  await page.getByRole("status").filter({ hasText: "It is fixed." }).waitFor();
+  await page.getByRole("heading", { level: 1, name: /It is fixed/ }).waitFor();
   if (loads > 0) fault(url, "check again", "the page was loaded again instead of changed in place");
   await page.context().close();
 }

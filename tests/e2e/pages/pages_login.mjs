@@ -4,19 +4,19 @@
 //   open: the protected page, which is left for postern's and must be reached in the end; title: words its body holds then
 //   walk: what is done on postern's page. "check again" prints "asked" once it was pressed, so that the laptop can be repaired meanwhile
 import { readFileSync } from "node:fs";
-import { NARROW, fault, faults, launch, lookAt } from "./look.mjs";
+import { NARROW, WITHIN_MS, fault, faults, launch, lookAt } from "./look.mjs";
 
-const config = JSON.parse(readFileSync(process.argv[2])), WITHIN_MS = 60000;
+const config = JSON.parse(readFileSync(process.argv[2]));
 
 async function lookClosely(page, where) {
-  await page.getByRole("heading", { level: 1 }).waitFor({ timeout: WITHIN_MS });
+  await page.getByRole("heading", { level: 1 }).waitFor();
   await lookAt(page, page.url(), where);
   await page.screenshot({ path: `${config.shots}/${where.replace(/ /g, "-")}.png`, fullPage: true });
 }
 
 // The answer may wait some seconds for the device.
 async function checkAgain(page) {
-  const answered = page.waitForResponse((r) => r.request().method() === "POST", { timeout: WITHIN_MS });
+  const answered = page.waitForResponse((r) => r.request().method() === "POST");
   await page.getByRole("button", { name: "Check again" }).first().click();
   await answered;
 }
@@ -37,11 +37,12 @@ const browser = await launch();
 try {
   const certificates = config.origins.map((origin) => ({ origin, certPath: config.certificate, keyPath: config.key }));
   const context = await browser.newContext({ ignoreHTTPSErrors: true, reducedMotion: "reduce", viewport: NARROW, clientCertificates: certificates });
+  context.setDefaultTimeout(WITHIN_MS);
   const page = await context.newPage();
   page.on("pageerror", (e) => fault(page.url(), config.walk, `script: ${e.message}`));
   await page.goto(config.open, { waitUntil: "load" });
   await walk(page);
-  await page.waitForURL((url) => url.href.startsWith(config.open), { timeout: WITHIN_MS });
+  await page.waitForURL((url) => url.href.startsWith(config.open));
   const text = await page.locator("body").innerText();
   if (!text.includes(config.title)) fault(page.url(), config.walk, `not the protected page: ${text.slice(0, 200)}`);
   else console.log("arrived");

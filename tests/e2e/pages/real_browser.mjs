@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const WAIT_MS = 60000;
+const WAIT_MS = 110000; // a little less than real_browser.py waits for an answer
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", headless: true,
   args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--host-resolver-rules=MAP *.example 127.0.0.1", `--ignore-certificate-errors-spki-list=${process.argv.slice(2).join(",")}`] });
 let context, page, cdp, authenticator, faults = [];
@@ -17,6 +17,7 @@ let context, page, cdp, authenticator, faults = [];
 async function profile({ laptop = true, width = 1280, height = 800, script = true, synced = false, headers = {}, dark = false }) {
   if (context) await context.close();
   context = await browser.newContext({ reducedMotion: "reduce", viewport: { width, height }, javaScriptEnabled: script, extraHTTPHeaders: headers, colorScheme: dark ? "dark" : "light" });
+  context.setDefaultTimeout(WAIT_MS);
   page = await context.newPage();
   faults = [];
   page.on("pageerror", (e) => faults.push(`script: ${e.message}`));
@@ -44,7 +45,7 @@ const commands = {
   async press({ name }) { await page.getByRole("button", { name }).first().click(); return {}; },
   async follow({ name }) { await page.getByRole("link", { name }).first().click(); return {}; },
   async wait({ text }) {
-    await page.locator("body", { hasText: text }).waitFor({ timeout: WAIT_MS });
+    await page.locator("body", { hasText: text }).waitFor();
     return { url: page.url(), text: await page.innerText("body") };
   },
   async see() { return { url: page.url(), text: await page.innerText("body"), html: await page.content() }; },

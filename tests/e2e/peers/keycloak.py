@@ -6,9 +6,8 @@ import collections
 import json
 import os
 import shutil
-import subprocess
 
-from harness import Process, expect, free_port, request, wait_for
+from harness import Process, expect, fetched, free_port, request, wait_for
 from peers.tls import pem, self_signed
 
 COORDINATES = "org.keycloak:keycloak-quarkus-dist:26.5.6:zip"
@@ -83,8 +82,7 @@ class Keycloak:
     def prepare(self):
         """Fetches (Maven keeps a copy), unpacks and builds; needs nothing of postern. Its build runs until start() waits for it."""
         archives = os.path.join(self.world.folder, "archives")
-        done = subprocess.run(["mvn", "-q", "-B", COPY, "-Dartifact=" + COORDINATES, "-DoutputDirectory=" + archives], capture_output=True, text=True, timeout=900, cwd=self.world.folder)
-        expect(done.returncode == 0, "mvn dependency:copy: " + done.stdout + done.stderr)
+        fetched(["mvn", "-q", "-B", COPY, "-Dartifact=" + COORDINATES, "-DoutputDirectory=" + archives], self.world.folder)
         archive, = os.listdir(archives)
         shutil.unpack_archive(os.path.join(archives, archive), archives)
         os.rename(os.path.join(archives, archive.replace("keycloak-quarkus-dist", "keycloak").replace(".zip", "")), self.folder)

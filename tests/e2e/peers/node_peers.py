@@ -2,7 +2,6 @@
 import json
 import os
 import shutil
-import subprocess
 
 import harness
 from harness import Process, expect, free_port, request, wait_for
@@ -19,8 +18,7 @@ def packages(world):
         os.makedirs(folder)
         for file in SCRIPTS + [os.path.join(PACKAGES, n) for n in ("package.json", "package-lock.json")]:
             shutil.copy(file, folder)
-        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True, timeout=300)
-        expect(done.returncode == 0, "npm ci: " + done.stdout + done.stderr)
+        harness.npm_ci(folder)
     return folder
 
 
