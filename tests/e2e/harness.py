@@ -203,7 +203,7 @@ class Gateway:
 
     def __init__(self, world, name, config="", policy=None, redis=None, env=None, public_port=None, public_url=None, tls=None, listen=""):
         self.world, self.name = world, name
-        self.state = os.path.join(world.folder, name)
+        self.state = os.path.join(world.states, name)
         os.makedirs(self.state, exist_ok=True)
         self.public_port, self.internal_port, self.admin_port = public_port or free_port(), free_port(), free_port()
         own = ", tls: { certificate: \"file:%s\", key: \"file:%s\" }" % tls if tls else ""
@@ -330,23 +330,38 @@ class Fleet:
         return json.loads(self.control("stats", "--json"))
 
 
+MEMORY, ROOM_BYTES = "/dev/shm", 2 << 30  # a file system in memory, and what has to be free there for stories that run side by side
+
+
+def has_room(folder):
+    try:
+        about = os.statvfs(folder)
+        return os.access(folder, os.W_OK) and about.f_bavail * about.f_frsize >= ROOM_BYTES
+    except OSError:
+        return False
+
+
 class World:
     """A scratch folder, the programs under test, and what is shared by the gateways of one story."""
 
-    def __init__(self, build, long, seed=0):
+    def __init__(self, build, long, seed=0, in_memory=False):
+        """in_memory: what gateways and Redis keep lies there, where it can: each change is synced, and the disk of a machine that is busy with everything else takes longer for that
+        than the second after which a store counts as hanging."""
         self.build, self.long, self.seed = os.path.abspath(build), long, seed
         self.random = random.Random(seed)
         self.postern = os.path.join(self.build, "postern")
         self.agent = os.path.join(self.build, "tests/support/agent/postern-agent")
         self.folder = tempfile.mkdtemp(prefix="postern-e2e-")
-        atexit.register(lambda: shutil.rmtree(self.folder, ignore_errors=True))
+        self.states = tempfile.mkdtemp(prefix="postern-e2e-", dir=MEMORY) if in_memory and has_room(MEMORY) else self.folder
+        for folder in {self.folder, self.states}:
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
         atexit.register(self.end_embedded)
 
     def end_embedded(self):
         """An embedded redis-server outlives a gateway that was killed, by design: the next one adopts it. Here there is no next one."""
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
-                if os.readlink("/proc/%s/cwd" % pid).startswith(self.folder + "/"):
+                if os.readlink("/proc/%s/cwd" % pid).startswith((self.folder + "/", self.states + "/")):
                     with open("/proc/%s/comm" % pid) as f:
                         if f.read().strip() == "redis-server":
                             os.kill(int(pid), signal.SIGKILL)
@@ -364,7 +379,7 @@ class World:
         return Gateway(self, name, **kw)
 
     def redis(self, name="redis", args=()):
-        return Redis(os.path.join(self.folder, name), args)
+        return Redis(os.path.join(self.states, name), args)
 
     def process(self, args, name, env=None):
         return Process(args, os.path.join(self.folder, name + ".log"), env=env)
@@ -426,14 +441,14 @@ def wait_for_a_day_that_holds_a_story():
 TOLD_CHARACTERS, LOG_LINES, LINE_CHARACTERS, LOGS_MOST = 5000, 25, 300, 8
 
 
-def last_lines(folder):
-    """The ends of the logs below a folder, those that were written to last first: what went wrong is mostly there."""
-    paths = [os.path.join(base, file) for base, _, files in os.walk(folder) for file in files if file.endswith(".log")]
+def last_lines(world):
+    """The ends of the story's logs, those that were written to last first: what went wrong is mostly there."""
+    paths = [os.path.join(base, file) for folder in {world.folder, world.states} for base, _, files in os.walk(folder) for file in files if file.endswith(".log")]
     paths = sorted((p for p in paths if os.path.getsize(p) > 0), key=os.path.getmtime, reverse=True)
     for path in paths[:LOGS_MOST]:
         with open(path, errors="replace") as f:
             lines = collections.deque((line.rstrip("\n")[:LINE_CHARACTERS] for line in f if not is_noise(line)), LOG_LINES)
-        yield "---- %s\n%s" % (os.path.relpath(path, folder), "\n".join(lines))
+        yield "---- %s\n%s" % (os.sep.join(path.split(os.sep)[-2:]), "\n".join(lines))
 
 
 def is_noise(line):
@@ -453,7 +468,7 @@ def main(stories):
     for name, story in sorted(stories.items()):
         if not name.startswith("story_") or (args.only and name[6:] not in args.only):
             continue
-        world = World(args.build, args.long, args.seed)
+        world = World(args.build, args.long, args.seed, in_memory=not args.long)
         wait_for_a_day_that_holds_a_story()
         try:
             story(world)
@@ -462,7 +477,7 @@ def main(stories):
         except Exception as error:
             failed += 1
             print("FAIL  %s\n      %s" % (name[6:].replace("_", " "), str(error)[:TOLD_CHARACTERS] if isinstance(error, Failure) else traceback.format_exc()[-TOLD_CHARACTERS:]), flush=True)
-            for text in last_lines(world.folder):
+            for text in last_lines(world):
                 print(text, flush=True)
             if isinstance(error, Ended):
                 break

@@ -151,7 +151,7 @@ def story_our_own_listener(world):
     open_before = Connection(office.device_port, good)
     expect(proved(open_before.get(ask)), "a kept connection proves it")
     office.authority.revoke(good[0])
-    wait_for("a revoked certificate proves nothing, without a restart", lambda: not proved(Connection(office.device_port, good).get(ask)))
+    wait_for("a revoked certificate proves nothing, without a restart", lambda: open_before.get("/healthz") and not proved(Connection(office.device_port, good).get(ask)))  # kept from being idle
     office.refused("certificate", "revoked")
     expect(not proved(open_before.get(ask)), "nor on the connection that was open before")
     stale_lists(office, ask)
@@ -437,8 +437,14 @@ def story_chromium_shows_its_certificate_without_a_click(world):
         expect("Is this browser on" not in text, "without the policy it waits for a person to choose: %s" % text[:500])
         with open(policy, "w") as f:
             json.dump({"AutoSelectCertificateForUrls": [json.dumps(rule)]}, f)
-        text = chromium(home, office, policy)
-        expect("Is this browser on" in text and "dover" in text, "with it, the device is proved without a click: %s" % text[:800])
+        last = ""
+
+        def asks():  # a slow machine may not get it there in Chromium's own time
+            nonlocal last
+            last = chromium(home, office, policy)
+            return "Is this browser on" in last
+        wait_for("with it, the device is proved without a click", asks, limit_s=2 * harness.LIMIT_S)
+        expect("dover" in last, "and named: %s" % last[:800])
     finally:
         if os.path.exists(policy):
             os.remove(policy)
@@ -454,7 +460,7 @@ def chromium(home, office, policy):
     """The words of the page at which it ends up."""
     url = "https://localhost:%d/device/remember/%s" % (office.device_port, office.me())
     done = subprocess.run(["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--user-data-dir=" + os.path.join(home, "with" if policy else "without"),
-                           "--timeout=%d" % (60000 if policy else 10000), "--dump-dom", url], capture_output=True, text=True, timeout=180, env=dict(os.environ, HOME=home))
+                           "--timeout=%d" % (60000 if policy else 10000), "--dump-dom", url], capture_output=True, text=True, timeout=300, env=dict(os.environ, HOME=home))
     return re.sub(r"<[^>]*>", " ", done.stdout)
 
 

@@ -22,7 +22,7 @@ class Beginner:
 
     def __init__(self, scene, rp):
         context = ssl.create_default_context(cafile=scene.gateway.ca)
-        self.connection = http.client.HTTPSConnection("localhost", scene.gateway.public_port, timeout=60, context=context)
+        self.connection = http.client.HTTPSConnection("localhost", scene.gateway.public_port, timeout=harness.ANSWER_S, context=context)
         self.query = {"client_id": "wiki", "response_type": "code", "scope": "openid", "redirect_uri": rp.callback("wiki"), "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
                       "code_challenge_method": "S256"}
 

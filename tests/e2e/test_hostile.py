@@ -22,9 +22,8 @@ def metric(gateway, reason):
 
 def raw(gateway, data, port=None, limit=65536):
     """Bytes as they are to the internal listener; what came back until it closed or went quiet."""
-    with socket.create_connection(("127.0.0.1", port or gateway.internal_port), timeout=10) as s:
+    with socket.create_connection(("127.0.0.1", port or gateway.internal_port), timeout=harness.ANSWER_S) as s:
         s.sendall(data)
-        s.settimeout(5)
         answer = b""
         try:
             while len(answer) < limit:
@@ -32,6 +31,7 @@ def raw(gateway, data, port=None, limit=65536):
                 if not part:
                     break
                 answer += part
+                s.settimeout(5)
         except socket.timeout:
             pass
         return answer
@@ -86,7 +86,7 @@ def cpu_s(pid):
 
 def story_half_a_tls_hello_costs_nothing(world):
     gateway = world.gateway(policy=fast_policy()).start()
-    with socket.create_connection(("127.0.0.1", gateway.public_port), timeout=10) as s:
+    with socket.create_connection(("127.0.0.1", gateway.public_port), timeout=harness.ANSWER_S) as s:
         s.sendall(b"\x16\x03\x01\x02\x00\x01")
         before, begun = cpu_s(gateway.process.child.pid), time.monotonic()
         for _ in range(20):
@@ -177,9 +177,8 @@ def story_times_that_no_record_can_hold_are_refused(world):
 
 def story_slow_bodies_are_cut(world):
     gateway = world.gateway(policy=fast_policy()).start()
-    with socket.create_connection(("127.0.0.1", gateway.internal_port), timeout=60) as s:
+    with socket.create_connection(("127.0.0.1", gateway.internal_port), timeout=harness.ANSWER_S) as s:
         s.sendall(b"POST /access/v1/evaluation HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nAuthorization: Bearer x\r\n\r\n{")
-        s.settimeout(60)
         answer = s.recv(4096)
         expect(answer == b"" or b" 408 " in answer[:20] or b" 401 " in answer[:20], "a body that never comes: %r" % answer[:200])
     gateway.stop()

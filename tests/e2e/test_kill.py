@@ -208,7 +208,7 @@ class Campaign:
     def finish(self):
         self.stop.set()
         for thread in self.threads:
-            thread.join(60)
+            thread.join(harness.LIMIT_S)
             expect(not thread.is_alive(), "a writer ends")
 
     # ---- killing ----
@@ -327,9 +327,12 @@ def check_nothing_lost(c, gateway):
 
 
 def check_devices(c, events):
-    listed = [g.cli_json("device", "list")["total"] for g in c.gateways]
+    def on_both():
+        first, second = (g.cli_json("device", "list")["total"] for g in c.gateways)
+        return [first, second] if first == second else None
+    listed = wait_for("both have the same devices", on_both)
     least, most = len(c.acked_devices) + len(c.fleet_devices), len(c.attempts) + len(c.fleet_devices)
-    expect(listed[0] == listed[1] and least <= listed[0] <= most, "devices: %s listed, %d acknowledged, %d tried" % (listed, least, most))
+    expect(least <= listed[0] <= most, "devices: %s listed, %d acknowledged, %d tried" % (listed, least, most))
     for serial in [d["serial"] for d in c.fleet_devices] + list(c.acked_devices):
         ids = {c.posture(g, serial).get("device") for g in c.gateways}
         expect(len(ids) == 1 and None not in ids, "%s is one device on both: %s" % (serial, ids))
@@ -350,10 +353,10 @@ def check_explained(c):
         if answer["context"].get("remediation_url"):  # shown to the person: that counts as told, whatever the cap
             request(answer["context"]["remediation_url"], ca=c.tls[0])
         return None
-    context = wait_for("payroll closes once more", closed, limit_s=120)
-    expect(two.decide(c.people[0], "payroll")["decision"] is False, "on both")
+    context = wait_for("payroll closes once more", closed)
+    wait_for("on both", lambda: not two.decide(c.people[0], "payroll")["decision"])
     for gateway in (one, two):
-        text = wait_for("explain", lambda: gateway.cli("explain", context["decision_id"]))
+        text = gateway.cli("explain", context["decision_id"])
         for words in ("firewall", "sensitive", "default", "ladder_closed"):
             expect(words in text, "explain names %r:\n%s" % (words, text))
     c.fleet.control("fix", "d00", "firewall")
@@ -380,10 +383,10 @@ def story_sigkill_at_random(world):
     def all_told():
         events = c.gateways[0].events()
         return len(of_people(events, "notice.delivered", is_slack) + of_people(events, "notice.failed", is_unclear)) == len(c.people)
-    wait_for("everybody is told", all_told, limit_s=120)
+    wait_for("everybody is told", all_told)
     c.fleet.control("fix-all")
     for gateway in c.gateways:
-        wait_for("all devices pass", lambda: all(c.posture(gateway, d["serial"]).get("verdict") == "pass" for d in c.fleet_devices), limit_s=120)
+        wait_for("all devices pass", lambda: all(c.posture(gateway, d["serial"]).get("verdict") == "pass" for d in c.fleet_devices))
     # The log goes on while it is read (devices speak), so the one in between must hold the earlier and be held by the later.
     events = [settled_events(c.gateways[0]), c.gateways[1].events(), c.gateways[0].events()]
     ids = [{e["id"] for e in log} for log in events]

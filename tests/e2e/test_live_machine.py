@@ -85,7 +85,7 @@ class Live:
         os.replace(full + ".new", full)
 
     def query(self, sql):
-        done = subprocess.run([self.world.agent, "query", sql, "--root", self.root, "--json"], capture_output=True, text=True, timeout=30)
+        done = subprocess.run([self.world.agent, "query", sql, "--root", self.root, "--json"], capture_output=True, text=True, timeout=harness.LIMIT_S)
         expect(done.returncode == 0, "the agent's own query: %s%s" % (done.stdout, done.stderr))
         return done.stdout
 

@@ -137,7 +137,7 @@ def story_two_tabs_and_a_page_gone_back_to(world):
     b.go(url=second)
     expect(ANA in l.at_app("payroll", "\"email\""), "the second tab")
     b.go(url=first)
-    seen = b.see()
+    seen = b.wait_for("\"page\"")
     expect(urllib.parse.urlsplit(seen["url"]).port == l.rp.port, "the first one comes back to its app, which says what it thinks of an old state: %s" % seen)
     b.faults()
     l.stop()

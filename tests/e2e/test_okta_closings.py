@@ -36,7 +36,7 @@ def start(world):
     """A gateway whose own signing key proves it to Okta."""
     slack, _ = test_loop.fake_slack(world)
     redis = world.redis()
-    port, ca = harness.free_port(), os.path.join(world.folder, "gw", "self-signed.crt")
+    port, ca = harness.free_port(), os.path.join(world.states, "gw", "self-signed.crt")
     okta = Okta(world, port, ca)
     policy = fast_policy("3s").replace("close: [sensitive, critical] }", "close: [sensitive, critical], end_sessions: true }")
     config = "slack: { token: env:SLACK_TOKEN, signing_secret: env:SLACK_SECRET, api_url: \"http://127.0.0.1:%d/api\" }\n" % slack

@@ -10,7 +10,7 @@ from harness import Fleet, expect, fast_policy, wait_for
 from test_loop import posture, result_of
 from test_overload import gauge
 
-OUTAGE = "outage: { critical: deny, sensitive: { last_known_good: 15s }, everyday: allow }"
+OUTAGE = "outage: { critical: deny, sensitive: { last_known_good: 30s }, everyday: allow }"
 
 
 def policy(close):
@@ -44,7 +44,7 @@ def story_decisions_go_on_without_redis(world):
 
 def story_a_hanging_redis_is_an_outage_and_ladder_time_stands_still(world):
     redis = world.redis()
-    gateway = world.gateway(policy=fast_policy("20s"), redis=redis).start()
+    gateway = world.gateway(policy=fast_policy("40s"), redis=redis).start()
     gateway.cli("person", "import", "-", stdin=json.dumps([{"email": "ana@acme.example"}]))
     secret = gateway.cli_json("enroll-secret", "create", "--person", "ana@acme.example")["secret"]
     fleet = Fleet(world, gateway, [{"name": "dover", "platform": "linux", "serial": "SER1", "uuid": "3b1c0000-0000-4000-8000-00000000d0e2", "hostname": "dover", "enroll_secret": secret,

@@ -51,7 +51,7 @@ def story_a_policy_is_tried_before_anybody_meets_it(world):
 def story_a_ring_is_let_on_and_taken_back(world):
     slack, (gateway,), device = with_people(world)
     gateway.cli("apply", policy_file(world, "report.yaml", staged("report")), "--yes")
-    gateway.cli("apply", policy_file(world, "ring.yaml", fast_policy() + "rings: { groups: [nobody-yet] }\n"), "--yes")
+    gateway.cli("apply", policy_file(world, "ring.yaml", fast_policy() + "rings: { groups: [pilots] }\n"), "--yes")
     fleet = Fleet(world, gateway, [device])
     wait_for("a healthy report", lambda: posture(gateway).get("verdict") == "pass")
     fleet.control("break", "dover", "firewall")
@@ -59,6 +59,7 @@ def story_a_ring_is_let_on_and_taken_back(world):
     expect(count_nudges(slack) == 0, "nobody is told")
     gateway.cli("ring", "advance", "--percent", "99", "--why", "quiet days")
     gateway.cli("ring", "advance", "--percent", "50", code=1)
+    gateway.cli("person", "import", "-", stdin='[{"email": "ana@acme.example", "groups": ["pilots"]}]')  # her id may be that of the one in a hundred who is still outside
     wait_for("in the ring it closes", lambda: not gateway.decide("ana@acme.example", "payroll")["decision"])
     gateway.cli("ring", "halt", "--why", "somebody called")
     wait_for("taken back it is open", lambda: gateway.decide("ana@acme.example", "payroll")["decision"])

@@ -71,7 +71,7 @@ def story_the_conversation_over_a_socket(world):
 
 def story_connections_end_in_every_way(world):
     slack, (gateway,), fleet = begin(world, defects=())
-    opened = 1
+    opened = slack.socket()["opened"]
     answers = 0
 
     def one_answer(what, **more):
@@ -115,7 +115,7 @@ def story_connections_end_in_every_way(world):
     one_answer("three times", copies=3)
     slack.fault("mute")
     one_answer("not acknowledged")
-    wait_for("it was sent again and acknowledged then", lambda: (lambda e: e["sent"] == 2 and len(e["answers"]) == 1)(slack.socket()["envelopes"][-1]))
+    wait_for("it was sent again and acknowledged then", lambda: (lambda e: e["sent"] >= 2 and e["answers"])(slack.socket()["envelopes"][-1]))
     one_answer("the last")
     expect(len(slack.messages()) == answers, "each was answered once: %d of %d" % (len(slack.messages()), answers))
 
@@ -186,7 +186,7 @@ def story_a_token_that_is_none_is_said(world):
     filed.stop()
     expect("xapp-of" not in filed.process.text() and "xapp-another" not in filed.process.text(), "no token is logged")
     wrong = world.gateway("wrong", config=config, env=dict(TOKENS, SLACK_APP_TOKEN="xoxb-not-this-one"))
-    done = subprocess.run([world.postern, "serve", "--config", wrong.config_path], capture_output=True, text=True, timeout=60, env=dict(os.environ, SLACK_TOKEN="xoxb-x", SLACK_APP_TOKEN="xoxb-not-this-one"))
+    done = subprocess.run([world.postern, "serve", "--config", wrong.config_path], capture_output=True, text=True, timeout=harness.LIMIT_S, env=dict(os.environ, SLACK_TOKEN="xoxb-x", SLACK_APP_TOKEN="xoxb-not-this-one"))
     expect(done.returncode != 0 and "begins with xapp-" in done.stdout + done.stderr, "the wrong kind of token is refused at the start: %s" % (done.stdout + done.stderr))
 
 
@@ -194,8 +194,7 @@ def story_slacks_own_client_is_content_with_the_fake(world):
     port, _ = fake_slack(world, ["--app-token", "xapp-test-token"])
     folder = os.path.join(world.folder, "socket-mode")
     shutil.copytree(os.path.join(harness.ROOT, "tests/e2e/slack_bolt"), folder)
-    done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True, timeout=300)
-    expect(done.returncode == 0, "npm ci: " + done.stdout + done.stderr)
+    harness.npm_ci(folder)
     process = world.process(["node", os.path.join(folder, "socket_mode.mjs"), "xapp-test-token", "http://127.0.0.1:%d/api/" % port], "socket-mode")
     slack = OverSocket(port, None)
     slack.connected()

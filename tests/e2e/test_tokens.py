@@ -153,7 +153,7 @@ def https(gateway, path, certificate=None, token=None):
     context = ssl._create_unverified_context()
     if certificate:
         context.load_cert_chain(*certificate)
-    connection = http.client.HTTPSConnection("127.0.0.1", gateway.internal_port, timeout=30, context=context)
+    connection = http.client.HTTPSConnection("127.0.0.1", gateway.internal_port, timeout=harness.ANSWER_S, context=context)
     connection.request("GET", path, headers={"Authorization": "Bearer " + token} if token else {})
     response = connection.getresponse()
     answer = harness.Answer(response.status, dict((k.lower(), v) for k, v in response.getheaders()), response.read())

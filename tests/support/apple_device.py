@@ -41,7 +41,7 @@ class Mac:
         request = urllib.request.Request(self.server + "/mdm", plistlib.dumps(body), {"Content-Type": kind}, method="PUT")
         if self.identity:
             request.add_header("X-Device-Certificate", urllib.parse.quote(self.identity))
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=90) as answer:
             return answer.read()
 
     def checkin(self, message, **more):

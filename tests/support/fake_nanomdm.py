@@ -40,7 +40,7 @@ def tell(topic, member, udid, raw, more):
         return
     request = urllib.request.Request(State.webhook, body, {"Content-Type": "application/json", "X-Hmac-Signature": signature})
     try:
-        urllib.request.urlopen(request, timeout=10).read()
+        urllib.request.urlopen(request, timeout=60).read()
     except OSError:
         pass  # it logs, and does not send again
 

@@ -110,7 +110,7 @@ class Org:
             with open(self.options.key) as f:
                 return {None: f.read()}
         context = ssl.create_default_context(cafile=self.options.ca) if self.options.ca else None
-        with urllib.request.urlopen(self.options.jwks, context=context, timeout=10) as answer:
+        with urllib.request.urlopen(self.options.jwks, context=context, timeout=60) as answer:
             return {jwk.get("kid"): pem_of(jwk) for jwk in json.load(answer)["keys"]}
 
     def check_assertion(self, text, endpoint):

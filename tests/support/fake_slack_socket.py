@@ -9,6 +9,7 @@ not. At most 10 connections an app. What a client may not do is noted as a viola
   GET  /control/socket        {"open": 1, "opened": 3, "asked": 3, "pongs": 0, "closes": [1000], "violations": [], "envelopes": [{"envelope_id", "type", "sent": 1, "answers": [...], "after_s": 0.01}]}
 """
 import asyncio
+import collections
 import http
 import json
 import secrets
@@ -40,7 +41,7 @@ class Sockets:
         self.loop = asyncio.new_event_loop()
         self.port, ready = None, threading.Event()
         threading.Thread(target=self.run, args=(ready,), daemon=True).start()
-        ready.wait(10)
+        ready.wait(60)
 
     def run(self, ready):
         asyncio.set_event_loop(self.loop)
@@ -57,7 +58,7 @@ class Sockets:
         self.loop.run_forever()
 
     def call(self, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(60)
 
     # -- apps.connections.open --
 
@@ -83,7 +84,7 @@ class Sockets:
         if len(self.connections) >= CONNECTIONS_MOST:
             await socket.send(json.dumps({"type": "disconnect", "reason": "too_many_websockets"}))
             return
-        socket.waiting = {}
+        socket.waiting, socket.owed = {}, collections.Counter()  # envelopes whose time still runs; how many acknowledgements of each may come
         self.connections.append(socket)
         self.opened += 1
         try:
@@ -114,8 +115,10 @@ class Sockets:
         if not isinstance(answer, dict) or not set(answer) <= {"envelope_id", "payload"} or not isinstance(answer.get("envelope_id"), str):
             self.violate(socket, "not an acknowledgement: %r" % text[:200])
             return
-        envelope = socket.waiting.pop(answer["envelope_id"], None)
-        if envelope is None:
+        socket.waiting.pop(answer["envelope_id"], None)
+        socket.owed[answer["envelope_id"]] -= 1
+        envelope = self.envelopes.get(answer["envelope_id"])
+        if socket.owed[answer["envelope_id"]] < 0:
             self.violate(socket, "acknowledges what was not sent here, or twice: %s" % answer["envelope_id"])
         elif answer.get("payload") not in (None, {}) and not (envelope["accepts_response_payload"] and isinstance(answer["payload"], dict)):  # Slack's own client says {} each time
             self.violate(socket, "an answer where none is wanted: %s" % text[:200])
@@ -141,6 +144,7 @@ class Sockets:
         envelope["sent"] += 1
         envelope["at"] = time.monotonic()
         socket.waiting[envelope["envelope_id"]] = envelope
+        socket.owed[envelope["envelope_id"]] += 1  # one that comes too late is no offence: the next copy is on its way then
         text = json.dumps(body)
         size = max(1, -(-len(text) // envelope["pieces"]))
         try:
