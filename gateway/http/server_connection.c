@@ -102,6 +102,7 @@ void connection_notify(void *context, struct MHD_Connection *mhd, void **socket_
         leave(c);
         addresses_forget(c->server, c);
         c->server->connection_count--;
+        c->server->one_left = true;
         free(c->certificate);
         free(c);
     }
@@ -168,10 +169,19 @@ static void tell_pressure(struct server *s, int64_t now_ms)
     pressure_late(s->node->pressure, s->turn_wall_ms, crowded && late_ms < PRESSURE_LATE_MS ? PRESSURE_LATE_MS : late_ms);
 }
 
+/* Where it had no place, or no descriptor, for one more, libmicrohttpd (0.9.75) stopped listening; it listens again in the run after the one that saw a connection end, and when
+ * that was the last one nothing else would make it run. */
+static void listen_again(struct server *s)
+{
+    s->ready = s->ready || s->one_left;
+    s->one_left = false;
+}
+
 void connection_tick(void *server)
 {
     struct server *s = server;
     server_look_at_clock(s);
+    listen_again(s);
     int64_t now_ms = s->turn_ms;
     tell_pressure(s, now_ms);
     for (enum phase phase = PHASE_HEAD; phase < PHASES; phase++)

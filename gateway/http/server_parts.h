@@ -104,6 +104,7 @@ struct server {
     int64_t asked_ms;                /* how long libmicrohttpd allowed to wait this turn; -1: for ever */
     bool waits;                      /* libmicrohttpd's epoll waits for the whole loop */
     bool tls, local, ready, quiescing; /* ready: libmicrohttpd has something to do */
+    bool one_left;                   /* a connection ended since the last tick */
     struct route_memory routes;
     struct key_memory keys;
     struct kept_responses kept;

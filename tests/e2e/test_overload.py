@@ -247,6 +247,21 @@ def story_a_store_that_stands_still_fills_the_queue_and_no_more(world):
     gateway.stop()
 
 
+def story_a_listener_whose_connections_all_leave_at_once_hears_again(world):
+    """Full up, libmicrohttpd stops listening, and starts again only when it is run once more after a connection has ended."""
+    gateway = start(world, "gw", "workers: 1\nconnections: 100\n")
+    files = "/proc/%d/fd" % gateway.process.child.pid
+    own = len(os.listdir(files))
+    for _ in range(3):
+        crowd = Crowd(gateway.public_port, 120)
+        wait_for("the listener is full", lambda: len(os.listdir(files)) >= own + 99, pause_s=0)
+        os.kill(gateway.process.child.pid, signal.SIGSTOP)
+        crowd.close()
+        os.kill(gateway.process.child.pid, signal.SIGCONT)
+        expect(gateway.get("/healthz").status == 200, "it hears")
+    gateway.stop()
+
+
 def limited(world, files):
     """A program that runs postern with so many descriptors."""
     path = os.path.join(world.folder, "postern-%d" % files)
