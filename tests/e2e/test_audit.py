@@ -4,6 +4,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 
@@ -99,22 +100,22 @@ def story_an_erased_person_is_nobody_and_reports_come_from_a_copy(world):
     gateway.cli("audit", "show", record["id"], "--open", code=1)
     text = "".join(open(p).read() for p in glob.glob(folders(gateway)[0] + "/*/*.jsonl"))
     person = json.loads(opened.splitlines()[-1])["person"]
-    for word in ("ana@", "Ana Lima", "Limas-laptop", "dover", "C02DOVER01", person):
-        expect(word not in text, "%s stands in the archive" % word)
+    for word in ("ana@acme.example", "Ana Lima", "Limas-laptop", "dover", "C02DOVER01", person):
+        expect(not re.search(r"(?<![A-Za-z0-9])%s(?![A-Za-z0-9])" % re.escape(word), text), "%s stands in the archive" % word)  # by chance it may stand within an id
     expect("whole" in gateway.cli("audit", "verify"), "and it is whole")
     expect(gateway.get("/admin/v1/persons", admin=True).status in (401, 403), "the admin's door needs a key")
     expect(gateway.cli_json("device", "show", "C02DOVER01").get("owner") in (None, ""), "the device is nobody's")
-    signed = gateway.cli_json("report", "as-of", "2030-01-01", "--sign")
+    signed = gateway.cli_json("report", "as-of", "2099-01-01", "--sign")
     expect(signed["signature"].count(".") == 2 and [d["owned"] for d in signed["state"]["devices"]] == [False], "signed, and the device is there once, as nobody's: %s" % signed)
     soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60))
     expect(signed["state"]["as_of"] <= soon, "nobody signs what has not come yet: %s" % signed["state"]["as_of"])
     gateway.stop()
     copy = os.path.join(world.folder, "copy")
     shutil.move(folders(gateway)[0], copy)
-    state = json.loads(gateway.cli("report", "as-of", "2030-01-01", copy, "--json"))
+    state = json.loads(gateway.cli("report", "as-of", "2099-01-01", copy, "--json"))
     expect([d["failing"] for d in state["devices"]] == [["firewall"]], "as it was: %s" % state)
     expect(state["as_of"] <= soon, "and the copy is asked about now at the latest: %s" % state["as_of"])
-    ahead = json.loads(gateway.cli("report", copy, "--until", "2030-01-01", "--json"))
+    ahead = json.loads(gateway.cli("report", copy, "--until", "2099-01-01", "--json"))
     expect(ahead["until"] <= soon and ahead["rows"][0]["violation_days_tenths"] == 0, "years that have not come are not counted: %s" % ahead["rows"][0])
     rows = json.loads(gateway.cli("report", copy, "--json"))["rows"]
     expect(rows[0]["name"] == "all" and rows[0]["people"] >= 1, "rows: %s" % rows)

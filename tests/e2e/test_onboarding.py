@@ -87,7 +87,7 @@ def story_an_invitation_ends_in_a_device_that_reports(world):
 
     shared = gateway.cli_json("enroll-secret", "create")["secret"]
     more = Fleet(world, gateway, [device("Anas-MacBook", "C02ANAS0001", shared), device("ana-old", "C02ANAS0002", shared), device("stranger", "C02STRANGE1", shared)])
-    wait_for("all three are there", lambda: more.stats()["enrolled"] == 3)
+    wait_for("all three are there", lambda: more.stats()["enrolled"] == 3)  # those that are not hers as well
     page = wait_for("two devices that look like hers", lambda: (lambda t: t if t.count('/mine"') == 2 else None)(request(url, ca=gateway.ca).text()))
     expect("stranger" not in page and "C02ANAS0001" not in page, "neither other devices nor whole serial numbers")
     ids = {d["name"]: d["device"] for d in json.loads(gateway.cli("device", "list", "--json"))["devices"]}

@@ -95,14 +95,14 @@ class Keycloak:
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, REALM + "-realm.json"), "w") as f:
             json.dump(self.realm(), f)
-        expect(self.build.child.wait(300) == 0, "kc.sh build: " + self.build.text())
+        expect(self.build.child.wait(600) == 0, "kc.sh build: " + self.build.text())
         self.process = Process(self.kc("start", "--optimized", "--cache=local", "--import-realm", "--http-host=127.0.0.1", "--https-port=%d" % self.port, "--hostname=" + self.base,
                                        "--https-certificate-file=" + self.tls[0], "--https-certificate-key-file=" + self.tls[1], "--truststore-paths=" + gateway.ca), self.log, env=self.env, own_group=True)
 
         def up():
             expect(self.process.alive(), "Keycloak ended: " + self.process.text())
             return request("https://localhost:%d/realms/%s/.well-known/openid-configuration" % (self.port, REALM), ca=self.trusted).status == 200
-        wait_for("Keycloak", up, limit_s=240, pause_s=0.2)
+        wait_for("Keycloak", up, limit_s=600, pause_s=0.2)
         return self
 
     def stop(self):
