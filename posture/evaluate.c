@@ -1,5 +1,6 @@
 #include "posture/evaluate.h"
 #include "posture/evaluate_facts.h"
+#include "posture/evaluate_parts.h"
 #include "posture/evaluate_rows.h"
 
 #include <stdio.h>
@@ -31,11 +32,6 @@ struct judgement {
     char room[EVIDENCE_BYTES];
 };
 
-static const struct check_platform *platform_of(const struct check *check, const struct device *device)
-{
-    return &check->on[device->platform < PLATFORM_COUNT ? device->platform : PLATFORM_UNKNOWN];
-}
-
 /* ---- what a verdict does to the result */
 
 static void take(struct run *run, struct span *kept, struct span new)
@@ -46,25 +42,12 @@ static void take(struct run *run, struct span *kept, struct span new)
     run->full = run->full || (kept->at == NULL && new.bytes > 0);
 }
 
-static bool names(const struct span *list, size_t count, struct span wanted)
-{
-    for (size_t i = 0; i < count; i++)
-        if (span_equal(list[i], wanted))
-            return true;
-    return false;
-}
-
-static bool recheck_names(const struct device *device, struct span check)
-{
-    return device->recheck_s > 0 && (device->recheck_count == 0 || names(device->recheck_checks, device->recheck_count, check));
-}
-
 /* Somebody pressed "Check again" and waits for the answer, or the check cannot wait: one read is enough. */
 static bool shows_at_once(const struct run *run, const struct check *check, const struct result *before, int64_t observed_s)
 {
     if (check->severity == SEVERITY_URGENT)
         return true;
-    return recheck_names(run->device, check->id) && before->evaluated_s < run->device->recheck_s && observed_s >= run->device->recheck_s;
+    return evaluate_recheck_names(run->device, check->id) && before->evaluated_s < run->device->recheck_s && observed_s >= run->device->recheck_s;
 }
 
 static bool was_seen_often_enough(const struct policy *policy, const struct result *result)
@@ -131,7 +114,7 @@ static void weigh(const struct run *run, const struct check *check, struct judge
 {
     enum verdict own = j->verdict, other = j->second == TRUTH_TRUE ? VERDICT_PASS : VERDICT_FAIL;
     result->other = VERDICT_UNKNOWN;
-    if (platform_of(check, run->device)->second == NULL || (own != VERDICT_PASS && own != VERDICT_FAIL)) {
+    if (evaluate_platform(check, run->device)->second == NULL || (own != VERDICT_PASS && own != VERDICT_FAIL)) {
         result->own = VERDICT_UNKNOWN;
         result->own_s = 0;
         return;
@@ -221,7 +204,7 @@ static void judge(const struct check_platform *on, const struct expression_input
 /* A manager's facts are hours old by nature: a second opinion may be as old as the longest that any check lets a fact become. */
 static void ask_second(const struct run *run, const struct check *check, int64_t at_s, struct judgement *j)
 {
-    const struct expression *second = platform_of(check, run->device)->second;
+    const struct expression *second = evaluate_platform(check, run->device)->second;
     int64_t fresh_for_s = check->fresh_for_s > SECOND_FRESH_S ? check->fresh_for_s : SECOND_FRESH_S;
     struct fact_view view;
     j->second = TRUTH_UNKNOWN;
@@ -241,7 +224,7 @@ static struct facts_read judge_at(const struct run *run, const struct check *che
     struct fact_view view;
     fact_view_init(&view, &run->facts, at_s, check->fresh_for_s);
     struct expression_input input = { rows, fact_view_get, &view };
-    judge(platform_of(check, run->device), &input, j);
+    judge(evaluate_platform(check, run->device), &input, j);
     struct facts_read read = { view.newest_s, view.end_s };
     fact_view_done(&view);
     ask_second(run, check, at_s, j);
@@ -311,7 +294,7 @@ static const struct fact *kept_rows(struct run *run, const struct check *check)
 
 static bool keep_rows(struct run *run, const struct observation *o, struct err *err)
 {
-    const struct check_platform *on = platform_of(o->check, run->device);
+    const struct check_platform *on = evaluate_platform(o->check, run->device);
     CLEANUP(buf_done) struct buf rows;
     buf_init(&rows, 2 * FACT_VALUE_BYTES);
     if (!evaluate_kept_rows(on, o->rows, &rows))
@@ -436,7 +419,7 @@ static size_t sort_observations(const struct device *device, const struct observ
 {
     size_t used = 0;
     for (size_t i = 0; i < count; i++)
-        if (platform_of(all[i].check, device)->applies)
+        if (evaluate_platform(all[i].check, device)->applies)
             sorted[used++] = &all[i];
     qsort(sorted, used, sizeof sorted[0], compare_observations);
     return used;
@@ -500,7 +483,7 @@ static void judge_kept(struct run *run, const struct check *check)
 
 static void judge_again(struct run *run, const struct check *check)
 {
-    const struct check_platform *on = platform_of(check, run->device);
+    const struct check_platform *on = evaluate_platform(check, run->device);
     if (!on->applies || on->fact_count == 0)
         return;
     if (check_facts_only(on))
@@ -531,8 +514,8 @@ static bool mark_readers(const struct run *run, struct span name, bool *marked)
     size_t count = policy_fact_uses(run->policy, name, &uses);
     bool read = false;
     for (size_t i = 0; i < count; i++) {
-        const struct check_platform *on = platform_of(&run->policy->checks[uses[i].check], run->device);
-        if (!on->applies || !names(on->facts, on->fact_count, name))
+        const struct check_platform *on = evaluate_platform(&run->policy->checks[uses[i].check], run->device);
+        if (!on->applies || !evaluate_names(on->facts, on->fact_count, name))
             continue;
         marked[uses[i].check] = true;
         read = true;
@@ -554,7 +537,7 @@ static size_t facts_only_first(const struct run *run, const struct check *const 
 {
     size_t used = 0;
     for (size_t i = 0; i < count; i++)
-        if (check_facts_only(platform_of(checks[i], run->device)))
+        if (check_facts_only(evaluate_platform(checks[i], run->device)))
             out[used++] = checks[i];
     return used;
 }
@@ -601,7 +584,7 @@ enum err_code evaluate_facts(const struct policy *policy, struct device *device,
 static bool is_in_force(const struct run *run, struct span id)
 {
     const struct check *check = policy_check(run->policy, id);
-    return check != NULL && platform_of(check, run->device)->applies;
+    return check != NULL && evaluate_platform(check, run->device)->applies;
 }
 
 /* Rows of another form of the check answer another question; pushed facts stay while some check reads them and they live. */
@@ -613,7 +596,7 @@ static bool is_wanted(void *context, const struct fact *fact)
     if (!span_starts(fact->name, prefix))
         return (fact->expires_s == 0 || fact->expires_s > run->now_s) && policy_fact_uses(run->policy, fact->name, &uses) > 0;
     const struct check *check = policy_check(run->policy, span_slice(fact->name, prefix.bytes, fact->name.bytes));
-    return check != NULL && platform_of(check, run->device)->applies && span_equal(fact->version, check->version);
+    return check != NULL && evaluate_platform(check, run->device)->applies && span_equal(fact->version, check->version);
 }
 
 static void drop_result(struct run *run, const struct result *result)
@@ -654,7 +637,7 @@ static bool *mark_judgeable(const struct run *run, struct arena *arena)
     bool *marked = arena_array(arena, run->policy->check_count, sizeof *marked);
     for (size_t i = 0; marked != NULL && i < run->policy->check_count; i++) {
         const struct check *check = &run->policy->checks[i];
-        const struct check_platform *on = platform_of(check, run->device);
+        const struct check_platform *on = evaluate_platform(check, run->device);
         struct fact_view view;
         fact_view_init(&view, &run->facts, run->now_s, check->fresh_for_s);
         marked[i] = check_facts_only(on) && fact_view_has_any(&view, on);
@@ -685,7 +668,7 @@ static bool awaits_judgement(const struct policy *policy, const struct device *d
 {
     for (size_t i = 0; i < policy->check_count; i++) {
         const struct check *check = &policy->checks[i];
-        const struct check_platform *on = platform_of(check, device);
+        const struct check_platform *on = evaluate_platform(check, device);
         if (!on->applies || on->fact_count == 0)
             continue;
         const struct result *result = device_result(device, check->id);
@@ -701,81 +684,8 @@ bool evaluate_may_differ(const struct policy *policy, const struct device *devic
         const struct result *result = &device->results[i];
         const struct check *check = policy_check(policy, result->check);
         bool hidden = result->verdict == VERDICT_FAIL && result->visible_s == 0;
-        if (check == NULL || !platform_of(check, device)->applies || (hidden && was_seen_often_enough(policy, result)))
+        if (check == NULL || !evaluate_platform(check, device)->applies || (hidden && was_seen_often_enough(policy, result)))
             return true;
     }
     return awaits_judgement(policy, device);
-}
-
-/* ---- reading */
-
-int64_t evaluate_end(const struct check *check, const struct result *result)
-{
-    int64_t stale_s = result->evaluated_s + check->fresh_for_s + 1;
-    return result->valid_until_s != 0 && result->valid_until_s < stale_s ? result->valid_until_s : stale_s;
-}
-
-int64_t evaluate_doubt(const struct check *check, const struct result *result, int64_t now_s)
-{
-    int64_t end_s = evaluate_end(check, result);
-    if (result->verdict != VERDICT_FAIL)
-        return result->changed_s;
-    return now_s >= end_s ? end_s : 0;
-}
-
-enum verdict evaluate_now(const struct check *check, const struct device *device, const struct result *result, int64_t now_s)
-{
-    if (!platform_of(check, device)->applies)
-        return VERDICT_NOT_APPLICABLE;
-    return result == NULL || now_s >= evaluate_end(check, result) ? VERDICT_UNKNOWN : result->verdict;
-}
-
-struct asking { int64_t now_s, asked_s; bool waiting; /* the last question may still be answered */ };
-
-static bool is_due(const struct check *check, const struct device *device, const struct result *result, const struct asking *asking)
-{
-    const struct check_platform *on = platform_of(check, device);
-    if (!on->applies || span_empty(on->osquery))
-        return false;
-    int64_t evaluated_s = result == NULL ? 0 : result->evaluated_s;
-    bool rechecked = device->recheck_s > evaluated_s && recheck_names(device, check->id);
-    if (rechecked && !(asking->waiting && asking->asked_s >= device->recheck_s))
-        return true;
-    if (asking->waiting)
-        return false;
-    return result == NULL || !span_equal(result->check_version, check->version) || asking->now_s - evaluated_s >= check->interval_s;
-}
-
-/* Both lists ascend by check id, so one walk over both is enough. */
-size_t evaluate_due(const struct policy *policy, const struct device *device, int64_t now_s, int64_t asked_s, int64_t again_after_s, unsigned *indexes, size_t most)
-{
-    struct asking asking = { now_s, asked_s, asked_s != 0 && now_s - asked_s < again_after_s };
-    size_t found = 0, at = 0;
-    for (unsigned i = 0; i < policy->check_count && found < most; i++) {
-        const struct check *check = &policy->checks[i];
-        while (at < device->result_count && span_compare(device->results[at].check, check->id) < 0)
-            at++;
-        bool has = at < device->result_count && span_equal(device->results[at].check, check->id);
-        if (is_due(check, device, has ? &device->results[at] : NULL, &asking))
-            indexes[found++] = i;
-    }
-    return found;
-}
-
-static bool is_only_changed(const struct check *check, const struct device *device, int64_t now_s)
-{
-    const struct result *result = device_result(device, check->id);
-    int64_t evaluated_s = result == NULL ? 0 : result->evaluated_s;
-    if (device->recheck_s > evaluated_s && recheck_names(device, check->id))
-        return false;
-    return result == NULL || (!span_equal(result->check_version, check->version) && now_s - evaluated_s < check->interval_s);
-}
-
-size_t evaluate_without_changed(const struct policy *policy, const struct device *device, int64_t now_s, unsigned *indexes, size_t count)
-{
-    size_t left = 0;
-    for (size_t i = 0; i < count; i++)
-        if (!is_only_changed(&policy->checks[indexes[i]], device, now_s))
-            indexes[left++] = indexes[i];
-    return left;
 }
