@@ -68,6 +68,15 @@ static void copy_word(struct slack_result *r, struct span word)
     r->error[used] = '\0';
 }
 
+enum err_code slack_open_object(struct span text, struct from_json_limits limits, const char *what, struct from_json **doc, struct from_json_value *root, struct err *err)
+{
+    enum err_code code = from_json_parse(text, limits, what, doc, err);
+    if (code != OK)
+        return code;
+    *root = from_json_root(*doc);
+    return from_json_object(root, err);
+}
+
 struct slack_result slack_end(enum slack_outcome outcome, const char *word)
 {
     struct slack_result r = { .outcome = outcome, .retry_after_s = -1 };

@@ -1,4 +1,4 @@
-/* slack_call: one call of Slack's Web API: how it is sent and what its end means. Shared by slack*.c; nobody else needs it. */
+/* slack_call: one call of Slack's Web API: how it is sent and what its end means; and how what Slack says is opened. Shared by slack*.c; nobody else needs it. */
 #ifndef CONNECTORS_NOTIFY_SLACK_CALL_H
 #define CONNECTORS_NOTIFY_SLACK_CALL_H
 #include "connectors/notify/slack.h"
@@ -23,6 +23,8 @@ struct slack_result slack_call(struct slack *s, const struct slack_call *c, stru
 struct slack_result slack_call_url(struct slack *s, struct span url, struct span body);
 /* An end that is known without a call. */
 struct slack_result slack_end(enum slack_outcome outcome, const char *word);
+/* JSON from Slack that has to be an object; `what` names it in `err`. *doc is owned. */
+MUST_CHECK enum err_code slack_open_object(struct span text, struct from_json_limits limits, const char *what, struct from_json **doc, struct from_json_value *root, struct err *err);
 /* A text of the answer; empty when it is not one. */
 struct span slack_text_at(const struct from_json_value *object, const char *key);
 /* False for an id that is empty or does not fit. */

@@ -1,5 +1,6 @@
 #include "connectors/notify/slack_inbound.h"
 
+#include "connectors/notify/slack_call.h"
 #include "connectors/notify/slack_signature.h"
 #include "posture/base/buf.h"
 #include "posture/base/form.h"
@@ -175,12 +176,9 @@ static enum err_code read_challenge(const struct from_json_value *root, struct a
 enum err_code slack_read_event(struct span body, struct arena *arena, struct slack_heard *out, struct err *err)
 {
     CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    struct from_json_value root;
     struct slack_heard h = { .kind = SLACK_HEARD_NOTHING };
-    enum err_code code = from_json_parse(body, (struct from_json_limits){ SLACK_BODY_BYTES, DEPTH }, "body", &doc, err);
-    if (code != OK)
-        return code;
-    struct from_json_value root = from_json_root(doc);
-    code = from_json_object(&root, err);
+    enum err_code code = slack_open_object(body, (struct from_json_limits){ SLACK_BODY_BYTES, DEPTH }, "body", &doc, &root, err);
     if (code != OK)
         return code;
     struct span type = text_at(&root, "type", NULL, arena, WORD_ROOM);
@@ -273,12 +271,9 @@ static enum err_code read_payload(const struct from_json_value *root, struct are
 enum err_code slack_read_interaction_payload(struct span json, struct arena *arena, struct slack_heard *out, struct err *err)
 {
     CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    struct from_json_value root;
     struct slack_heard h = { .kind = SLACK_HEARD_NOTHING };
-    enum err_code code = from_json_parse(json, (struct from_json_limits){ SLACK_BODY_BYTES, DEPTH }, "payload", &doc, err);
-    if (code != OK)
-        return code;
-    struct from_json_value root = from_json_root(doc);
-    code = from_json_object(&root, err);
+    enum err_code code = slack_open_object(json, (struct from_json_limits){ SLACK_BODY_BYTES, DEPTH }, "payload", &doc, &root, err);
     if (code == OK)
         code = read_payload(&root, arena, &h, err);
     if (code == OK)
@@ -346,13 +341,10 @@ enum err_code slack_read_command(struct span body, struct arena *arena, struct s
 enum err_code slack_read_command_payload(struct span json, struct arena *arena, struct slack_heard *out, struct err *err)
 {
     CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    struct from_json_value root;
     struct slack_heard h = { .kind = SLACK_HEARD_COMMAND };
     struct command_field fields[COMMAND_FIELDS];
-    enum err_code code = from_json_parse(json, (struct from_json_limits){ SLACK_BODY_BYTES, DEPTH }, "payload", &doc, err);
-    if (code != OK)
-        return code;
-    struct from_json_value root = from_json_root(doc);
-    code = from_json_object(&root, err);
+    enum err_code code = slack_open_object(json, (struct from_json_limits){ SLACK_BODY_BYTES, DEPTH }, "payload", &doc, &root, err);
     command_fields(&h, fields);
     for (size_t i = 0; code == OK && i < COMMAND_FIELDS; i++)
         *fields[i].to = text_at(&root, fields[i].name, NULL, arena, SLACK_BODY_BYTES);

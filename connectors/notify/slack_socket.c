@@ -84,12 +84,9 @@ static enum err_code read_hello(const struct from_json_value *root, struct slack
 enum err_code slack_read_envelope(struct span text, struct arena *arena, struct slack_envelope *out, struct err *err)
 {
     CLEANUP(from_json_freep) struct from_json *doc = NULL;
+    struct from_json_value root;
     struct slack_envelope e = { .kind = SLACK_ENVELOPE_OTHER };
-    enum err_code code = from_json_parse(text, (struct from_json_limits){ SLACK_ENVELOPE_BYTES, DEPTH }, "an envelope", &doc, err);
-    if (code != OK)
-        return code;
-    struct from_json_value root = from_json_root(doc);
-    code = from_json_object(&root, err);
+    enum err_code code = slack_open_object(text, (struct from_json_limits){ SLACK_ENVELOPE_BYTES, DEPTH }, "an envelope", &doc, &root, err);
     if (code != OK)
         return code;
     e.kind = kind_of(slack_text_at(&root, "type"));

@@ -224,6 +224,15 @@ static void a_notice_is_sent_once_and_counts_as_told(void **state)
     end(&w);
 }
 
+/* Slack falls over, and then something fails that a person is to be told of. */
+static void begin_with_faults(struct world *w, const char *name, const char *slack, const char *faults)
+{
+    print_message("%s\n", name);
+    start_slack(w, slack);
+    fake_peer_post(&w->slack, "/control/faults", faults);
+    fail_check(w);
+}
+
 static void a_fault_ends_in_one_message_or_in_none(void **state)
 {
     static const struct { const char *name, *faults; size_t posts, messages; enum notice_state at; const char *why; } rows[] = {
@@ -251,10 +260,7 @@ static void a_fault_ends_in_one_message_or_in_none(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct world w;
-        print_message("%s\n", rows[i].name);
-        start_slack(&w, "U0ANA");
-        fake_peer_post(&w.slack, "/control/faults", rows[i].faults);
-        fail_check(&w);
+        begin_with_faults(&w, rows[i].name, "U0ANA", rows[i].faults);
         story_pass(&w.story, 120); /* two calls whose ends are waited out, the second for longer */
         assert_int_equal(notice_state(&w), rows[i].at);
         assert_int_equal(calls_of(&w, "chat.postMessage"), rows[i].posts);
@@ -282,11 +288,8 @@ static void an_hour_of_500_ends_in_one_message(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct world w;
         struct effects_destination d;
-        print_message("%s\n", rows[i].name);
-        start_slack(&w, rows[i].slack);
+        begin_with_faults(&w, rows[i].name, rows[i].slack, rows[i].faults);
         int64_t begun_s = w.story.now_ms / 1000;
-        fake_peer_post(&w.slack, "/control/faults", rows[i].faults);
-        fail_check(&w);
         story_pass(&w.story, 3600);
         bool done = notice_state(&w) == NOTICE_DELIVERED;
         assert_int_equal(effects_destinations(w.story.effects, &d, 1), 1);
@@ -351,10 +354,7 @@ static void an_outage_until_night_costs_the_day_and_no_more(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct world w;
-        print_message("%s\n", rows[i].name);
-        start_slack(&w, "U0ANA");
-        fake_peer_post(&w.slack, "/control/faults", rows[i].faults);
-        fail_check(&w);
+        begin_with_faults(&w, rows[i].name, "U0ANA", rows[i].faults);
         story_pass(&w.story, 600);
         assert_int_equal(notice_state(&w), NOTICE_SENDING);
         for (int hour = 0; hour < 13; hour++) { /* noon to one in the night */
