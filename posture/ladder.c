@@ -108,7 +108,7 @@ static bool is_in_force(const struct climb *c)
     return c->ladder >= p->ladders && c->ladder < p->ladders + p->ladder_count;
 }
 
-/* Recorded on this rung, or a later one, before the ring moved: then the move made nothing stricter here. */
+/* Recorded on this rung, or a later one, before the ring moved or the policy changed: then that made nothing stricter here. */
 static bool stood_before(const struct climb *c, size_t rung, int64_t moved_s)
 {
     const struct device *device = c->in->device;
@@ -136,7 +136,7 @@ static int64_t after_changes(const struct climb *c, size_t rung, int64_t first_s
         return at_s;
     int64_t check_s = strict_since(c, rung, strictness_check(strictness, c->result->check)), best_s = LADDER_NEVER;
     const struct strict_rung *r = strictness_rung(strictness, c->ladder->id, c->ladder->rungs[rung].id);
-    if (check_s != 0)
+    if (check_s != 0 && !(at_s < check_s && stood_before(c, rung, check_s))) /* what was closed rightly stays closed */
         at_s = later(at_s, check_s + c->notice_before_s);
     for (size_t i = 0; r != NULL && i < r->count; i++) {
         int64_t since_s = strict_since(c, rung, r->steps[i].since_s);

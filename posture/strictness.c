@@ -125,7 +125,8 @@ static int64_t next_check(const struct change *c, const struct check *check)
     const struct check *old = policy_check(c->old, check->id);
     if (old == NULL)
         return 0; /* nobody was told of it yet, so there is time anyway */
-    bool stricter = old->severity != check->severity || old->stage > check->stage || (!old->hard && check->hard); /* snooze: those that were granted are kept */
+    /* With a longer fresh_for the clock ran on where it stood still, as nobody knew. Snoozes that were granted are kept, so fewer of them are no change. */
+    bool stricter = old->severity != check->severity || old->stage > check->stage || (!old->hard && check->hard) || old->fresh_for_s < check->fresh_for_s;
     return stricter ? c->now_s : strictness_check(c->before, check->id);
 }
 

@@ -12,7 +12,7 @@
 enum { STRICTNESS_STEPS = 4 };
 struct strict_step { int64_t since_s /* 0: always */, after_s; };
 struct strict_rung { struct span ladder, rung; struct strict_step steps[STRICTNESS_STEPS]; size_t count; }; /* ascending by since_s */
-struct strict_check { struct span check; int64_t since_s; }; /* its severity changed then, or it became harder */
+struct strict_check { struct span check; int64_t since_s; }; /* its severity changed then, it became harder, or what was seen of it counts for longer */
 struct strictness { int64_t applied_s; /* the policy in force */ const struct strict_rung *rungs; size_t rung_count; const struct strict_check *checks; size_t check_count; };
 
 /* NULL when it was always so. */

@@ -140,6 +140,76 @@ static void a_stricter_policy_gives_its_notice(void **state)
     scene_end(&s);
 }
 
+/* A check of another kind: what it had closed is recorded, and stays; what it had not closed waits for its notice. */
+static void a_check_that_became_stricter_opens_nothing(void **state)
+{
+    static const struct { const char *name, *old, *next, *rung; double reached, changed, closes; } rows[] = {
+        { "a severity that has the same ladder, closed", HEAD("normal") "ladders:\n" LADDER("l", ALL, "7d", "sensitive", ONE("1")), SEVEN, "shut", 7, 9, 9 },
+        { "... not closed yet", HEAD("normal") "ladders:\n" LADDER("l", ALL, "7d", "sensitive", ONE("1")), SEVEN, "notice", 0, 6.5, 7.5 },
+        { "hard, closed", SEVEN, CHECK("high", ", hard: true") "ladders:\n" LADDER("l", ALL, "7d", "sensitive", ONE("1")), "shut", 7, 9, 9 },
+        { "hard, not closed yet", SEVEN, CHECK("high", ", hard: true") "ladders:\n" LADDER("l", ALL, "7d", "sensitive", ONE("1")), "notice", 0, 6.5, 7.5 },
+        { "closed since the change, by something else", HEAD("normal") "ladders:\n" LADDER("l", ALL, "7d", "sensitive", ONE("1")), SEVEN, "shut", 9.2, 9, 10 },
+        { "a ladder that closes later by now", HEAD("normal") "ladders:\n" LADDER("l", ALL, "7d", "sensitive", ONE("1")), HEAD("high") "ladders:\n" LADDER("l", ALL, "12d", "sensitive", ONE("1")), "shut", 7, 9, 12 },
+    };
+    struct scene s;
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct policy *old = read_policy(rows[i].old), *next = read_policy(rows[i].next);
+        struct strictness made;
+        int64_t at_s = T0 + (int64_t)(rows[i].changed * (double)DAY_S);
+        scene_start(&s);
+        s.device.rung = span_of(rows[i].rung);
+        s.device.rung_s = T0 + (int64_t)(rows[i].reached * (double)DAY_S);
+        assert_true(strictness_next(old, NULL, next, at_s, &s.arena, &made));
+        double found = closes_after_days(&s, next, &made, at_s);
+        if (found != rows[i].closes)
+            fail_msg("%s: after %.1f days, not %.1f", rows[i].name, found, rows[i].closes);
+        scene_end(&s);
+        policy_free(old);
+        policy_free(next);
+    }
+}
+
+/* Nobody has looked since the second day. What was seen is good for three days by the old text, and the clock stands still from then on. */
+static void what_counts_for_longer_closes_nothing_at_once(void **state)
+{
+#define FRESH(days) \
+    "policy: p\nsensitivities: [everyday, sensitive]\napps: []\nvisible_after: off\ngrace: { new_device: 0s, after_absence: 24h }\n" \
+    "nudges: { hours: '00:00-24:00', days: [mon, tue, wed, thu, fri, sat, sun], zone: UTC }\n" \
+    "checks: [{ id: disk, severity: high, osquery: { linux: 'SELECT a FROM t' }, pass: 'rows > 0', fresh_for: " days " }]\n" \
+    "ladders:\n" LADDER("l", ALL, "7d", "sensitive", ONE("1"))
+    static const struct { const char *name, *old, *next, *rung; double now; bool closed; } rows[] = {
+        { "as before: the clock stands still", FRESH("3d"), FRESH("3d"), "notice", 20, false },
+        { "longer, at the change", FRESH("3d"), FRESH("30d"), "notice", 9, false },
+        { "longer, within the notice", FRESH("3d"), FRESH("30d"), "notice", 9.9, false },
+        { "longer, after the notice", FRESH("3d"), FRESH("30d"), "notice", 10, true },
+        { "longer, of what was closed before", FRESH("8d"), FRESH("30d"), "shut", 9, true },
+        { "shorter: it is not known any more what was seen then, and opens", FRESH("30d"), FRESH("3d"), "shut", 9, false },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct policy *old = read_policy(rows[i].old), *next = read_policy(rows[i].next);
+        struct strictness made;
+        struct standing *standings;
+        struct scene s;
+        scene_start(&s);
+        s.device.rung = span_of(rows[i].rung);
+        s.device.rung_s = T0 + 7 * DAY_S;
+        assert_true(strictness_next(old, NULL, next, T0 + 9 * DAY_S, &s.arena, &made));
+        int64_t now_s = T0 + (int64_t)(rows[i].now * (double)DAY_S);
+        struct ladder_input in = { .policy = next, .calendar = s.calendar, .person = s.person, .device = &s.device, .now_s = now_s, .strictness = &made };
+        s.result.evaluated_s = T0 + DAY_S;
+        s.device.seen_s = now_s;
+        assert_int_equal(ladder_standings(&in, &s.arena, &standings), 1);
+        if ((standings[0].closed != 0) != rows[i].closed)
+            fail_msg("%s: %s", rows[i].name, rows[i].closed ? "open" : "closed");
+        scene_end(&s);
+        policy_free(old);
+        policy_free(next);
+    }
+#undef FRESH
+}
+
 /* The person was told that the clock stands still from the third to the sixth day. */
 static void a_snooze_that_was_granted_is_kept(void **state)
 {
@@ -257,6 +327,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stricter_policy_gives_its_notice),
+        cmocka_unit_test(a_check_that_became_stricter_opens_nothing),
+        cmocka_unit_test(what_counts_for_longer_closes_nothing_at_once),
         cmocka_unit_test(a_snooze_that_was_granted_is_kept),
         cmocka_unit_test(a_snooze_that_runs_is_told_though_none_is_granted_any_more),
         cmocka_unit_test(changes_follow_each_other),
