@@ -336,7 +336,7 @@ static void describe_line(struct slack_line *line, struct effects_destination *o
 {
     struct slack_line_description d;
     slack_line_describe(line, &d);
-    *out = (struct effects_destination){ .stopped = d.state == SLACK_LINE_STOPPED, .failing_s = d.state == SLACK_LINE_OPEN ? 0 : d.since_s };
+    *out = (struct effects_destination){ .stopped = d.state == SLACK_LINE_STOPPED, .failing_s = d.state == SLACK_LINE_OPEN || d.why[0] == '\0' ? 0 : d.since_s };
     snprintf(out->name, sizeof out->name, "%s", SLACK_LINE_NAME);
     snprintf(out->why, sizeof out->why, "%s", d.state == SLACK_LINE_CONNECTING && d.why[0] == '\0' ? "connecting" : d.why);
 }

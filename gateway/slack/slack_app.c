@@ -10,7 +10,7 @@ enum { TEXTS_BYTES = 64 * 1024, COMMAND_MOST = 32 };
 #define AT(field) offsetof(struct slack_app_options, field)
 
 const struct option slack_app_rows[] = {
-    { .name = "slack.token", .kind = OPTION_SECRET, .offset = AT(token), .file_offset = AT(token_file), .example = "env:SLACK_BOT_TOKEN", .help = "Bot token (xoxb-). Absent: no message is sent, a notice counts only when it was shown." },
+    { .name = "slack.token", .kind = OPTION_SECRET, .offset = AT(token), .file_offset = AT(token_file), .example = "env:SLACK_BOT_TOKEN", .help = "Bot token (xoxb-). Secrets of slack that are files are read again when these change. Absent: no message is sent, a notice counts only when it was shown." },
     { .name = "slack.signing_secret", .kind = OPTION_SECRET, .offset = AT(signing_secret), .file_offset = AT(signing_secret_file), .example = "env:SLACK_SIGNING_SECRET", .help = "Proves that requests come from Slack. Without it and without slack.app_token buttons lead to the person's page, and nothing is taken from Slack." },
     { .name = "slack.old_signing_secret", .kind = OPTION_SECRET, .offset = AT(old_signing_secret), .file_offset = AT(old_signing_secret_file), .example = "env:SLACK_OLD_SIGNING_SECRET", .help = "Counts too, while the signing secret is being replaced." },
     { .name = "slack.app_token", .kind = OPTION_SECRET, .offset = AT(app_token), .file_offset = AT(app_token_file), .example = "env:SLACK_APP_TOKEN", .help = "App-level token (xapp-, scope connections:write): Socket Mode. This gateway calls Slack, and clicks and words come over that connection, so Slack needs not reach it. Absent: off." },

@@ -44,7 +44,8 @@ void slack_doubt_hear(const struct node *node, const struct event *event)
 void slack_doubt_stop(struct reader *r, const char *word)
 {
     char words[EFFECTS_ERROR_BYTES];
-    snprintf(words, sizeof words, "%s: install the app again in Slack. Put a new token into the file that slack.token names, or start postern with it; for the same token, run postern slack reconnect", word);
+    snprintf(words, sizeof words, "%s: install the app again in Slack. Put a new token into the file that slack.token names, or start postern with it; for the same token, "
+             "run postern slack reconnect", word);
     reader_stop_sending(r, words);
 }
 

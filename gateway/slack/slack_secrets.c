@@ -17,8 +17,10 @@ struct slack_secrets {
     struct arena paths;
 };
 
-static const char *const names[SLACK_SECRET_KINDS] = { [SLACK_SECRET_TOKEN] = "slack.token", [SLACK_SECRET_SIGNING] = "slack.signing_secret", [SLACK_SECRET_OLD_SIGNING] = "slack.old_signing_secret",
-                                                       [SLACK_SECRET_APP_TOKEN] = "slack.app_token", [SLACK_SECRET_CLIENT] = "slack.client_secret", [SLACK_SECRET_REFRESH] = "slack.refresh_token" };
+static const char *const names[SLACK_SECRET_KINDS] = {
+    [SLACK_SECRET_TOKEN] = "slack.token",         [SLACK_SECRET_SIGNING] = "slack.signing_secret", [SLACK_SECRET_OLD_SIGNING] = "slack.old_signing_secret",
+    [SLACK_SECRET_APP_TOKEN] = "slack.app_token", [SLACK_SECRET_CLIENT] = "slack.client_secret",   [SLACK_SECRET_REFRESH] = "slack.refresh_token",
+};
 
 static void put(struct kept *k, struct span text)
 {
