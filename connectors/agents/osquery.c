@@ -65,6 +65,47 @@ enum err_code osquery_read_key(struct span text, struct osquery_body *body, stru
     return code;
 }
 
+/* Behind the text that begins with the quote at `start`. */
+static size_t behind_text(struct span text, size_t start)
+{
+    size_t at = start + 1;
+    while (at < text.bytes && text.at[at] != '"')
+        at += text.at[at] == '\\' ? 2 : 1;
+    return at < text.bytes ? at + 1 : text.bytes;
+}
+
+/* The text behind a colon, when there is one. */
+static struct span value_behind(struct span text, size_t at)
+{
+    struct span rest = span_trim(span_slice(text, at, text.bytes - at));
+    if (span_empty(rest) || rest.at[0] != ':')
+        return SPAN_NONE;
+    rest = span_trim(span_slice(rest, 1, rest.bytes - 1));
+    if (span_empty(rest) || rest.at[0] != '"')
+        return SPAN_NONE;
+    size_t end = behind_text(rest, 0);
+    struct span value = span_slice(rest, 1, end > 2 ? end - 2 : 0);
+    return value.bytes <= OSQUERY_KEY_BYTES && span_find(value, '\\') == value.bytes ? value : SPAN_NONE;
+}
+
+struct span osquery_peek_key(struct span text)
+{
+    const struct span key = SPAN_LITERAL("\"node_key\"");
+    size_t depth = 0, at = 0;
+    while (at < text.bytes) {
+        char c = text.at[at];
+        size_t end = c == '"' ? behind_text(text, at) : at + 1;
+        if (depth == 1 && end - at == key.bytes && span_equal(span_slice(text, at, key.bytes), key))
+            return value_behind(text, end);
+        if (c == '{' || c == '[')
+            depth++;
+        else if ((c == '}' || c == ']') && depth > 0)
+            depth--;
+        at = end;
+    }
+    return SPAN_NONE;
+}
+
 /* ---- enrolment ---- */
 
 /* platform_type is a mask of POSIX 1, Windows 2, BSD 4, Linux 8, macOS 16; the name in os_version is the second witness. */
@@ -287,7 +328,7 @@ static void read_results(const struct from_json_value *data, struct span prefix,
     size_t count = 0;
     for (size_t i = 0; i < out->lines; i++) {
         struct from_json_value item = from_json_item(data, i);
-        if (count < OSQUERY_MAX_LINES && read_line(&item, prefix, &lines[count]))
+        if (count < OSQUERY_MAX_LINES && i < OSQUERY_LINES_READ && read_line(&item, prefix, &lines[count]))
             count++;
         else
             out->dropped++;
@@ -298,7 +339,7 @@ static void read_results(const struct from_json_value *data, struct span prefix,
 static void read_statuses(const struct from_json_value *data, struct span prefix, struct osquery_log *out)
 {
     out->status = true;
-    for (size_t i = 0; i < out->lines; i++) {
+    for (size_t i = 0; i < out->lines && i < OSQUERY_LINES_READ; i++) {
         struct from_json_value item = from_json_item(data, i);
         struct span message = text_of(&item, "message", OSQUERY_TEXT_BYTES);
         if (number_of(&item, "severity", 0) < 2 || span_search(message, prefix) == message.bytes)

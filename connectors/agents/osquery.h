@@ -12,7 +12,7 @@ enum { OSQUERY_TEXT_BYTES = 256,          /* of one text about a host; longer on
        OSQUERY_DEPTH = 16,
        OSQUERY_SMALL_BYTES = 64 * 1024,   /* enrol, config and read bodies */
        OSQUERY_LOG_BYTES = 8 * 1024 * 1024, /* log and write bodies; 128 lines of 64 KiB */
-       OSQUERY_MAX_ANSWERS = 512, OSQUERY_MAX_LINES = 4096,
+       OSQUERY_MAX_ANSWERS = 512, OSQUERY_MAX_LINES = 4096, OSQUERY_LINES_READ = 64 * 1024 /* others' lines among them */,
        OSQUERY_SLOW_S = 4 * 3600,         /* checks with this interval or more are also in the schedule */
        OSQUERY_READ_MOST = 32,            /* queries in one answer to distributed/read */
        OSQUERY_READ_BYTES = 512 * 1024 };
@@ -25,6 +25,9 @@ void osquery_body_done(struct osquery_body *body); /* NULL is fine */
 
 /* Only who asks: {"node_key":...}. A key that is absent or no text is empty, and so refused later. ERR_INPUT or ERR_LIMIT: not JSON, no object. */
 MUST_CHECK enum err_code osquery_read_key(struct span text, struct osquery_body *body, struct span *node_key, struct err *err);
+/* The same of a long body, before anything is built of it: a document takes many times the bytes that it is written in, and a stranger may send it. Borrowed. Empty: there is none,
+ * or not as agents write it (without escapes). */
+struct span osquery_peek_key(struct span text);
 
 struct osquery_enrolment {
     struct span secret, host_identifier;

@@ -301,6 +301,26 @@ static enum route_result take_fast(struct http_request *r, struct http_response 
     return standing == AGENTS_ASK_STORE ? ROUTE_SLOW : ROUTE_DONE;
 }
 
+/* Whether a long body is to be read at all; false when it was answered. Who sent it is looked up first: reading takes memory and time by the megabyte. A key that is not found says
+ * nothing about the agent, which would enrol anew for ever if it were told so. */
+static bool is_worth_reading(const struct http_request *r, struct http_response *res, const struct batch *b)
+{
+    struct agents_key key;
+    struct err err;
+    if (r->body.bytes <= FAST_BODY_BYTES)
+        return true;
+    struct span text = osquery_peek_key(r->body);
+    text = span_empty(text) ? header_key(r) : text;
+    if (agents_key_read(r->node, text, &key))
+        return true;
+    (void)err_set(&err, ERR_INPUT, "a long body that does not name its sender");
+    if (span_empty(text))
+        answer_dropped(r, res, b->dropped, &err);
+    else
+        answer_invalid(r, res);
+    return false;
+}
+
 /* What can only be wrong with the batch is dropped; what another try may mend is refused. */
 static bool is_poison(enum err_code code) { return code == ERR_INPUT || code == ERR_LIMIT || code == ERR_PROTOCOL; }
 
@@ -308,7 +328,7 @@ static void take_slow(struct http_request *r, struct http_response *res, read_fn
 {
     struct agents_key key;
     struct err err = { 0 };
-    if (!read_batch(r, res, read, b))
+    if (!is_worth_reading(r, res, b) || !read_batch(r, res, read, b))
         return;
     if (!agents_key_read(r->node, b->node_key, &key)) {
         answer_invalid(r, res);

@@ -224,6 +224,30 @@ static void more_names_than_we_ask_for_are_refused(void **state)
     }
 }
 
+/* ---- who sent a long body ---- */
+
+static void the_sender_of_a_long_body_is_found_without_reading_it(void **state)
+{
+    static const struct { const char *name, *body, *key; } peeks[] = {
+        { "first", "{\"node_key\":\"k\",\"data\":[1]}", "k" },
+        { "last, with blanks", " { \"data\" : [{\"node_key\":\"x\"}], \"node_key\" :\n \"k\" }", "k" },
+        { "of an inner object", "{\"a\":{\"node_key\":\"x\"},\"b\":[\"node_key\"]}", "" },
+        { "as a value", "{\"a\":\"node_key\",\"node_key\":\"k\"}", "" }, /* the first that could be it decides: agents write no such thing */
+        { "in a text", "{\"a\":\"\\\"node_key\\\":\\\"x\\\"\",\"node_key\":\"k\"}", "k" },
+        { "in what is no JSON, as reading it will tell", "{]}{\"node_key\":\"k\"", "k" },
+        { "an escape", "{\"node_key\":\"\\u006b\"}", "" },
+        { "a number", "{\"node_key\":1}", "" },
+        { "no value", "{\"node_key\"", "" },
+        { "no text", "{\"node_key\":", "" },
+        { "a quote", "{\"node_key\":\"", "" },
+        { "an array", "[\"node_key\",\"k\"]", "" },
+        { "empty", "", "" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof peeks / sizeof peeks[0]; i++)
+        assert_text(osquery_peek_key(span_of(peeks[i].body)), peeks[i].key, peeks[i].name);
+}
+
 /* ---- the log ---- */
 
 #define LINE(rest) "{\"log_type\":\"result\",\"node_key\":\"k\",\"data\":[{\"name\":\"postern/a/1\",\"unixTime\":1780308000," rest "}]}"
@@ -402,6 +426,7 @@ int main(void)
         cmocka_unit_test(answers_come_in_many_shapes),
         cmocka_unit_test(more_names_than_we_ask_for_are_refused),
         cmocka_unit_test(logs_give_full_sets_only),
+        cmocka_unit_test(the_sender_of_a_long_body_is_found_without_reading_it),
         cmocka_unit_test(status_lines_are_counted_and_errors_of_ours_told),
         cmocka_unit_test(lines_past_the_limit_are_dropped),
         cmocka_unit_test(a_configuration_is_the_same_bytes_and_schedules_slow_checks),

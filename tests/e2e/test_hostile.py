@@ -117,6 +117,22 @@ def story_agents_are_never_told_to_lose_data(world):
     gateway.stop()
 
 
+def story_a_stranger_is_not_read_for_long(world):
+    """Bodies of megabytes that name nobody we know, or nobody at all, cost no document; and an agent is still told nothing that makes it lose itself."""
+    gateway = world.gateway(policy=fast_policy()).start()
+    items = b"0," * (2 * 1024 * 1024) + b"0"
+    rows = [("an unknown key", b'{"node_key":"nobody","data":[' + items + b"]}", 401), ("no key", b'{"data":[' + items + b"]}", 200),
+            ("a key behind an escape", b'{"node_key":"\\u0061","data":[' + items + b"]}", 200)]
+    for path in ("log", "distributed/write"):
+        for name, body, status in rows:
+            used = cpu_s(gateway.process.child.pid)
+            answer = gateway.call("POST", "/osquery/" + path, body, {"Content-Type": "application/json"}, internal=True)
+            used = cpu_s(gateway.process.child.pid) - used
+            expect(answer.status == status and ("node_invalid" in answer.json()) == (status == 401), "%s, %s: %d %r" % (path, name, answer.status, answer.body[:100]))
+            print("      %s, %s: %.2f s of CPU" % (path, name, used), flush=True)
+    gateway.stop()
+
+
 def story_links_are_sealed(world):
     gateway = world.gateway(policy=fast_policy()).start()
     gateway.cli("person", "import", "-", stdin=json.dumps([{"email": "ana@acme.example"}, {"email": "ben@acme.example"}]))
