@@ -26,6 +26,7 @@ enum {
     OPTIONS_MOST = 16,
     TLS_RECORD_BYTES = 16 * 1024,
     PAUSE_MS = 2,
+    UNREAD_BYTES = 128 * 1024,       /* of answers, that the system keeps of one peer out there; it would grow to megabytes for one who asks and never reads */
 };
 
 /* ---- the socket ---- */
@@ -72,6 +73,8 @@ static enum err_code listen_on_address(const struct server_options *o, int *out,
 {
     struct sockaddr_storage at;
     socklen_t bytes;
+    int unread = UNREAD_BYTES;
+    bool exposed = (o->kinds & (LISTENER_PUBLIC | LISTENER_DEVICE)) != 0;
     enum err_code code = network_listen_address(o->address, &at, &bytes, err);
     if (code != OK)
         return err_wrap(err, "listening");
@@ -81,7 +84,7 @@ static enum err_code listen_on_address(const struct server_options *o, int *out,
     if (alone >= 0)
         close(alone);
     int fd = bound_socket(&at, bytes, true);
-    if (fd < 0 || listen(fd, SOMAXCONN) != 0)
+    if (fd < 0 || (exposed && setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &unread, sizeof unread) != 0) || listen(fd, SOMAXCONN) != 0) /* connections take it over */
         return refused_by_system(err, fd, "listening on", o->address);
     *out = fd;
     return OK;
