@@ -20,7 +20,7 @@ struct slack_app_options {
 };
 extern const struct option slack_app_rows[];
 extern const size_t slack_app_row_count;
-/* What is wrong together, told with the other mistakes of the file. Without secrets read, what hangs on them is not judged. */
+/* What is wrong together, told with the other mistakes of the file. Without secrets read, their form is not judged. */
 bool slack_app_options_check(const struct slack_app_options *o, bool secrets_read, struct span file, struct mistakes *mistakes);
 /* Slack is configured: there is a token, or a way to one. */
 bool slack_app_is_on(const struct slack_app_options *o);
