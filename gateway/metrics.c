@@ -216,6 +216,7 @@ static void write_gauges(const struct metrics_gauges *g, struct buf *out)
     write_seconds(out, "postern_directory_age_seconds", "Time since the store last answered.", g->directory_age_ms);
     write_seconds(out, "postern_log_lag_seconds", "So far this node may be behind the log: the age of the newest entry applied, or, at the log's end, of the look that found nothing more.", g->log_lag_ms);
     write_gauge(out, "postern_slow_lane_waiting", "Calls that wait for a slow lane thread.", g->slow_lane_waiting);
+    write_gauge(out, "postern_agent_poll_seconds", "How often agents are told to ask: more than 15 while this node is behind.", g->agent_poll_s);
     write_gauge(out, "postern_outbox_waiting", "Deliveries that wait to be sent.", g->outbox_waiting);
     write_gauge(out, "postern_outbox_set_aside", "Deliveries that were given up.", g->outbox_set_aside);
     write_gauge(out, "postern_destinations_stopped", "Destinations that nothing goes to or comes from until the configuration changes.", g->stopped);

@@ -34,7 +34,7 @@ struct metrics *metrics_new(void);
 void metrics_free(struct metrics *m);
 /* A new set, owned by metrics; for the calling part to keep. NULL when memory is short. Any thread. */
 struct counters *metrics_counters(struct metrics *m);
-struct metrics_gauges { int64_t devices, persons, directory_age_ms, log_lag_ms, slow_lane_waiting, outbox_waiting, outbox_set_aside, stopped, failing, failing_ms, ring_percent, slack_socket_open /* -1: no Socket Mode */, slack_unmapped /* -1: no Slack */,
+struct metrics_gauges { int64_t devices, persons, directory_age_ms, log_lag_ms, slow_lane_waiting, agent_poll_s, outbox_waiting, outbox_set_aside, stopped, failing, failing_ms, ring_percent, slack_socket_open /* -1: no Socket Mode */, slack_unmapped /* -1: no Slack */,
                          exemptions_open, exemptions_waiting, exemptions_overdue; bool ready, frozen, incident, ring_halted; };
 bool metrics_write(struct metrics *m, const struct metrics_gauges *gauges, struct buf *out);
 #endif

@@ -4,15 +4,23 @@
 #define GATEWAY_PRESSURE_H
 #include "posture/base/log.h"
 
-enum { PRESSURE_CALM_S = 15, PRESSURE_BUSY_S = 60 /* how often agents ask */, PRESSURE_LATE_MS = 150, PRESSURE_HOLD_MS = 180000 /* longer than agents keep a configuration */,
-       PRESSURE_WAVE_PER_S = 250 /* devices asked again because of a policy */ };
+enum { PRESSURE_CALM_S = 15, PRESSURE_BUSY_S = 60, PRESSURE_LONGEST_S = 300 /* how often agents ask */, PRESSURE_LATE_MS = 150,
+       PRESSURE_HOLD_MS = 180000 /* longer than agents keep a configuration */, PRESSURE_WAVE_PER_S = 250 /* devices asked again because of a policy */ };
 struct pressure;
 struct pressure *pressure_new(const struct log *log); /* owned; borrows log; NULL when memory is short */
 void pressure_free(struct pressure *p);               /* NULL is fine */
-/* A thread that answers agents looked at its clock so much too late, or the slow lane's queue is a quarter full: from PRESSURE_LATE_MS on the node counts as busy for a while. */
-void pressure_late(struct pressure *p, int64_t now_ms, int64_t late_ms);
-/* Seconds between an agent's questions, for its configuration. NULL: calm. */
-int64_t pressure_poll_s(const struct pressure *p, int64_t now_ms);
+
+/* What a thread that answers agents has to say at each of its ticks. */
+struct pressure_tick {
+    int64_t now_ms, late_ms /* it looked at its clock so much too late, or the slow lane's queue is a quarter full */;
+    uint64_t answered;      /* requests since its last tick */
+    size_t agents;          /* devices that may ask this node */
+};
+/* From PRESSURE_LATE_MS on the node is busy: agents are asked to come so seldom that their polls take half of what it can answer, by what it has answered in the last
+ * seconds. When it was not late for PRESSURE_HOLD_MS they come half as often again, and so on, until they come as usual or it is late again. */
+void pressure_tick(struct pressure *p, const struct pressure_tick *tick);
+/* Seconds between an agent's questions, for its configuration: PRESSURE_CALM_S, or a multiple of it from PRESSURE_BUSY_S to PRESSURE_LONGEST_S. NULL: calm. */
+int64_t pressure_poll_s(const struct pressure *p);
 /* One more device may be asked this second because its checks have changed; false: at a later poll. NULL: always. */
 bool pressure_take_wave(struct pressure *p, int64_t now_s);
 #endif

@@ -4,6 +4,7 @@
 #include "gateway/feed.h"
 #include "gateway/http/router.h"
 #include "gateway/node.h"
+#include "gateway/pressure.h"
 #include "gateway/slack/slack_line.h"
 #include "gateway/slow_lane.h"
 
@@ -132,6 +133,7 @@ static enum route_result metrics(struct http_request *r, struct http_response *r
         .directory_age_ms = ready.age_ms,
         .log_lag_ms = ready.lag_ms,
         .slow_lane_waiting = node->slow_lane != NULL ? (int64_t)slow_lane_waiting(node->slow_lane) : 0,
+        .agent_poll_s = pressure_poll_s(node->pressure),
         .slack_unmapped = node->options.slack ? (int64_t)ready.counts.unmapped : -1,
         .ready = is_ready(&ready),
     };

@@ -184,7 +184,7 @@ static void enroll(struct http_request *r, struct http_response *res)
 
 static void write_config(const struct http_request *r, const struct device *device, struct http_response *res)
 {
-    osquery_write_config(directory_control(r->node->directory)->policy, device->platform, pressure_poll_s(r->node->pressure, r->now_ms), &res->body);
+    osquery_write_config(directory_control(r->node->directory)->policy, device->platform, pressure_poll_s(r->node->pressure), &res->body);
     seal(r, res);
 }
 

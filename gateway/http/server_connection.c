@@ -161,12 +161,18 @@ static void tell_pressure(struct server *s, int64_t now_ms)
 {
     enum { QUEUE_SHARE = 4 };
     struct slow_lane *lane = s->node->slow_lane;
-    int64_t late_ms = s->ticked_ms == 0 ? 0 : now_ms - s->ticked_ms - TICK_MS;
+    struct pressure_tick tick = { .now_ms = s->turn_wall_ms, .answered = s->id_count - s->ticked_ids };
+    tick.late_ms = s->ticked_ms == 0 ? 0 : now_ms - s->ticked_ms - TICK_MS;
     s->ticked_ms = now_ms;
+    s->ticked_ids = s->id_count;
     if ((s->options.kinds & LISTENER_PUBLIC) == 0)
         return;
     bool crowded = lane != NULL && slow_lane_waiting(lane) > slow_lane_room(lane) / QUEUE_SHARE;
-    pressure_late(s->node->pressure, s->turn_wall_ms, crowded && late_ms < PRESSURE_LATE_MS ? PRESSURE_LATE_MS : late_ms);
+    if (crowded && tick.late_ms < PRESSURE_LATE_MS)
+        tick.late_ms = PRESSURE_LATE_MS;
+    if (s->node->directory != NULL)
+        tick.agents = directory_counts(s->node->directory).devices;
+    pressure_tick(s->node->pressure, &tick);
 }
 
 /* Where it had no place, or no descriptor, for one more, libmicrohttpd (0.9.75) stopped listening; it listens again in the run after the one that saw a connection end, and when

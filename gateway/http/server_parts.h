@@ -112,6 +112,7 @@ struct server {
     size_t good_host_bytes;
     struct loop_timer *tick, *beat;
     int64_t ticked_ms;               /* when the tick last came */
+    uint64_t ticked_ids;             /* and how many requests there had been */
     struct phase_list phases[PHASES];
     struct lingering lingers[LINGERS];
     struct held *held;               /* bytes that open requests hold */

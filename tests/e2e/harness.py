@@ -305,7 +305,7 @@ class Gateway:
 
 class Fleet:
     """Devices played by the test agent. devices: list of dicts as FLEET.json wants them, or None with `args` that make them.
-    `port` and `ca` stand in for the gateway's own when a balancer is in front."""
+    `interval`: seconds between their polls; None: as the gateway says. `port` and `ca` stand in for the gateway's own when a balancer is in front."""
 
     def __init__(self, world, gateway, devices, interval=2, args=(), port=None, ca=None):
         self.world = world
@@ -317,8 +317,8 @@ class Fleet:
                 json.dump(devices, f)
         self.socket = os.path.join(self.folder, "control.sock")
         self.log = os.path.join(self.folder, "fleet.log")
-        self.process = Process([world.agent, "fleet", "--server", "localhost:%d" % (port or gateway.public_port), "--ca", ca or gateway.ca, "--interval", str(interval),
-                                "--control", self.socket] + which, self.log)
+        self.process = Process([world.agent, "fleet", "--server", "localhost:%d" % (port or gateway.public_port), "--ca", ca or gateway.ca,
+                                "--control", self.socket] + (["--interval", str(interval)] if interval is not None else []) + which, self.log)
         wait_for("the fleet's control socket", lambda: os.path.exists(self.socket))
 
     def control(self, *args):
