@@ -47,7 +47,7 @@ static void stretch(struct pressure *p, const struct pressure_tick *tick)
     int64_t poll_s = affordable_s(tick->agents, per_s), before_s = atomic_load(&p->poll_s);
     atomic_store(&p->eases_ms, tick->now_ms + PRESSURE_HOLD_MS);
     if (poll_s > before_s && atomic_compare_exchange_strong(&p->poll_s, &before_s, poll_s))
-        log_event(p->log, LOG_WARN, "agents.poll_stretched", LOG_INT("late_ms", tick->late_ms), LOG_INT("poll_s", poll_s), LOG_INT("agents", tick->agents), LOG_INT("answered_per_s", per_s));
+        log_event(p->log, LOG_WARN, "agents.poll_stretched", LOG_STR("why", tick->full ? "full" : "late"), LOG_INT("late_ms", tick->late_ms), LOG_INT("poll_s", poll_s), LOG_INT("agents", tick->agents), LOG_INT("answered_per_s", per_s));
 }
 
 static void ease(struct pressure *p, int64_t now_ms)
@@ -65,7 +65,7 @@ void pressure_tick(struct pressure *p, const struct pressure_tick *tick)
     if (p == NULL)
         return;
     count(p, tick->now_ms / 1000, tick->answered);
-    if (tick->late_ms >= PRESSURE_LATE_MS)
+    if (tick->full || tick->late_ms >= PRESSURE_LATE_MS)
         stretch(p, tick);
     else
         ease(p, tick->now_ms);

@@ -12,12 +12,13 @@ void pressure_free(struct pressure *p);               /* NULL is fine */
 
 /* What a thread that answers agents has to say at each of its ticks. */
 struct pressure_tick {
-    int64_t now_ms, late_ms /* it looked at its clock so much too late, or the slow lane's queue is a quarter full */;
+    int64_t now_ms, late_ms /* it looked at its clock so much too late */;
+    bool full;              /* it has hardly waited for work in the last seconds, or the slow lane's queue is a quarter full */
     uint64_t answered;      /* requests since its last tick */
     size_t agents;          /* devices that may ask this node */
 };
-/* From PRESSURE_LATE_MS on the node is busy: agents are asked to come so seldom that their polls take half of what it can answer, by what it has answered in the last
- * seconds. When it was not late for PRESSURE_HOLD_MS they come half as often again, and so on, until they come as usual or it is late again. */
+/* Full, or late by PRESSURE_LATE_MS, the node is busy: agents are asked to come so seldom that their polls take half of what it can answer, by what it has answered in the last
+ * seconds. When it was not busy for PRESSURE_HOLD_MS they come twice as often, and so on, until they come as usual or it is busy again. */
 void pressure_tick(struct pressure *p, const struct pressure_tick *tick);
 /* Seconds between an agent's questions, for its configuration: PRESSURE_CALM_S, or a multiple of it from PRESSURE_BUSY_S to PRESSURE_LONGEST_S. NULL: calm. */
 int64_t pressure_poll_s(const struct pressure *p);

@@ -156,23 +156,31 @@ static void expire_phase(struct server *s, enum phase phase, int64_t now_ms)
 
 static void end_linger(struct lingering *l);
 
+/* Seconds without a tenth of them spent waiting: more comes than this thread can take, however short each turn is. */
+static bool is_full(struct server *s, int64_t elapsed_ms)
+{
+    enum { IDLE_SHARE = 10, FULL_TICKS = 8 };
+    int64_t idle_ms = loop_idle_ms(s->loop);
+    s->full_ticks = elapsed_ms > 0 && (idle_ms - s->ticked_idle_ms) * IDLE_SHARE < elapsed_ms ? s->full_ticks + 1 : 0;
+    s->ticked_idle_ms = idle_ms;
+    return s->full_ticks >= FULL_TICKS;
+}
+
 /* What agents wait for: this thread, and the queue of the slow lane. */
 static void tell_pressure(struct server *s, int64_t now_ms)
 {
     enum { QUEUE_SHARE = 4 };
-    struct slow_lane *lane = s->node->slow_lane;
-    struct pressure_tick tick = { .now_ms = s->turn_wall_ms, .answered = s->id_count - s->ticked_ids };
-    tick.late_ms = s->ticked_ms == 0 ? 0 : now_ms - s->ticked_ms - TICK_MS;
-    s->ticked_ms = now_ms;
-    s->ticked_ids = s->id_count;
+    const struct node *node = s->node;
     if ((s->options.kinds & LISTENER_PUBLIC) == 0)
         return;
-    bool crowded = lane != NULL && slow_lane_waiting(lane) > slow_lane_room(lane) / QUEUE_SHARE;
-    if (crowded && tick.late_ms < PRESSURE_LATE_MS)
-        tick.late_ms = PRESSURE_LATE_MS;
-    if (s->node->directory != NULL)
-        tick.agents = directory_counts(s->node->directory).devices;
-    pressure_tick(s->node->pressure, &tick);
+    int64_t elapsed_ms = s->ticked_ms == 0 ? 0 : now_ms - s->ticked_ms;
+    struct pressure_tick tick = { .now_ms = s->turn_wall_ms, .late_ms = elapsed_ms - TICK_MS, .answered = s->id_count - s->ticked_ids };
+    tick.full = is_full(s, elapsed_ms) || (node->slow_lane != NULL && slow_lane_waiting(node->slow_lane) > slow_lane_room(node->slow_lane) / QUEUE_SHARE);
+    if (node->directory != NULL)
+        tick.agents = directory_counts(node->directory).devices;
+    s->ticked_ms = now_ms;
+    s->ticked_ids = s->id_count;
+    pressure_tick(node->pressure, &tick);
 }
 
 /* Where it had no place, or no descriptor, for one more, libmicrohttpd (0.9.75) stopped listening; it listens again in the run after the one that saw a connection end, and when

@@ -112,7 +112,9 @@ struct server {
     size_t good_host_bytes;
     struct loop_timer *tick, *beat;
     int64_t ticked_ms;               /* when the tick last came */
-    uint64_t ticked_ids;             /* and how many requests there had been */
+    uint64_t ticked_ids;             /* and how many requests there had been, */
+    int64_t ticked_idle_ms;          /* and how long the loop had waited */
+    unsigned full_ticks;             /* since it last waited for a while */
     struct phase_list phases[PHASES];
     struct lingering lingers[LINGERS];
     struct held *held;               /* bytes that open requests hold */

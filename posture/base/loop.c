@@ -45,6 +45,7 @@ struct loop {
     bool (*wait)(void *, int); /* NULL: epoll_wait() here */
     void *wait_context;
     int64_t looked_ms;         /* when its own descriptors were last looked at */
+    int64_t idle_ms;
     atomic_bool stop;
 };
 #define NOT_IN_HEAP SIZE_MAX
@@ -305,12 +306,17 @@ void loop_set_waiter(struct loop *l, bool (*wait)(void *context, int most_ms), v
 
 bool loop_has_waiter(const struct loop *l) { return l->wait != NULL; }
 
+int64_t loop_idle_ms(const struct loop *l) { return l->idle_ms; }
+
 int loop_fd(const struct loop *l) { return l->epoll_fd; }
 
 static void look(struct loop *l, int most_ms)
 {
     struct epoll_event events[EVENTS_A_TURN];
+    int64_t before_ms = most_ms != 0 ? clock_mono_ms(l->clock) : 0;
     int count = epoll_wait(l->epoll_fd, events, EVENTS_A_TURN, most_ms);
+    if (most_ms != 0)
+        l->idle_ms += clock_mono_ms(l->clock) - before_ms; /* in ms, too, they add up: what one loses by rounding another gains */
     for (int i = 0; i < count; i++)
         deliver(l, &events[i]);
 }

@@ -31,6 +31,8 @@ void loop_drop_source(struct loop *l, void *context);
  * descriptors once a millisecond. NULL: the loop waits itself. */
 void loop_set_waiter(struct loop *l, bool (*wait)(void *context, int most_ms), void *context);
 bool loop_has_waiter(const struct loop *l);
+/* For how long it has waited in all since it began, in ms: what is missing is work, or waiting for a core. A loop with a waiter does not count. */
+int64_t loop_idle_ms(const struct loop *l);
 int loop_fd(const struct loop *l); /* readable when the loop has events; borrowed */
 void loop_run(struct loop *l);   /* until loop_stop() */
 void loop_wake(struct loop *l);  /* any thread: makes the loop turn once */

@@ -67,6 +67,8 @@ def storm(world, count):
     print("      %d devices, %d requests at most at once, %.0f s, %s decisions meanwhile, half within %.1f ms, 99 of 100 within %.1f ms; polls %s" % (
         count, stats["in_flight_most"], stats["running_s"], dict(decisions.answers), decisions.slowest_ms(50), decisions.slowest_ms(99),
         "stretched" if "agents.poll_stretched" in gateway.process.text() else "as usual"), flush=True)
+    if world.long:
+        expect("agents.poll_stretched" in gateway.process.text(), "agents were told to come less often")
     expect(stats["would_lose_data"] == 0, "an agent would have lost data: %s" % stats)
     expect(stats["enrolled"] == count, "all are enrolled: %s" % stats["enrolled"])
     expect(set(decisions.answers) == {200} and not decisions.broken, "every decision was answered 200: %s %s" % (dict(decisions.answers), decisions.broken[:3]))

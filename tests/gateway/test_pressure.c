@@ -34,6 +34,10 @@ static void agents_come_less_often_while_this_node_is_late(void **state)
             fail_msg("%s: %lld", rows[i].name, (long long)poll_s);
         pressure_free(p);
     }
+    struct pressure *full = pressure_new(NULL);
+    pressure_tick(full, &(struct pressure_tick){ .now_ms = 1000, .full = true });
+    assert_int_equal(pressure_poll_s(full), PRESSURE_BUSY_S);
+    pressure_free(full);
     assert_int_equal(pressure_poll_s(NULL), PRESSURE_CALM_S);
 }
 

@@ -59,6 +59,7 @@ static void timers_fire_in_the_order_of_their_times(void **state)
     assert_non_null(loop_after(s->loop, 20, note, &b));
     s->step_ms = 1000;
     loop_run(s->loop);
+    assert_true(loop_idle_ms(s->loop) > 0);
     assert_string_equal(s->seen, "abcd");
 }
 
