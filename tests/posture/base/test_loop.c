@@ -59,8 +59,18 @@ static void timers_fire_in_the_order_of_their_times(void **state)
     assert_non_null(loop_after(s->loop, 20, note, &b));
     s->step_ms = 1000;
     loop_run(s->loop);
-    assert_true(loop_idle_ms(s->loop) > 0);
+    assert_int_equal(loop_idle_ms(s->loop), 0); /* all were due at once */
     assert_string_equal(s->seen, "abcd");
+}
+
+static void it_says_how_long_it_waited(void **state)
+{
+    struct story *s = *state;
+    struct mark last = { s, "x", 1, NULL };
+    s->step_ms = 7;
+    assert_non_null(loop_after(s->loop, 30, note, &last));
+    loop_run(s->loop);
+    assert_int_equal(loop_idle_ms(s->loop), 7); /* from one look at the clock to the next */
 }
 
 static void of_two_due_at_once_the_older_goes_first(void **state)
@@ -349,6 +359,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH(timers_fire_in_the_order_of_their_times),
+        WITH(it_says_how_long_it_waited),
         WITH(of_two_due_at_once_the_older_goes_first),
         WITH(a_period_repeats_until_cancelled),
         WITH(a_timer_may_cancel_itself),
