@@ -1,10 +1,11 @@
 #include "agent_parts.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
-enum { CROWDED_WAIT_MS = 20, ASLEEP_MS = 1000 };
+enum { ASLEEP_MS = 1000 };
 
 void agent_due(struct agent *agent, enum activity activity, int64_t in_ms)
 {
@@ -91,6 +92,60 @@ static void act(struct agent *agent, enum activity activity)
     }
 }
 
+/* ---- the queue for a place ---- */
+
+static bool is_crowded(const struct agent_world *world)
+{
+    return world->parallel_max > 0 && world->stats->in_flight >= world->parallel_max;
+}
+
+static void leave_queue(struct agent *agent)
+{
+    struct agent_queue *queue = agent->world->queue;
+    if (!agent->waits)
+        return;
+    agent->waits = false;
+    *(agent->previous_waiting != NULL ? &agent->previous_waiting->next_waiting : &queue->first) = agent->next_waiting;
+    *(agent->next_waiting != NULL ? &agent->next_waiting->previous_waiting : &queue->last) = agent->previous_waiting;
+}
+
+static void timer_due(void *context);
+
+/* From the loop, not from the end of a request: one that ends at once would come back here on its own stack. */
+static void fill_places(void *context)
+{
+    const struct agent_world *world = context;
+    while (!is_crowded(world) && world->queue->first != NULL) {
+        struct agent *first = world->queue->first;
+        leave_queue(first);
+        timer_due(first);
+    }
+}
+
+static void join_queue(struct agent *agent)
+{
+    struct agent_queue *queue = agent->world->queue;
+    if (agent->waits)
+        return;
+    agent->waits = true;
+    agent->next_waiting = NULL;
+    agent->previous_waiting = queue->last;
+    *(queue->last != NULL ? &queue->last->next_waiting : &queue->first) = agent;
+    queue->last = agent;
+}
+
+static void place_free(const struct agent_world *world)
+{
+    struct agent_queue *queue = world->queue;
+    if (queue == NULL || queue->first == NULL)
+        return;
+    queue->timer.due = fill_places;
+    queue->timer.context = (void *)(uintptr_t)world;
+    loop_timer_set(world->loop, &queue->timer, mono_ms());
+}
+
+/* ---- what is due ---- */
+
 static void timer_due(void *context)
 {
     struct agent *agent = context;
@@ -104,10 +159,11 @@ static void timer_due(void *context)
     enum activity next = next_activity(agent);
     if (next == ACTIVITIES)
         return;
-    if (next != DO_SCHEDULE && world->parallel_max > 0 && world->stats->in_flight >= world->parallel_max) {
-        loop_timer_set(world->loop, &agent->timer, mono_ms() + CROWDED_WAIT_MS);
+    if (next != DO_SCHEDULE && is_crowded(world)) {
+        join_queue(agent);
         return;
     }
+    leave_queue(agent);
     if (agent->due_ms[next] <= mono_ms())
         act(agent, next);
     plan(agent);
@@ -160,6 +216,7 @@ static void finished(void *context, const struct wire_result *result)
     struct stats *stats = agent->world->stats;
     agent->exchange = NULL;
     stats->in_flight--;
+    place_free(agent->world);
     struct judgement judged = { .verdict = VERDICT_FAILURE };
     if (result->answered)
         judged = judge_body(result->body, result->body_size);
@@ -242,6 +299,7 @@ void agent_free(struct agent *agent)
     if (agent == NULL)
         return;
     loop_timer_stop(agent->world->loop, &agent->timer);
+    leave_queue(agent);
     exchange_cancel(agent->exchange);
     schedule_forget(agent);
     config_drop(agent->world->configs, agent->config);

@@ -5,6 +5,7 @@
 #define AGENT_AGENT_H
 
 #include "flags.h"
+#include "loop.h"
 #include "sql.h"
 #include "stats.h"
 
@@ -16,13 +17,20 @@ struct config_cache {
     struct config *first;
 };
 
+/* Agents that wait for one of parallel_max places, first come first served. Zeroed by the owner; the rest is the agents' own. */
+struct agent_queue {
+    struct agent *first, *last;
+    struct loop_timer timer; /* set when a place became free */
+};
+
 /* What an agent lives in, shared by all agents of the process. `device` is the pointer given to agent_new. */
 struct agent_world {
     struct loop *loop;
     struct wire_place *place;
     struct stats *stats;
     struct config_cache *configs;
-    unsigned parallel_max; /* requests at once; 0 is no limit */
+    unsigned parallel_max; /* requests at once; 0 is no limit, and needs no queue */
+    struct agent_queue *queue;
     /* Runs a statement over the device's tables. */
     struct sql_answer (*answer)(void *device, const char *statement, bool numerics);
     /* The rest may be NULL. */

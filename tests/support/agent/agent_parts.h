@@ -71,6 +71,8 @@ struct agent {
     json_t *answers, *statuses, *messages, *query_stats; /* distributed results not delivered yet; NULL when none */
     int64_t accelerated_until_ms;
     bool stopped;
+    bool waits; /* in the world's queue */
+    struct agent *next_waiting, *previous_waiting;
 };
 
 /* agent.c */

@@ -27,6 +27,7 @@ struct fleet {
     struct device *devices;
     size_t count, delivered; /* devices, and those of them that delivered an answer */
     struct flags flags;
+    struct agent_queue queue;
     struct agent_world world;
     struct control *control;
     struct loop_timer progress, limit;
@@ -346,7 +347,7 @@ static int run_fleet(struct fleet *fleet)
     const struct fleet_options *o = &fleet->options;
     fleet->world = (struct agent_world){
         .loop = fleet->loop, .place = &fleet->place, .stats = &fleet->stats, .configs = &fleet->configs,
-        .parallel_max = (unsigned)o->parallel, .answer = answer, .answers_delivered = answers_delivered,
+        .parallel_max = (unsigned)o->parallel, .queue = &fleet->queue, .answer = answer, .answers_delivered = answers_delivered,
         .gave_up = gave_up, .silent = silent, .delay_ms = delay_ms,
     };
     fleet->place.source_spread = (unsigned)o->spread;
