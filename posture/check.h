@@ -16,8 +16,6 @@ enum { CHECK_MAX_FIX = 32, CHECK_MAX_NAMES = 64 /* columns, and facts, of one pl
 
 struct check_platform {
     bool applies;                      /* has a statement, or rules over pushed facts alone (then PLATFORM_UNKNOWN too) */
-    struct span end_json;              /* how its result ends in an answer, where it applies: ,"what":..., why, minutes, needs_admin, restart, fix and the brace; and how that of the
-                                          next check begins that applies there, if there is one */
     struct span osquery;               /* SQL; empty for a check over pushed facts only */
     const struct expression *pass, *unknown_if, *in_progress_if; /* the last two may be NULL */
     const struct expression *second;   /* the same question asked of pushed facts, an MDM's: true, false, or nothing known; NULL: nobody else is asked */
@@ -29,8 +27,7 @@ struct check_platform {
 };
 struct check {
     struct span id, title, what, why, collects;
-    struct span begin_json;            /* how its result begins in an answer: ,{"check":"...", title, severity,"result":" */
-    struct span title_json;            /* of that title and severity, as to_json_members() takes them */
+    struct span title_json;            /* title and severity, as to_json_members() takes them */
     struct span version;               /* first 8 hex digits of SHA-256 over what decides a verdict (SQL, pass, unknown_if, in_progress_if, second_source) */
     enum severity severity;
     enum rollout_stage stage;

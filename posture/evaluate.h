@@ -35,6 +35,17 @@ MUST_CHECK enum err_code evaluate_facts(const struct policy *policy, struct devi
 MUST_CHECK enum err_code evaluate_again(const struct policy *policy, struct device *device, int64_t now_s, struct arena *arena, struct evaluation *out, struct err *err);
 /* Whether evaluate_again() may find something otherwise after a policy change: told from the results alone, so also where facts are left out. */
 bool evaluate_may_differ(const struct policy *policy, const struct device *device);
+/* A result alone, of a check that applies, by how long its check's answers are fresh. The first second in which it counts as unknown, and what it says at `now`; NULL: never
+ * answered. */
+static inline int64_t evaluate_result_end(int64_t fresh_for_s, const struct result *result)
+{
+    int64_t stale_s = result->evaluated_s + fresh_for_s + 1;
+    return result->valid_until_s != 0 && result->valid_until_s < stale_s ? result->valid_until_s : stale_s;
+}
+static inline enum verdict evaluate_result(int64_t fresh_for_s, const struct result *result, int64_t now_s)
+{
+    return result == NULL || now_s >= evaluate_result_end(fresh_for_s, result) ? VERDICT_UNKNOWN : result->verdict;
+}
 /* The verdict of one check at `now`, age considered: a result past evaluate_end() counts as unknown, a check that does not apply to the
  * platform as not applicable, one never answered as unknown. */
 enum verdict evaluate_now(const struct check *check, const struct device *device, const struct result *result, int64_t now_s);

@@ -2,11 +2,7 @@
 #include "posture/evaluate.h"
 #include "posture/evaluate_parts.h"
 
-int64_t evaluate_end(const struct check *check, const struct result *result)
-{
-    int64_t stale_s = result->evaluated_s + check->fresh_for_s + 1;
-    return result->valid_until_s != 0 && result->valid_until_s < stale_s ? result->valid_until_s : stale_s;
-}
+int64_t evaluate_end(const struct check *check, const struct result *result) { return evaluate_result_end(check->fresh_for_s, result); }
 
 int64_t evaluate_doubt(const struct check *check, const struct result *result, int64_t now_s)
 {
@@ -20,7 +16,7 @@ enum verdict evaluate_now(const struct check *check, const struct device *device
 {
     if (!evaluate_platform(check, device)->applies)
         return VERDICT_NOT_APPLICABLE;
-    return result == NULL || now_s >= evaluate_end(check, result) ? VERDICT_UNKNOWN : result->verdict;
+    return evaluate_result(check->fresh_for_s, result, now_s);
 }
 
 struct asking { int64_t now_s, asked_s; bool waiting; /* the last question may still be answered */ };

@@ -65,6 +65,14 @@ struct policy_mdm {
     const struct span *sees, *does; size_t sees_count, does_count;   /* what people are told a manager can see and do */
 };
 
+/* What an answer about a device says of a check, but for its result. */
+struct check_words {
+    const struct check *check;
+    size_t index;              /* of it in the policy */
+    int64_t fresh_for_s;       /* as the check has it */
+    struct span begin_json;    /* how its result begins: ,{"check":"...", title, severity,"result":" */
+    struct span end_json;      /* how it ends: ,"what":..., why, minutes, needs_admin, restart, fix and the brace; and how that of the next begins, if there is one */
+};
 struct policy {
     struct arena arena;
     struct span name;
@@ -74,6 +82,7 @@ struct policy {
     const struct app *apps; size_t app_count;                   /* ascending by id: their order means nothing */
     const struct app_key *app_keys; size_t app_key_count;       /* ascending by kind, then value (hosts lower case) */
     const struct check *checks; size_t check_count;             /* ascending by id */
+    struct { const struct check_words *all; size_t count; } words[PLATFORM_COUNT]; /* of those that apply there, in their order: an answer goes through all of them, so they lie side by side */
     const struct fact_use *fact_uses; size_t fact_use_count;    /* ascending by name, then check */
     const struct ladder *ladders; size_t ladder_count;          /* first that applies wins */
     struct { unsigned reads; int64_t apart_s; } visible_after;  /* reads <= 1 and apart 0: at once */

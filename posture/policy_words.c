@@ -15,7 +15,8 @@ static struct span keep(struct policy_reader *r, const struct buf *out, size_t l
     return copy;
 }
 
-static void write_begin(struct policy_reader *r, struct check *check, struct buf *out)
+/* How its result begins. Its title and severity are a part of that. */
+static struct span write_begin(struct policy_reader *r, struct check *check, struct buf *out)
 {
     struct to_json w;
     buf_clear(out);
@@ -28,11 +29,12 @@ static void write_begin(struct policy_reader *r, struct check *check, struct buf
     to_json_member_text(&w, "severity", span_of(severity_name(check->severity)));
     size_t title_end = out->bytes;
     to_json_member_text(&w, "result", SPAN_NONE);
-    check->begin_json = keep(r, out, 1); /* the quote that stands behind a verdict */
-    check->title_json = span_slice(check->begin_json, title_at, title_end - title_at);
+    struct span begin = keep(r, out, 1); /* the quote that stands behind a verdict */
+    check->title_json = span_slice(begin, title_at, title_end - title_at);
+    return begin;
 }
 
-static void write_end(struct policy_reader *r, const struct check *check, struct check_platform *on, struct span next_json, struct buf *out)
+static struct span write_end(struct policy_reader *r, const struct check *check, const struct check_platform *on, struct span next_json, struct buf *out)
 {
     struct to_json w;
     buf_clear(out);
@@ -52,31 +54,33 @@ static void write_end(struct policy_reader *r, const struct check *check, struct
     if (!out->failed)
         out->at[0] = ','; /* its brace stands in front of all that is known of the result */
     buf_append(out, next_json);
-    on->end_json = keep(r, out, 0);
+    return keep(r, out, 0);
 }
 
-/* Platform by platform, so that what one answer takes lies side by side. */
-static void write_ends(struct policy_reader *r, enum platform platform, struct buf *out)
+/* Those that apply to a platform: what one answer takes lies side by side, words and texts. */
+static void write_platform(struct policy_reader *r, enum platform platform, const struct span *begins, struct buf *out)
 {
-    struct check *before = NULL;
-    for (size_t i = 0; i < r->policy->check_count; i++) {
-        struct check *check = own(&r->policy->checks[i]);
-        if (!check->on[platform].applies)
-            continue;
-        if (before != NULL)
-            write_end(r, before, &before->on[platform], check->begin_json, out);
-        before = check;
-    }
-    if (before != NULL)
-        write_end(r, before, &before->on[platform], SPAN_NONE, out);
+    const struct policy *policy = r->policy;
+    struct check_words *all = arena_array(&r->policy->arena, policy->check_count, sizeof *all);
+    size_t count = 0;
+    r->full = r->full || all == NULL;
+    for (size_t i = 0; all != NULL && i < policy->check_count; i++)
+        if (policy->checks[i].on[platform].applies)
+            all[count++] = (struct check_words){ .check = &policy->checks[i], .index = i, .fresh_for_s = policy->checks[i].fresh_for_s, .begin_json = begins[i] };
+    for (size_t i = 0; i < count; i++)
+        all[i].end_json = write_end(r, all[i].check, &all[i].check->on[platform], i + 1 < count ? all[i + 1].begin_json : SPAN_NONE, out);
+    r->policy->words[platform].all = all;
+    r->policy->words[platform].count = count;
 }
 
 void policy_words_write(struct policy_reader *r)
 {
     CLEANUP(buf_done) struct buf out;
+    struct span *begins = arena_array(&r->policy->arena, r->policy->check_count, sizeof *begins);
     buf_init(&out, WORDS_BYTES);
-    for (size_t i = 0; i < r->policy->check_count; i++)
-        write_begin(r, own(&r->policy->checks[i]), &out);
-    for (size_t k = 0; k < PLATFORM_COUNT; k++)
-        write_ends(r, (enum platform)k, &out);
+    r->full = r->full || begins == NULL;
+    for (size_t i = 0; begins != NULL && i < r->policy->check_count; i++)
+        begins[i] = write_begin(r, own(&r->policy->checks[i]), &out);
+    for (size_t k = 0; begins != NULL && k < PLATFORM_COUNT; k++)
+        write_platform(r, (enum platform)k, begins, &out);
 }

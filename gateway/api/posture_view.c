@@ -2,13 +2,14 @@
 
 #include "posture/evaluate.h"
 
-/* What a check of the policy says of the device now. Results that are alike in all but their names are one. */
-struct checked { const struct check *check; const struct check_platform *on; const struct result *result; /* NULL: none yet */ enum verdict verdict; };
+/* What checks of the policy say of the device now. Results that are alike in all but their names are one, and of checks that follow each other with one such result the same is
+ * said: a report judges many checks in one second, mostly with one outcome. */
+struct checked { const struct check_words *words; size_t count; const struct result *result; /* NULL: none yet */ enum verdict verdict; };
 struct all_checked { struct checked *all; size_t count; unsigned verdicts; /* 1 << enum verdict for each that there is */ bool memory_short; };
 
-static enum verdict verdict_of(const struct check *check, const struct device *d, const struct result *result, int64_t now_s, int64_t max_age_s)
+static enum verdict verdict_of(const struct check_words *words, const struct result *result, int64_t now_s, int64_t max_age_s)
 {
-    enum verdict v = evaluate_now(check, d, result, now_s);
+    enum verdict v = evaluate_result(words->fresh_for_s, result, now_s);
     bool too_old = max_age_s > 0 && result != NULL && now_s - result->evaluated_s > max_age_s;
     return too_old && v != VERDICT_NOT_APPLICABLE ? VERDICT_UNKNOWN : v;
 }
@@ -58,25 +59,31 @@ static const struct result *result_of(struct results *r, const struct check *che
     return r->kept = kept;
 }
 
+static bool goes_on(const struct checked *before, const struct result *result, enum verdict verdict)
+{
+    if (result == NULL || result != before->result || verdict != before->verdict)
+        return false;
+    return verdict == result->verdict; /* otherwise the check says why */
+}
+
 /* Those that apply to its platform, in the policy's order. */
 static struct all_checked check_all(const struct http_request *r, const struct control *control, const struct device *d, int64_t max_age_s)
 {
-    const struct policy *policy = control->policy;
+    const struct check_words *words = control->policy->words[d->platform].all, *end = words + control->policy->words[d->platform].count;
     const struct packed_name *names = control->names;
-    struct checked *all = arena_array(r->arena, policy->check_count, sizeof *all), *to = all;
+    struct checked *all = arena_array(r->arena, (size_t)(end - words), sizeof *all), *to = all;
     struct results results = { .ahead = false };
     unsigned verdicts = 0;
     bool memory_short = all == NULL;
     directory_results(r->node->directory, d, &results.walk);
-    for (size_t i = 0; all != NULL && i < policy->check_count; i++) {
-        const struct check *check = &policy->checks[i];
-        const struct check_platform *on = &check->on[d->platform];
-        if (!on->applies)
-            continue;
-        const struct result *result = result_of(&results, check, names != NULL ? &names[i] : NULL, r->arena, &memory_short);
-        enum verdict verdict = verdict_of(check, d, result, r->now_s, max_age_s);
+    for (; all != NULL && words < end; words++) {
+        const struct result *result = result_of(&results, words->check, names != NULL ? &names[words->index] : NULL, r->arena, &memory_short);
+        enum verdict verdict = verdict_of(words, result, r->now_s, max_age_s);
         verdicts |= 1U << verdict;
-        *to++ = (struct checked){ check, on, result, verdict };
+        if (to > all && goes_on(&to[-1], result, verdict))
+            to[-1].count++;
+        else
+            *to++ = (struct checked){ words, 1, result, verdict };
     }
     return (struct all_checked){ all, (size_t)(to - all), verdicts, memory_short || results.walk.unpacker.memory_short };
 }
@@ -120,19 +127,12 @@ static char *run_of_result(struct to_json *w, const struct checked *c, int64_t n
         at = to_json_run_text(w, to_json_run_literal(at, ",\"saw\":"), result->saw);
     if (result->valid_until_s != 0)
         at = to_json_run_time(w, to_json_run_literal(at, ",\"valid_until\":"), result->valid_until_s);
-    struct span why = why_unknown(c->check, result, c->verdict, now_s);
+    struct span why = why_unknown(c->words->check, result, c->verdict, now_s);
     if (!span_empty(why))
         at = to_json_run_text(w, to_json_run_literal(at, ",\"why_unknown\":"), why);
     if (!span_empty(result->policy))
         at = to_json_run_literal(to_json_run_span(to_json_run_literal(at, ",\"policy\":\""), result->policy), "\"");
     return at;
-}
-
-static bool is_as_before(const struct checked *before, const struct checked *c)
-{
-    if (before == NULL || c->result == NULL || c->result != before->result || c->verdict != before->verdict)
-        return false;
-    return c->verdict == c->result->verdict; /* otherwise the check says why */
 }
 
 static char *run_of_middle(struct to_json *w, const struct checked *c, int64_t now_s, char *at)
@@ -147,27 +147,48 @@ static size_t most_of_middle(const struct checked *c)
     return KEYS_BYTES + (c->result == NULL ? 0 : TO_JSON_ESCAPED * (c->result->saw.bytes + c->result->why.bytes + c->result->policy.bytes + WHY_BYTES));
 }
 
-/* Twenty results and more are most of an answer. Beginning and end the policy has written already (policy_words.c); what stands between them is mostly what stood there in the
- * result before: a report judges many checks in one second. */
+/* What stands in front of what is known of a result, and behind it. With words the end of the one before has said how it begins. */
+static struct span begin_of(const struct check_words *words, bool with_words) { return with_words ? SPAN_NONE : words->begin_json; }
+static struct span end_of(const struct check_words *words, bool with_words) { return with_words ? words->end_json : SPAN_LITERAL("}"); }
+
+/* The others of which the same is said: `middle` of what is written, and their words. */
+static void write_others(const struct checked *c, bool with_words, size_t middle_at, size_t middle_bytes, struct to_json *w)
+{
+    size_t bytes = c->count * middle_bytes;
+    for (size_t i = 1; i < c->count; i++)
+        bytes += begin_of(&c->words[i], with_words).bytes + end_of(&c->words[i], with_words).bytes;
+    char *at = to_json_run(w, bytes);
+    if (at == NULL)
+        return;
+    struct span middle = { w->out->at + middle_at, middle_bytes };
+    for (size_t i = 1; i < c->count; i++)
+        at = to_json_run_json(to_json_run_json(to_json_run_json(at, begin_of(&c->words[i], with_words)), middle), end_of(&c->words[i], with_words));
+    to_json_ran(w, at);
+}
+
+static void write_checked(const struct http_request *r, const struct checked *c, bool first, bool with_words, struct to_json *w)
+{
+    struct span begin = first ? span_slice(c->words->begin_json, 1, c->words->begin_json.bytes) /* without its comma */ : begin_of(c->words, with_words);
+    struct span end = end_of(c->words, with_words);
+    char *at = to_json_run(w, begin.bytes + end.bytes + most_of_middle(c));
+    if (at == NULL)
+        return;
+    at = to_json_run_json(at, begin);
+    size_t middle_at = (size_t)(at - w->out->at);
+    at = run_of_middle(w, c, r->now_s, at);
+    size_t middle_bytes = (size_t)(at - w->out->at) - middle_at;
+    to_json_ran(w, to_json_run_json(at, end));
+    if (c->count > 1)
+        write_others(c, with_words, middle_at, middle_bytes, w);
+}
+
+/* Twenty results and more are most of an answer. Their words the policy has written already (policy_words.c). */
 static void write_results(const struct http_request *r, const struct posture_view *view, const struct all_checked *checked, struct to_json *w)
 {
-    const struct checked *before = NULL;
-    size_t middle_at = 0, middle_bytes = 0; /* of that one, in the buf */
     to_json_key(w, "results");
     to_json_array(w);
-    for (const struct checked *c = checked->all; c < checked->all + checked->count; before = c++) {
-        bool same = is_as_before(before, c), begun = before != NULL && view->with_words;
-        struct span begin = begun ? SPAN_NONE : c->check->begin_json, end = view->with_words ? c->on->end_json : SPAN_LITERAL("}");
-        char *at = to_json_run(w, begin.bytes + end.bytes + (same ? middle_bytes : most_of_middle(c)));
-        if (at == NULL)
-            break;
-        at = to_json_run_json(at, before == NULL ? span_slice(begin, 1, begin.bytes) /* without its comma */ : begin);
-        const char *middle = at;
-        at = same ? to_json_run_json(at, span_make(w->out->at + middle_at, middle_bytes)) : run_of_middle(w, c, r->now_s, at);
-        middle_at = (size_t)(middle - w->out->at);
-        middle_bytes = (size_t)(at - middle);
-        to_json_ran(w, to_json_run_json(at, end));
-    }
+    for (const struct checked *c = checked->all; c < checked->all + checked->count; c++)
+        write_checked(r, c, c == checked->all, view->with_words, w);
     to_json_end(w);
 }
 
