@@ -579,7 +579,7 @@ static void agents_come_less_often_while_the_server_is_behind(void **state)
     const char *body = with_key(w, enroll(w, &laptop));
     w->node.pressure = pressure_new(NULL);
     assert_has(post(w, "/osquery/config", body), "\"distributed_interval\":15");
-    pressure_late(w->node.pressure, w->now_s * 1000, PRESSURE_LATE_MS);
+    pressure_tick(w->node.pressure, &(struct pressure_tick){ .now_ms = w->now_s * 1000, .late_ms = PRESSURE_LATE_MS });
     assert_has(post(w, "/osquery/config", body), "\"distributed_interval\":60");
     pressure_free(w->node.pressure);
 }
