@@ -2,7 +2,7 @@
 // token verified with jose against a key set that is kept as long as relying parties keep it. Each request goes to a node taken at random. Prints one line of JSON a
 // second, the last one after SIGTERM: { logins, failed, failures: [first ones], keys: { KID: tokens }, p50_ms, p99_ms }.
 // usage: node login_load.mjs CONFIG.json
-// CONFIG: { issuer, ports: [of the nodes], client_id, secret, redirect_uri, signing, headers: {of the browser's requests}, per_second, keys_kept_s, leeway_s }
+// CONFIG: { issuer, ports: [of the nodes], client_id, secret, redirect_uri, signing, headers: {of the browser's requests}, per_second (at most), keys_kept_s, leeway_s }
 //   keys_kept_s: a key set is asked for again after so long and never sooner, as relying parties do that do not look for a key they miss
 //   leeway_s: how far the nodes' clocks may be from this one
 import { readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { createLocalJWKSet, jwtVerify } from "jose";
 import * as client from "openid-client";
 
 const config = JSON.parse(readFileSync(process.argv[2]));
-const HOPS_MOST = 8, FAILURES_KEPT = 5;
+const HOPS_MOST = 8, FAILURES_KEPT = 5, RUNNING_MOST = 4; // more would only queue on a machine that is too slow for them, until a code is too old
 const seen = { logins: 0, failed: 0, failures: [], keys: {} }, took = [];
 let kept, keptUntil = 0;
 
@@ -73,7 +73,7 @@ function report() {
 }
 
 const running = new Set();
-const timers = [setInterval(() => { const p = one().finally(() => running.delete(p)); running.add(p); }, 1000 / config.per_second), setInterval(report, 1000)];
+const timers = [setInterval(() => { if (running.size >= RUNNING_MOST) return; const p = one().finally(() => running.delete(p)); running.add(p); }, 1000 / config.per_second), setInterval(report, 1000)];
 process.on("SIGTERM", async () => {
   timers.forEach(clearInterval);
   await Promise.all(running);
