@@ -378,7 +378,7 @@ def story_live_answers_have_the_shapes_of_the_page(world):
     page.call("GET", "/v1/events", at="/v1/events?from=start&limit=1000")
     page.call("GET", "/v1/events", 400, at="/v1/events?cursor=x")
     page.call("GET", "/healthz")
-    page.call("GET", "/readyz")
+    page.check("GET", "/readyz", 200, wait_for("it is ready", lambda: (lambda a: a if a.status == 200 else None)(gateway.get("/readyz", internal=True))))
     page.call("GET", "/metrics")
     page.call("GET", "/.well-known/jwks.json")
     walk_evidence(page)

@@ -9,7 +9,7 @@ import zlib
 
 import harness
 from browser import Browser
-from harness import expect, fast_policy, request
+from harness import expect, fast_policy, request, wait_for
 from peers import saml_wire as wire
 from peers.tls import pem, self_signed
 
@@ -101,7 +101,7 @@ def check(rows, scene):
                 wrong.append("%s: a refusal leads away: %r" % (name, page))
     expect(not wrong, "\n      ".join(["%d of %d rows" % (len(wrong), len(rows))] + wrong))
     expect(not scene.fetched, "the parser fetched %s" % scene.fetched)
-    expect(scene.gateway.get("/readyz", admin=True).status == 200, "the gateway stays ready")
+    wait_for("the gateway stays ready", lambda: scene.gateway.get("/readyz", admin=True).status == 200)
 
 
 def deflated(text):
