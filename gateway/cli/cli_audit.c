@@ -257,7 +257,7 @@ static int each_record(const struct audit_place *place, const struct filter *f, 
         if (matches(f, &item, &root))
             go_on = fn(context, &item, &root);
     }
-    if (code == OK || code == ERR_NOT_FOUND)
+    if (code == OK || (code == ERR_NOT_FOUND && (stream != NULL || place->folders[0] == place->own))) /* the end, or nothing was archived on this machine yet */
         return CLI_DONE;
     print_line(stderr, "postern audit: %s; `postern audit verify` says more", err.text);
     return CLI_NO;

@@ -234,6 +234,9 @@ static void commands_ask_print_and_exit(void **state)
         { "an explanation has an outcome and numbered steps", { "explain", "--person", "a@x.example", "--app", "pay&roll" },
           { { 200, "{\"decision\":{\"outcome\":\"deny\",\"rule\":\"ladder_closed\",\"failing\":[]},\"steps\":[\"one\",\"two\"]}" } }, 0,
           "GET /admin/v1/explain?person=a%40x.example&app=pay%26roll \n", "outcome    deny by rule ladder_closed\n\nstep by step\n  1. one\n  2. two\n", "" },
+        { "nothing was archived on this machine yet", { "audit", "export" }, { { 0 } }, 0, "", "", "" },
+        { "a folder that is missing is no empty archive", { "audit", "export", "/nowhere" }, { { 0 } }, 1, "", "", "/nowhere" },
+        { "nor is a folder of something else, in a list", { "audit", "list", "/dev" }, { { 0 } }, 1, "", "", "holds no archive" },
         { "a delivery is sent again", { "delivery", "resend", "x1" }, { { 202, "{\"id\":\"x1\",\"state\":\"sending\"}" } }, 0, "POST /admin/v1/deliveries/x1/resend \n", "x1 is sent again\n", "" },
         { "doctor fails when the store is silent", { "doctor" }, { { 200, "{\"version\":\"1\",\"store\":{\"ok\":false,\"about\":\"refused\"},\"policy\":{\"name\":\"x\",\"version\":\"0123456789abcdef\"},"
           "\"directory\":{\"devices\":1,\"persons\":1,\"unowned\":0,\"complete\":true},\"channels\":[],\"webhooks\":[],\"warnings\":[]}" }, { 200, "{\"managers\":[]}" } }, 1, "GET /admin/v1/status \nGET /admin/v1/mdm \n", "fail  store: refused\n      -> start Redis", "" },
