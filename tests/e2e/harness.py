@@ -47,19 +47,19 @@ def expect(condition, text):
 
 
 def wait_for(what, condition, limit_s=LIMIT_S, pause_s=0.05):
-    """Returns the first true value of condition(); fails with `what` after limit_s."""
+    """Returns the first true value of condition(); fails with `what` after limit_s. It is looked once more when they are over: the machine may have stood still meanwhile."""
     end = time.monotonic() + limit_s
-    last = None
-    while time.monotonic() < end:
+    while True:
+        over = time.monotonic() >= end
         try:
-            value = condition()
-            if value:
-                return value
-            last = value
+            last = condition()
+            if last:
+                return last
         except (OSError, http.client.HTTPException, ValueError, LookupError) as error:
             last = error
+        if over:
+            raise Failure("waited %d s for: %s (last: %r)" % (limit_s, what, last))
         time.sleep(pause_s)
-    raise Failure("waited %d s for: %s (last: %r)" % (limit_s, what, last))
 
 
 # Below the range from which the system gives ports to clients, so that nobody's connection sits on one of ours.
