@@ -4,6 +4,7 @@
 #include "connectors/notify/slack_profile.h"
 #include "gateway/effects_people.h"
 #include "gateway/feed.h"
+#include "gateway/slack/slack_doubt.h"
 
 #include <stdlib.h>
 
@@ -42,6 +43,7 @@ static enum err_code tick(void *self, struct reader *r, unsigned partition, stru
 {
     struct marker_reader *m = self;
     int64_t begun_ms = clock_mono_ms(m->node->clock);
+    (void)slack_doubt_resume(m->node, r, &m->renewals);
     if (partition + 1 != r->partition_count || !directory_counts(m->node->directory).complete || begun_ms < m->sweep_ms)
         return OK;
     enum err_code code = effects_each_person(m->node, r, look_by_the_clock, m, err);

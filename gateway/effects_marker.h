@@ -55,6 +55,7 @@ struct marker_reader {
     struct arena texts;
     struct slack *client;              /* made on the reader's thread */
     int64_t sweep_ms;                  /* monotonic: when everybody is looked at again */
+    unsigned renewals;                 /* of the Slack app, seen (slack_doubt.h) */
 };
 /* Brings the record in line with what is right now; events say so. */
 MUST_CHECK enum err_code marker_look(const struct marker_reader *m, struct store *store, struct span person, struct span cause, struct err *err);

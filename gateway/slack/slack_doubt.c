@@ -49,17 +49,15 @@ void slack_doubt_stop(struct reader *r, const char *word)
     reader_stop_sending(r, words);
 }
 
-/* Another token, or an admin's word: Slack is asked anew. */
-static void try_again(const struct node *node, struct reader *r, struct slack_doubt *doubt)
+bool slack_doubt_resume(const struct node *node, struct reader *r, unsigned *renewals)
 {
-    unsigned renewals = node->slack != NULL ? slack_app_renewals(node->slack) : 0;
-    if (renewals == doubt->renewals)
-        return;
-    doubt->renewals = renewals;
-    doubt->judged = 0;
-    doubt->next_ms = 0;
+    unsigned now = node->slack != NULL ? slack_app_renewals(node->slack) : 0;
+    if (now == *renewals)
+        return false;
+    *renewals = now;
     if (reader_is_stopped(r))
         reader_resume(r);
+    return true;
 }
 
 void slack_doubt_judge(const struct node *node, struct reader *r, struct slack *client, struct slack_token *token, struct slack_doubt *doubt)
@@ -68,7 +66,8 @@ void slack_doubt_judge(const struct node *node, struct reader *r, struct slack *
     struct err ignored;
     int64_t now_ms = clock_mono_ms(node->clock);
     unsigned doubts = node->slack != NULL ? slack_app_doubts(node->slack) : 0;
-    try_again(node, r, doubt);
+    if (slack_doubt_resume(node, r, &doubt->renewals)) /* Slack is asked anew */
+        doubt->judged = 0, doubt->next_ms = 0;
     if (doubts == doubt->judged || now_ms < doubt->next_ms || reader_is_stopped(r))
         return;
     doubt->next_ms = now_ms + AGAIN_MS;

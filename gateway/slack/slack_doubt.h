@@ -15,6 +15,9 @@ MUST_CHECK enum err_code slack_reconnect_append(const struct node *node, struct 
 /* On the feed's thread: an entry of any type. */
 void slack_doubt_hear(const struct node *node, const struct event *event);
 
+/* From the tick of a reader that calls Slack: takes its stop back when there is another token, or an admin asks for it; then true, once. `renewals` is the reader's, zeroed at first. */
+bool slack_doubt_resume(const struct node *node, struct reader *r, unsigned *renewals);
+
 /* What one reader has judged. Zeroed is: nothing yet. */
 struct slack_doubt { unsigned judged, renewals; int64_t next_ms; };
 /* From a reader's tick. Stops the reader, with what to do, when Slack does not know the token any more; resumes it when there is reason to try again. */

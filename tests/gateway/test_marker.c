@@ -2,6 +2,7 @@
 #include "gateway/effects.h"
 #include "gateway/incident.h"
 #include "gateway/options.h"
+#include "gateway/slack/slack_app.h"
 
 #include "tests/support/fake_peer.h"
 #include "tests/support/story.h"
@@ -516,6 +517,27 @@ static void a_token_without_rights_stops_it_and_says_so(void **state)
     end(&w);
 }
 
+/* The token stays; a scope was given to it in Slack. */
+static void it_goes_on_when_an_admin_says_that_it_was_mended(void **state)
+{
+    struct world w;
+    (void)state;
+    start(&w);
+    struct slack_app *app = w.story.node.slack = slack_app_new(&(struct slack_app_options){ .token = SPAN_LITERAL("xoxb-test-token"), .command = SPAN_LITERAL("/device") });
+    fake_peer_post(&w.peer, "/control/faults", "[{\"method\":\"users.profile.set\",\"kind\":\"error\",\"error\":\"missing_scope\",\"times\":1}]");
+    mark(&w);
+    assert_true(effects_is_stopped(w.story.effects, "slack-marker"));
+    jump(&w, 60);
+    assert_true(shows(&w, "", NULL));
+    slack_app_renew(app);
+    for (int s = 0; s < 20; s++)
+        jump(&w, 10);
+    assert_false(effects_is_stopped(w.story.effects, "slack-marker"));
+    assert_true(shows(&w, "Updating my laptop", NULL));
+    end(&w);
+    slack_app_free(app);
+}
+
 /* The store is gone from its nth call on, then the process dies; the next one finds what is there. */
 static void a_process_that_dies_at_any_step_sets_one_and_clears_it(void **state)
 {
@@ -567,7 +589,7 @@ int main(void)
         cmocka_unit_test(while_consequences_are_frozen_nobody_is_marked),
         cmocka_unit_test(who_fixed_it_while_slack_was_away_is_never_marked),
         cmocka_unit_test(a_hostile_answer_ends_in_one_status_or_none),
-        cmocka_unit_test(a_token_without_rights_stops_it_and_says_so),
+        cmocka_unit_test(a_token_without_rights_stops_it_and_says_so), cmocka_unit_test(it_goes_on_when_an_admin_says_that_it_was_mended),
         cmocka_unit_test(a_process_that_dies_at_any_step_sets_one_and_clears_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
