@@ -32,10 +32,11 @@ static void read_small(struct span text)
 {
     CLEANUP(osquery_body_done) struct osquery_body one = { 0 };
     CLEANUP(osquery_body_done) struct osquery_body two = { 0 };
-    struct span key = SPAN_NONE;
+    struct span key = SPAN_NONE, peeked = osquery_peek_key(text);
     struct osquery_enrolment said;
+    require(peeked.bytes <= OSQUERY_KEY_BYTES);
     if (osquery_read_key(text, &one, &key, NULL) == OK)
-        require(key.bytes <= OSQUERY_KEY_BYTES);
+        require(key.bytes <= OSQUERY_KEY_BYTES && (span_empty(peeked) || span_equal(peeked, key)));
     if (osquery_read_enrolment(text, &two, &said, NULL) != OK)
         return;
     require(said.serial.bytes <= OSQUERY_TEXT_BYTES && span_is_utf8(said.serial) && span_is_utf8(said.computer_name) && said.platform < PLATFORM_COUNT);
