@@ -70,6 +70,14 @@ bool archive_segment_holds(const struct archive_segment *segment, const char *ch
     return false;
 }
 
+/* Of two newest segments the one that was begun further on in the chain, else the longer one. */
+static bool is_later(const struct archive_order *o, size_t i, size_t than)
+{
+    if (o->headers[i].seq != o->headers[than].seq)
+        return o->headers[i].seq > o->headers[than].seq;
+    return o->segments.all[i].bytes > o->segments.all[than].bytes;
+}
+
 /* Of several files with one number the one that the next segment goes on from. Drops the others, from the end on; they are counted as left over. */
 static void choose(struct archive_order *o, const char *chain)
 {
@@ -83,7 +91,7 @@ static void choose(struct archive_order *o, const char *chain)
         best = from;
         for (size_t i = from; end - from > 1 && i < end; i++) {
             bool goes_on = next != NULL && next->read && archive_segment_holds(&s->all[i], chain, next->seq - 1, next->prev);
-            if (goes_on || (next == NULL && s->all[i].bytes > s->all[best].bytes))
+            if (goes_on || (next == NULL && is_later(o, i, best)))
                 best = i;
         }
         for (size_t i = from; i < end; i++)
@@ -102,6 +110,44 @@ static void choose(struct archive_order *o, const char *chain)
     s->count = kept;
 }
 
+/* ---- a branch that died ---- */
+
+/* Records of a segment behind that line of the chain. *closed: it ends with its close line. */
+static uint64_t records_behind(const struct archive_segment *segment, const char *chain, uint64_t seq, bool *closed)
+{
+    CLEANUP(archive_lines_closep) struct archive_lines *lines = NULL;
+    struct archive_line line;
+    struct span text;
+    struct err err;
+    bool whole = false;
+    uint64_t count = 0;
+    char path[ARCHIVE_PATH_BYTES];
+    *closed = false;
+    if (!archive_segment_path(segment, chain, path) || archive_lines_open(path, &lines, &err) != OK)
+        return 0;
+    while (archive_lines_next(lines, &text, &whole, &err) == OK) {
+        if (!whole || archive_line_read(text, &line, &err) != OK)
+            continue;
+        count += line.kind == ARCHIVE_RECORD && line.seq > seq;
+        *closed = line.kind == ARCHIVE_CLOSE;
+    }
+    return count;
+}
+
+/* A node died before its new segment was confirmed, and the node of the segment before went on in that one, from the same place in the log: what stands in the new one stands
+ * there again, and more after it. Within one folder the writer itself removes such a segment. */
+static bool is_left_behind(const struct archive_order *o, const char *chain)
+{
+    if (o->segments.count < 2)
+        return false;
+    const struct archive_segment *last = &o->segments.all[o->segments.count - 1], *before = last - 1;
+    const struct archive_header *h = &o->headers[o->segments.count - 1];
+    bool closed = false, ignored;
+    if (!h->read || h->seq == 0 || last->folder == before->folder || last->name.number != before->name.number + 1)
+        return false;
+    uint64_t records = records_behind(last, chain, 0, &closed);
+    return !closed && records <= ARCHIVE_FILE_TAIL_LINES && records_behind(before, chain, h->seq - 1, &ignored) > records;
+}
 
 /* ---- the order ---- */
 
@@ -119,6 +165,10 @@ enum err_code archive_order_read(const char *const *folders, size_t folder_count
     for (size_t i = 0; i < out->segments.count; i++)
         read_header(&out->segments.all[i], chain, &out->headers[i]);
     choose(out, chain);
+    if (is_left_behind(out, chain)) {
+        out->segments.count--;
+        out->left_over++;
+    }
     return OK;
 }
 

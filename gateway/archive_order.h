@@ -8,7 +8,7 @@ struct archive_header { bool read; uint64_t seq, number; char chain[ARCHIVE_NAME
 struct archive_order {
     struct archive_segments segments;   /* ascending by number, each number once */
     struct archive_header *headers;     /* of each; `read` false: its first line is no open line */
-    uint64_t left_over;                 /* files of a number that another one has: begun by a node that died before it was confirmed */
+    uint64_t left_over;                 /* files begun by a node that died before they were confirmed: another one has the number, or the segment before went on */
 };
 MUST_CHECK enum err_code archive_order_read(const char *const *folders, size_t folder_count, const char *chain, struct archive_order *out, struct err *err);
 void archive_order_done(struct archive_order *o); /* NULL, zeroed and repeated are fine */

@@ -21,7 +21,7 @@ struct archive_checked {
     struct archive_chain at;              /* its end */
     uint64_t segments, lines, records, signatures;
     uint64_t unsigned_records;            /* after the last signature: of the segment that is still written */
-    uint64_t left_over;                   /* lines that were never confirmed; they count for nothing */
+    uint64_t left_over;                   /* lines, and whole files, that were never confirmed; they count for nothing */
     bool anchored;                        /* older segments were let go */
     struct archive_broken broken;
 };

@@ -128,7 +128,7 @@ static void print_end(const struct verifying *v, bool whole, bool own_keys)
     if (v->open_records > 0)
         print_line(stdout, "%llu records of the newest segments are not signed yet: they are when their day is closed", (unsigned long long)v->open_records);
     if (v->left_over > 0)
-        print_line(stdout, "%llu lines were written and never confirmed (a node stopped just then): they do not count, and stand again in the next segment", (unsigned long long)v->left_over);
+        print_line(stdout, "%llu lines were written and never confirmed (a node stopped just then): they do not count, what they say stands in the chain beside them", (unsigned long long)v->left_over);
     if (own_keys)
         print_line(stdout, "the public keys came from the archive's own folder; to prove who signed, get them elsewhere (postern audit keys) and give them with --key");
 }
