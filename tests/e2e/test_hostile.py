@@ -49,6 +49,10 @@ def story_framing_is_strict(world):
         ("dot segments", b"GET /a/../healthz HTTP/1.1\r\n" + host + b"\r\n"),
         ("backslash", b"GET /a\\b HTTP/1.1\r\n" + host + b"\r\n"),
         ("many headers", b"GET /healthz HTTP/1.1\r\n" + host + b"".join(b"X-%d: y\r\n" % i for i in range(80)) + b"\r\n"),
+        ("NUL in a value", b"POST /access/v1/evaluation HTTP/1.1\r\n" + host + b"Content-Length: 2\0 30\r\n\r\n{}"),
+        ("a folded length", b"POST /access/v1/evaluation HTTP/1.1\r\n" + host + b"Content-Length:\r\n 2\r\n\r\n{}"),
+        ("line feeds alone", b"GET /healthz HTTP/1.1\nHost: localhost\n\n"),
+        ("a carriage return alone", b"GET /healthz HTTP/1.1\r\n" + host + b"X: a\r\rGET /healthz HTTP/1.1\r\n" + host + b"\r\n"),
         ("a huge header", b"GET /healthz HTTP/1.1\r\n" + host + b"X-A: " + b"y" * 9000 + b"\r\n\r\n"),
     ]
     for name, data in rows:
