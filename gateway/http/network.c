@@ -80,6 +80,15 @@ bool network_of_peer(const struct sockaddr *peer, struct in6_addr *out)
     return true;
 }
 
+struct in6_addr network_site(const struct in6_addr *address)
+{
+    enum { SITE_BYTES = 8 };
+    struct in6_addr site = *address;
+    if (!IN6_IS_ADDR_V4MAPPED(address))
+        memset(site.s6_addr + SITE_BYTES, 0, sizeof site.s6_addr - SITE_BYTES);
+    return site;
+}
+
 const char *network_text(const struct in6_addr *address, char text[INET6_ADDRSTRLEN])
 {
     bool is_v4 = IN6_IS_ADDR_V4MAPPED(address);

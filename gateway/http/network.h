@@ -13,6 +13,8 @@ MUST_CHECK enum err_code network_parse(struct span text, struct network *out, st
 bool network_holds(const struct network *networks, size_t count, const struct in6_addr *address);
 /* Of a peer; false for what is neither IPv4 nor IPv6. */
 bool network_of_peer(const struct sockaddr *peer, struct in6_addr *out);
+/* Who can have many addresses counts as one: of IPv6 the /64 that a site is given at the least (RFC 6177), of IPv4 the address. */
+struct in6_addr network_site(const struct in6_addr *address);
 /* As people write it: v4-mapped addresses as IPv4. Returns `text`. */
 const char *network_text(const struct in6_addr *address, char text[INET6_ADDRSTRLEN]);
 /* "host:port" with a literal address, for bind. ERR_INPUT names the text. */

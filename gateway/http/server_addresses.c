@@ -32,7 +32,8 @@ enum MHD_Result addresses_admit(void *server, const struct sockaddr *peer, sockl
     (void)bytes;
     if (s->options.connections_per_address == 0 || s->local || !network_of_peer(peer, &address))
         return MHD_YES;
-    const struct address_count *a = find(s, &address);
+    const struct in6_addr site = network_site(&address);
+    const struct address_count *a = find(s, &site);
     if (a == NULL || a->count < s->options.connections_per_address || network_holds(s->proxies, s->proxy_count, &address))
         return MHD_YES;
     counter_add(s->counters, COUNT_CONNECTIONS_REFUSED, 1);
@@ -41,10 +42,11 @@ enum MHD_Result addresses_admit(void *server, const struct sockaddr *peer, sockl
 
 void addresses_count(struct server *s, struct connection *c, const struct in6_addr *address)
 {
-    struct address_count *a = s->options.connections_per_address == 0 ? NULL : find(s, address);
+    const struct in6_addr site = network_site(address);
+    struct address_count *a = s->options.connections_per_address == 0 ? NULL : find(s, &site);
     if (a == NULL && s->options.connections_per_address != 0 && (a = calloc(1, sizeof *a)) != NULL) {
-        struct address_count **bucket = bucket_of(s, address);
-        *a = (struct address_count){ .next = *bucket, .address = *address };
+        struct address_count **bucket = bucket_of(s, &site);
+        *a = (struct address_count){ .next = *bucket, .address = site };
         *bucket = a;
     }
     if (a != NULL)

@@ -158,6 +158,24 @@ static void networks_hold_their_addresses(void **state)
     }
 }
 
+static void a_site_counts_as_one(void **state)
+{
+    static const struct { const char *one, *other; bool same; } sites[] = {
+        { "192.0.2.1", "192.0.2.1", true }, { "192.0.2.1", "192.0.2.2", false },
+        { "2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", true }, { "2001:db8::1", "2001:db8:0:1::1", false }, { "::1", "192.0.2.1", false },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof sites / sizeof sites[0]; i++) {
+        struct network one, other;
+        struct err err;
+        assert_int_equal(network_parse(span_of(sites[i].one), &one, &err), OK);
+        assert_int_equal(network_parse(span_of(sites[i].other), &other, &err), OK);
+        struct in6_addr a = network_site(&one.address), b = network_site(&other.address);
+        if ((memcmp(&a, &b, sizeof a) == 0) != sites[i].same)
+            fail_msg("%s and %s", sites[i].one, sites[i].other);
+    }
+}
+
 static void listeners_are_named_by_literal_address_and_port(void **state)
 {
     static const struct { const char *text; bool good; int family; } rows[] = {
@@ -186,6 +204,7 @@ int main(void)
         cmocka_unit_test(the_media_type_is_compared_without_its_parameters),
         cmocka_unit_test(a_detached_request_outlives_its_connection),
         cmocka_unit_test(networks_hold_their_addresses),
+        cmocka_unit_test(a_site_counts_as_one),
         cmocka_unit_test(listeners_are_named_by_literal_address_and_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
