@@ -330,7 +330,7 @@ class Fleet:
         return json.loads(self.control("stats", "--json"))
 
 
-MEMORY, ROOM_BYTES = "/dev/shm", 2 << 30  # a file system in memory, and what has to be free there for stories that run side by side
+MEMORY, ROOM_BYTES = "/dev/shm", 1 << 30  # a file system in memory, and what has to be free there for stories that run side by side
 
 
 def has_room(folder):
@@ -476,7 +476,8 @@ def main(stories):
             print("ok    %s" % name[6:].replace("_", " "), flush=True)
         except Exception as error:
             failed += 1
-            print("FAIL  %s\n      %s" % (name[6:].replace("_", " "), str(error)[:TOLD_CHARACTERS] if isinstance(error, Failure) else traceback.format_exc()[-TOLD_CHARACTERS:]), flush=True)
+            told = str(error)[:TOLD_CHARACTERS] if isinstance(error, Failure) else traceback.format_exc()[-TOLD_CHARACTERS:]
+            print("FAIL  %s\n      %s" % (name[6:].replace("_", " "), told), flush=True)
             for text in last_lines(world):
                 print(text, flush=True)
             if isinstance(error, Ended):
