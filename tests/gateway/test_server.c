@@ -271,7 +271,6 @@ static const struct exchange_row framing_rows[] = {
     BAD("a header without a name", "GET /hello HTTP/1.1\r\n" H ": x\r\n\r\n"),
     BAD("two blanks in the request line", "GET  /hello HTTP/1.1\r\n" H "\r\n"),
     { "chunks", "POST /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 411, NULL, NULL, NULL },
-    { "unknown coding", "POST /echo HTTP/1.1\r\n" H "Transfer-Encoding: xchunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 411, NULL, NULL, NULL },
     { "odd expectation", "POST /echo HTTP/1.1\r\n" H "Expect: 200-ok\r\nContent-Length: 3\r\n\r\nabc", 417, NULL, NULL, NULL },
 };
 
@@ -306,6 +305,14 @@ static void bad_framing_is_refused_and_nothing_behind_it_is_served(void **state)
         ask_and_end(*state, framing_rows[i].name, span_of(framing_rows[i].request), &a);
         check_answer(&framing_rows[i], &a);
     }
+}
+
+/* libmicrohttpd 1.0 refuses it before we see it. */
+static void an_unknown_coding_is_refused(void **state)
+{
+    struct fixture_answer a;
+    ask_and_end(*state, "unknown coding", SPAN_LITERAL("POST /echo HTTP/1.1\r\n" H "Transfer-Encoding: xchunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"), &a);
+    assert_true(a.status == 411 || a.status == 400);
 }
 
 /* libmicrohttpd 0.9 answers, 1.0 hangs up without a word at the one in the target. */
@@ -913,6 +920,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH(each_request_has_its_answer),
         WITH(bad_framing_is_refused_and_nothing_behind_it_is_served),
+        WITH(an_unknown_coding_is_refused),
         WITH(a_nul_in_the_head_is_refused),
         WITH(a_flood_of_headers_is_refused),
         WITH(only_configured_host_names_are_served),
