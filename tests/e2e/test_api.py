@@ -409,6 +409,17 @@ def story_a_stream_cut_before_its_first_event_misses_none(world):
 
 # ---- every route ----
 
+def story_a_handshake_takes_one_hello_and_old_ones_are_refused(world):
+    gateway = world.gateway(policy=policy()).start()
+    at = ["openssl", "s_client", "-connect", "127.0.0.1:%d" % gateway.public_port, "-msg"]
+    for options, cipher in (([], "TLS_AES_128_GCM_SHA256"), (["-tls1_2"], "ECDHE-ECDSA-AES128-GCM-SHA256"), (["-tls1_2", "-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305"], "ECDHE-ECDSA-CHACHA20-POLY1305"),
+                            (["-groups", "P-256"], "TLS_AES_128_GCM_SHA256"), (["-tls1_1"], None), (["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA"], None)):
+        said = subprocess.run(at + options, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=60).stdout
+        expect(cipher is None or "Cipher is %s" % cipher in said, "%s is taken with %s: %s" % (options, cipher, said[-2000:]))
+        expect(cipher is not None or "Cipher is (NONE)" in said, "%s is refused: %s" % (options, said[-2000:]))
+        expect(said.count(", ClientHello") <= 1, "nobody is asked again: %s" % said[-2000:])
+
+
 def story_methods_and_paths(world):
     gateway = world.gateway(policy=policy()).start()
     for path in ("/healthz", "/v1/events?limit=5&from=start", "/.well-known/authzen-configuration", "/metrics"):
