@@ -303,8 +303,8 @@ static bool take_token(struct slack_line *l)
 static void refuse_token(struct slack_line *l, const char *error)
 {
     char why[SLACK_LINE_WHY_BYTES];
-    snprintf(why, sizeof why, "Slack does not take slack.app_token (%s): make one with the scope connections:write, and put it into the file that slack.app_token names, or "
-             "start postern with it", error);
+    snprintf(why, sizeof why, "Slack does not take slack.app_token (%s). Make one with the scope connections:write. Put it into the file of slack.app_token, or start postern with it",
+             error);
     if (l->now.socket == NULL || l->replace) {
         give_up(l, why);
         return;

@@ -459,7 +459,7 @@ static enum err_code tick(void *self, struct reader *r, unsigned partition, stru
         return OK;
     enum err_code code = slack_token_keep(s->node, r->store, s->client, &s->keeper, err);
     if (code == ERR_DENIED && !reader_is_stopped(r))
-        reader_stop_sending(r, "invalid_refresh_token: install the app again in Slack, and put its refresh token into the file that slack.refresh_token names, or start postern with it");
+        reader_stop_sending(r, "invalid_refresh_token: install the app again in Slack. Put its refresh token into the file of slack.refresh_token, or start postern with it");
     return code;
 }
 
